@@ -1,0 +1,1 @@
+"""Causal language models as backbones, the teacher, the student; know nothing of retrieval runs."""

@@ -1,0 +1,164 @@
+"""Reads and writes ``results.json``: schema version, atomic write, resume, clear refusals.
+
+Does not know what a row means; it only keeps rows, replaces the row of the same identity and
+refuses a file of another schema or another configuration.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from rabbench.records import BadInputError, Measurement, Results, UsageError
+
+SCHEMA = 1
+FILENAME = "results.json"
+
+
+def _clean(value: Any) -> Any:
+    """JSON has no NaN: written as null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _clean(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(inner) for inner in value]
+    return value
+
+
+def to_json(results: Results) -> dict[str, Any]:
+    """The results as the dictionary that is written."""
+    rows = [_clean(asdict(row)) for row in results.rows]
+    return {
+        "schema": SCHEMA,
+        "command": results.command,
+        "config": _clean(results.config),
+        "environment": _clean(results.environment),
+        "suites": _clean(list(results.suites)),
+        "rows": rows,
+    }
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all: a temporary sibling, then a rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def save(results: Results, out: Path) -> Path:
+    """Write ``out/results.json`` atomically and return its path."""
+    path = out / FILENAME
+    write_text(path, json.dumps(to_json(results), indent=1, allow_nan=False) + "\n")
+    return path
+
+
+def load(path: Path | str) -> Results:
+    """Read a results file, or the one in a results folder.
+
+    Raises:
+        BadInputError: if it is absent, not JSON, of another schema, or lacks a field; the message
+            says which and what to do.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / FILENAME
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInputError(
+            f"no results at {path}; give the folder that --out named, or run a command first"
+        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BadInputError(f"{path} is not a results file: {error}") from None
+    found = raw.get("schema") if isinstance(raw, dict) else None
+    if found != SCHEMA:
+        raise BadInputError(
+            f"{path} has schema {found!r}, this rabbench reads schema {SCHEMA}; use the release "
+            "that wrote it, or measure again into another --out folder"
+        )
+    try:
+        rows = tuple(Measurement(**row) for row in raw["rows"])
+        return Results(
+            command=raw["command"],
+            config=raw["config"],
+            environment=raw["environment"],
+            suites=tuple(raw["suites"]),
+            rows=rows,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInputError(f"{path} is damaged: {type(error).__name__}: {error}") from None
+
+
+def identity(row: Measurement) -> tuple[str, ...]:
+    """What makes two rows the same measurement: all but the value, its status and samples."""
+    params = json.dumps(_clean(dict(row.params)), sort_keys=True)
+    return (row.system, row.phase, row.measure, params)
+
+
+class Store:
+    """The results of one command as they grow; every ``add`` is on disk before it returns.
+
+    Args:
+        out: the results folder, or None to keep the rows in memory only.
+        results: command, config and environment; rows found on disk join it when resuming.
+        resume: continue what ``out`` holds. Without it a finished folder is written anew.
+
+    Raises:
+        UsageError: if ``resume`` finds results of another command or configuration.
+    """
+
+    def __init__(self, out: Path | None, results: Results, *, resume: bool = False) -> None:
+        self.out = out
+        self.results = results
+        if resume and out is not None and (out / FILENAME).exists():
+            earlier = load(out)
+            _require_same(earlier, results, out)
+            self.results = replace(results, rows=earlier.rows, suites=earlier.suites)
+
+    @property
+    def rows(self) -> tuple[Measurement, ...]:
+        """The rows so far."""
+        return tuple(self.results.rows)
+
+    def add(self, *rows: Measurement) -> None:
+        """Keep rows, each in place of an earlier one of the same identity, and save."""
+        new = {identity(row): row for row in rows}
+        kept = [row for row in self.results.rows if identity(row) not in new]
+        self.results = replace(self.results, rows=(*kept, *new.values()))
+        self._save()
+
+    def add_suite(self, suite: Mapping[str, Any]) -> None:
+        """Keep the card of a suite, in place of an earlier one of the same name."""
+        kept = [old for old in self.results.suites if old.get("name") != suite.get("name")]
+        self.results = replace(self.results, suites=(*kept, dict(suite)))
+        self._save()
+
+    def _save(self) -> None:
+        if self.out is not None:
+            save(self.results, self.out)
+
+
+def _require_same(earlier: Results, now: Results, out: Path) -> None:
+    before, after = _clean(earlier.config), _clean(now.config)
+    if earlier.command != now.command:
+        raise UsageError(
+            f"--resume: {out} holds results of 'rabbench {earlier.command}', not "
+            f"'{now.command}'; choose another --out"
+        )
+    differ = [
+        f"{key}: {before.get(key)!r} there, {after.get(key)!r} now"
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key)
+    ]
+    if differ:
+        raise UsageError(
+            f"--resume: the configuration differs ({'; '.join(differ)}); give the same options "
+            "or choose another --out"
+        )
