@@ -140,7 +140,8 @@ class Workload:
     on the ``meta`` device with eager attention (no weights, no memory), ``closed_form`` the FLOPs
     from the configuration under a pair convention, ``"dense"`` or ``"causal"``. Both are None
     where the phase runs no tensor operations (BM25).
-    ``index_bytes`` is what the index phase keeps for a document.
+    ``index_bytes`` is what the index phase keeps for a document. ``prepare`` loads what ``run``
+    needs (weights, inputs) and is not part of what is measured.
     """
 
     system: str
@@ -151,7 +152,8 @@ class Workload:
     units: int = 1
     trace: Callable[[], tuple[Any, tuple[Any, ...]]] | None = None
     closed_form: Callable[[str], int] | None = None
-    index_bytes: int | None = None
+    index_bytes: Callable[[], int] | None = None
+    prepare: Callable[[], object] = lambda: None
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -240,16 +242,44 @@ class System(Protocol):
         """One workload per phase at this shape."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How much a measure may do.
+
+    ``rounds`` is the least number of samples of each point, ``max_rounds`` the most; between them
+    a point is sampled until it has run for ``min_time_s``. ``timeout_s`` ends a point that hangs.
+    """
+
+    rounds: int = 3
+    max_rounds: int = 30
+    min_time_s: float = 1.0
+    timeout_s: float = 600.0
+    progress: Progress = silent
+
+
 class Measure(Protocol):
-    """One file in ``measures/``: ``measure(points, settings)`` yields a row for each point.
+    """One file in ``measures/``: ``measure(points, settings)`` yields the rows of each point.
 
     The measure decides how its points are scheduled (interleaved, one child process each …).
     """
 
-    def __call__(
-        self, points: Sequence[Point], settings: Mapping[str, Any]
-    ) -> Iterator[Measurement]:
+    def __call__(self, points: Sequence[Point], settings: Settings) -> Iterator[Measurement]:
         """Measure every point; a point that fails yields a row with a status."""
+
+
+def row(point: Point, measure: str, value: float | None, unit: str, **extra: Any) -> Measurement:
+    """A cost row of a point; lower is better for every cost. ``params`` are added to its own."""
+    return Measurement(
+        system=point.system,
+        phase=point.phase,
+        measure=measure,
+        value=value,
+        unit=unit,
+        better="lower",
+        status=extra.get("status", "ok"),
+        params={**point.params, **extra.get("params", {})},
+        samples=extra.get("samples", ()),
+    )
 
 
 def rank(scores: Mapping[str, float], k: int | None = None) -> list[tuple[str, float]]:

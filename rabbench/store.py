@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,6 +17,10 @@ from rabbench.records import BadInputError, Measurement, Results, UsageError
 
 SCHEMA = 1
 FILENAME = "results.json"
+IDENTITY = (
+    "doc_len", "query_len", "n_docs", "n_queries", "k", "batch", "pairs",
+    "model", "attention", "dtype", "device", "dataset", "depth",
+)  # fmt: skip
 
 
 def _clean(value: Any) -> Any:
@@ -49,7 +52,7 @@ def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def save(results: Results, out: Path) -> Path:
@@ -97,9 +100,12 @@ def load(path: Path | str) -> Results:
 
 
 def identity(row: Measurement) -> tuple[str, ...]:
-    """What makes two rows the same measurement: all but the value, its status and samples."""
-    params = json.dumps(_clean(dict(row.params)), sort_keys=True)
-    return (row.system, row.phase, row.measure, params)
+    """What makes two rows the same measurement: the name and the params of the contract.
+
+    Other params (counters, notes) describe the value and change with it.
+    """
+    params = {key: row.params[key] for key in IDENTITY if key in row.params}
+    return (row.system, row.phase, row.measure, json.dumps(_clean(params), sort_keys=True))
 
 
 class Store:

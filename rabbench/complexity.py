@@ -1,0 +1,408 @@
+"""How a cost grows with document length: fits of a + b·L + c·L² and verdicts in words.
+
+Knows measurement rows and statistics; runs nothing, knows no system. It refuses a verdict that the
+data cannot carry, and says what would.
+
+Counts without noise must be met exactly by a polynomial. A noisy cost (latency, memory) has
+multiplicative noise: the squares of its *relative* residuals are minimised (WLS, weights 1/fit²,
+iterated) over one observation per length, the median. What the repetitions at one length have in
+common (a kernel's tile, a cache) does not average out over repetitions, so the residuals between
+lengths carry the interval: Student's t with n − 3 degrees of freedom. Simulated, it covers the true
+c in 95 % of the runs with such an effect and without; a bootstrap of the raw samples covers 45 to
+79 % with it and is kept beside it as ``sampling`` only (tests/test_complexity.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from itertools import groupby
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rabbench.records import PHASES, Measurement
+
+Order = Literal["constant", "linear", "quadratic", "not judged"]
+ORDERS: tuple[Order, ...] = ("constant", "linear", "quadratic")
+Array = NDArray[np.float64]
+Triple = tuple[float, float, float]
+
+KEYS = ("model", "attention", "dtype", "device", "pairs", "query_len", "n_docs", "k", "trained")
+"""The params that tell two sweeps of one system apart."""
+
+NOISE_FREE = ("flops", "index_size")
+MIN_LENGTHS, MIN_RANGE, EXACT_LENGTHS = 6, 10.0, 4
+EXACT = 1e-9  # largest relative residual of an exact polynomial
+ALPHA, SURE = 0.05, 0.01  # below SURE an F test stands where AICc, severe at small n, objects
+FLAT, FLATTISH = 0.05, 0.1  # average exponent: constant anyway; constant if no growth is seen
+MATTERS = 0.25  # share of the cost at the largest length in which a quadratic term may hide
+MISFIT = 0.25  # largest relative residual of a fit that a verdict may rest on
+DRAWS, RESAMPLES = 4000, 999
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % interval; equal bounds mean exact, infinite ones unknown."""
+
+    value: float
+    low: float = -math.inf
+    high: float = math.inf
+
+
+UNKNOWN = Estimate(math.nan)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """One of the nested models; ``p`` is the F test against the next lower one."""
+
+    order: Order
+    coefficients: tuple[Estimate, ...]
+    aicc: float
+    p: float | None
+    residual: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """The growth of one cost of one phase of one system.
+
+    ``a``, ``b``, ``c`` belong to the full model a + b·L + c·L² whatever order was chosen,
+    ``coefficients`` and ``leading`` (the highest one, with interval) to the chosen one.
+    ``exponents`` is d log F / d log L at each length, ``exponent`` that at the largest by the full
+    model, ``crossover`` L* = b/c, ``growth`` F(largest)/F(smallest) as fitted, ``residual`` the
+    largest relative one, ``sampling`` c by bootstrap. ``failed``: lengths without a value.
+    ``reads_at_most``: tokens of a document that a truncating system reads; longer are left out.
+    """
+
+    system: str
+    phase: str
+    measure: str
+    unit: str
+    key: Mapping[str, Any]
+    lengths: tuple[int, ...]
+    values: tuple[float, ...]
+    order: Order = "not judged"
+    verdict: str = ""
+    exact: bool = False
+    coefficients: Triple | None = None
+    a: Estimate | None = None
+    b: Estimate | None = None
+    c: Estimate | None = None
+    leading: Estimate | None = None
+    sampling: Estimate | None = None
+    models: tuple[Model, ...] = ()
+    exponents: tuple[float, ...] = ()
+    exponent: Estimate | None = None
+    crossover: Estimate | None = None
+    growth: Estimate | None = None
+    residual: float | None = None
+    failed: tuple[tuple[int, str], ...] = ()
+    reads_at_most: int | None = None
+
+    @property
+    def n_points(self) -> int:
+        """How many lengths the fit rests on."""
+        return len(set(self.lengths))
+
+    def predict(self, length: float) -> float:
+        """The cost at a length by ``coefficients``; NaN without them."""
+        a, b, c = self.coefficients or (math.nan,) * 3
+        return a + b * length + c * length**2
+
+
+def key(row: Measurement) -> dict[str, Any]:
+    """The params of a row that tell its sweep from another of the same system."""
+    return {name: row.params[name] for name in KEYS if name in row.params}
+
+
+def fits(rows: Iterable[Measurement]) -> list[Fit]:
+    """Fit every cost over document length: one ``Fit`` per system, phase, measure and key."""
+
+    def group(row: Measurement) -> tuple[str, ...]:
+        phase = str([*PHASES].index(row.phase))  # type: ignore[arg-type]
+        return (row.measure, phase, row.system, *(str(row.params.get(name)) for name in KEYS))
+
+    costs = [row for row in rows if row.phase in PHASES and "doc_len" in row.params]
+    return [fit(list(of_one)) for _, of_one in groupby(sorted(costs, key=group), key=group)]
+
+
+def fit(rows: Sequence[Measurement]) -> Fit:
+    """Fit the rows of one group: one system, phase, measure and key."""
+    rows = sorted(rows, key=lambda row: int(row.params["doc_len"]))
+    first = rows[0]
+    cut = [row for row in rows if _read(row) < row.params["doc_len"]]
+    good = [row for row in rows if row.value is not None and row not in cut]
+    known = Fit(
+        system=first.system,
+        phase=first.phase,
+        measure=first.measure,
+        unit=first.unit,
+        key=key(first),
+        lengths=tuple(int(row.params["doc_len"]) for row in good),
+        values=tuple(float(row.value) for row in good if row.value is not None),
+        failed=tuple((int(r.params["doc_len"]), r.status) for r in rows if r.value is None),
+        reads_at_most=max((_read(row) for row in cut), default=None),
+    )
+    found = _judge(known, [_samples(row) for row in good])
+    notes = [found.verdict]
+    if found.reads_at_most is not None:
+        notes.append(
+            f"reads at most {found.reads_at_most:,} tokens of a document: beyond that its cost is "
+            "constant because text is dropped"
+        )
+    if found.failed:
+        failed = ", ".join(f"{length:,} ({status})" for length, status in found.failed)
+        notes.append(f"nothing measured at {failed}")
+    return replace(found, verdict="; ".join(notes))
+
+
+def _read(row: Measurement) -> int:
+    return int(row.params.get("tokens_read") or row.params["doc_len"])
+
+
+def _samples(row: Measurement) -> Array:
+    """The raw samples of a row, scaled so that their median is its value."""
+    samples = np.asarray(() if isinstance(row.samples, Mapping) else row.samples, dtype=float)
+    middle = float(np.median(samples)) if samples.size else 0.0
+    return samples * ((row.value or 0.0) / middle) if middle > 0 else np.array([row.value or 0.0])
+
+
+def _judge(known: Fit, samples: list[Array]) -> Fit:
+    """The exact polynomial where there is one, otherwise a refusal or the statistical fit."""
+    refusal = _refusal(known)
+    counted = known.measure in NOISE_FREE and known.n_points >= EXACT_LENGTHS
+    if (counted or refusal is None) and (exact := _exact(known)) is not None:
+        return exact
+    if refusal is None and min(known.values) <= 0:
+        refusal = "not judged: a value is 0 or less"
+    return replace(known, verdict=refusal) if refusal else _statistical(known, samples)
+
+
+def _refusal(known: Fit) -> str | None:
+    """Why these lengths cannot carry a verdict on a noisy cost, and what could."""
+    if not known.lengths:
+        return "not judged: nothing was measured"
+    n, low, high = known.n_points, known.lengths[0], known.lengths[-1]
+    need = EXACT_LENGTHS if known.measure in NOISE_FREE else MIN_LENGTHS
+    if n < need:
+        lengths = "1 length" if n == 1 else f"{n} lengths"
+        return f"not judged: {lengths}, at least {need} are needed (--points {need})"
+    if high < MIN_RANGE * low:
+        return (
+            f"not judged: {low:,} to {high:,} tokens is less than one decade of lengths; needs "
+            f"--max-doc-len ≥ {math.ceil(MIN_RANGE * low):,}"
+        )
+    return None
+
+
+def _basis(known: Fit) -> tuple[Array, float, Array]:
+    """Columns 1, x, x² of x = L / largest L, that largest L, and the values."""
+    top = float(known.lengths[-1])
+    x = np.asarray(known.lengths, dtype=float) / top
+    return np.stack([np.ones_like(x), x, x * x], axis=1), top, np.asarray(known.values)
+
+
+def _exact(known: Fit) -> Fit | None:
+    """The lowest polynomial that meets every value; None where none of order ≤ 2 does."""
+    X, top, y = _basis(known)
+    scale = np.where(y == 0, 1.0, y)
+    for degree in range(3):
+        A = X[:, : degree + 1] / scale[:, None]
+        beta = np.zeros(3)
+        beta[: degree + 1] = np.linalg.lstsq(A, y / scale, rcond=None)[0]
+        residual = float(np.max(np.abs((X @ beta - y) / scale)))
+        if residual < EXACT and beta[degree] >= 0:
+            break
+    else:
+        return None
+    a, b, c = (float(value) for value in beta / (1.0, top, top**2))
+    exponents = _exponents(known.lengths, (a, b, c))
+    found = replace(
+        known,
+        order=ORDERS[degree],
+        exact=True,
+        coefficients=(a, b, c),
+        a=_point(a),
+        b=_point(b),
+        c=_point(c),
+        leading=_point((a, b, c)[degree]),
+        exponents=exponents,
+        exponent=_point(exponents[-1]),
+        growth=_point(known.values[-1] / known.values[0] if known.values[0] else 1.0),
+        crossover=_point(b / c) if c > 0 else None,
+        residual=residual,
+    )
+    return replace(found, verdict=_exact_words(found))
+
+
+def _point(value: float) -> Estimate:
+    return Estimate(value, value, value)
+
+
+def _exponents(lengths: Sequence[int], beta: Triple) -> tuple[float, ...]:
+    """The local exponent d log F / d log L = (b·L + 2c·L²) / F(L) at each length."""
+    a, b, c = beta
+    cost = {L: a + b * L + c * L * L for L in lengths}
+    return tuple((b * L + 2 * c * L * L) / cost[L] if cost[L] else 0.0 for L in lengths)
+
+
+def _statistical(known: Fit, samples: list[Array]) -> Fit:
+    """Relative least squares over the nested models, and the order the evidence carries."""
+    from statsmodels.regression.linear_model import WLS
+    from statsmodels.tools.eval_measures import aicc
+
+    X, top, y = _basis(known)
+    scale = np.array([1.0, top, top**2])
+    fitted = y
+    for _ in range(5):
+        weights = 1 / np.clip(fitted, y / 3, y * 3) ** 2
+        fitted = np.asarray(WLS(y, X, weights=weights).fit().fittedvalues)
+    nested = [WLS(y, X[:, : k + 1], weights=weights).fit() for k in range(3)]
+    models = []
+    for k, result in enumerate(nested):
+        table = np.column_stack([result.params, result.conf_int()]) / scale[: k + 1, None]
+        rows = np.pad(table, ((0, 2 - k), (0, 0)))
+        models.append(
+            Model(
+                order=ORDERS[k],
+                coefficients=tuple(Estimate(*map(float, row)) for row in rows),
+                aicc=float(aicc(result.llf, len(y), k + 2)),
+                p=float(result.compare_f_test(nested[k - 1])[1]) if k else None,
+                residual=float(np.max(np.abs(result.fittedvalues / y - 1))),
+            )
+        )
+    a, b, c = models[2].coefficients
+    bent = _passes(models, 2)
+    found = replace(
+        known,
+        a=a,
+        b=b,
+        c=c,
+        models=tuple(models),
+        sampling=_bootstrap(samples, X, weights, top),
+        growth=_drawn(nested[1 + bent], lambda beta: beta @ X[-1] / _above_0(beta @ X[0])),
+        exponent=_drawn(nested[2], lambda beta: beta @ (X[-1] * [0, 1, 2]) / (beta @ X[-1])),
+        crossover=_drawn(nested[2], lambda beta: top * beta[..., 1] / _above_0(beta[..., 2]))
+        if bent and c.value > 0
+        else None,
+    )
+    order, verdict = _decide(found, bent)
+    bends_down = order == "linear" and c.high < 0
+    degree = 2 if bends_down or order == "not judged" else ORDERS.index(order)
+    chosen = models[degree].coefficients
+    beta = (chosen[0].value, chosen[1].value, chosen[2].value)
+    return replace(
+        found,
+        order=order,
+        verdict=verdict,
+        coefficients=beta,
+        leading=chosen[degree],
+        exponents=_exponents(known.lengths, beta),
+        residual=models[degree].residual,
+    )
+
+
+def _above_0(values: Array) -> Array:
+    return np.maximum(values, 1e-300)
+
+
+def _passes(models: Sequence[Model], k: int) -> bool:
+    """Whether the evidence carries order k over k - 1: the F test, and AICc unless p < SURE."""
+    p = models[k].p
+    return p is not None and p < ALPHA and (p < SURE or models[k].aicc < models[k - 1].aicc)
+
+
+def _drawn(result: Any, of: Callable[[Array], Array]) -> Estimate:
+    """A function of the coefficients with its interval, from their joint t distribution."""
+    from scipy.stats import multivariate_t
+
+    beta = np.asarray(result.params, dtype=float)
+    law = multivariate_t(beta, result.cov_params(), df=result.df_resid, allow_singular=True, seed=0)
+    pad = (0, 3 - len(beta))
+    low, high = np.quantile(of(np.pad(law.rvs(DRAWS), ((0, 0), pad))), [0.025, 0.975])
+    return Estimate(float(of(np.pad(beta, pad))), float(low), float(high))
+
+
+def _bootstrap(samples: list[Array], X: Array, weights: Array, top: float) -> Estimate | None:
+    """The interval of c that resampling the repetitions of each length gives."""
+    from scipy import stats
+
+    if any(len(sample) < 2 for sample in samples):
+        return None
+    root = np.sqrt(weights)
+    row = (np.linalg.pinv(X * root[:, None]) * root)[2] / top**2  # c = row · medians
+
+    def c_of(*drawn: Array, axis: int = -1) -> Any:
+        return sum(r * np.median(one, axis=axis) for r, one in zip(row, drawn, strict=True))
+
+    rng = np.random.default_rng(0)
+    options: Any = {"n_resamples": RESAMPLES, "method": "percentile", "random_state": rng}
+    found = stats.bootstrap(samples, c_of, **options).confidence_interval
+    return Estimate(float(c_of(*samples)), float(found.low), float(found.high))
+
+
+def _decide(found: Fit, bent: bool) -> tuple[Order, str]:
+    """The order and its verdict, by the constants at the top of this file."""
+    low, high, unit = found.lengths[0], found.lengths[-1], found.unit
+    growth, c, b = found.growth or UNKNOWN, found.c or UNKNOWN, found.models[1].coefficients[1]
+    grows = _passes(found.models, 1)
+    worst = max(abs(math.log(max(bound, 1e-9))) for bound in (growth.low, growth.high))
+    flatness = worst / math.log(high / low)  # bound on the average exponent
+    change = f"{100 * math.expm1(worst):.2g} %"
+    over = f"over a {high / low:.3g}-fold range of lengths ({low:,} to {high:,} tokens)"
+    hidden = f"{100 * min(max(_share(found, c.high), 0), 1):.2g} % of the cost at {high:,} tokens"
+    misfit = found.models[2 if bent else 1].residual
+    if flatness < FLAT or (not bent and not grows and flatness < FLATTISH):
+        return "constant", f"constant: changes by less than {change} {over}"
+    if not bent and not grows:
+        words = f"not judged: no growth is certain, but {change} {over} cannot be excluded"
+        return "not judged", f"{words}; more repetitions or longer documents would decide"
+    if misfit > MISFIT:
+        words = f"no a + b·L + c·L² fits: it misses a value by {100 * misfit:.2g} %"
+        return "not judged", f"not judged: {words}; see the local growth in the table"
+    if bent and c.value > 0:
+        part = f"{100 * _share(found, c.value):.2g} % of the cost at {high:,} tokens"
+        return "quadratic", f"quadratic: c = {_pm(c, unit)}/token², {part}; {_turn(found)}"
+    if c.high < 0:
+        words = f"at most linear: it bends downward (c = {_pm(c, unit)}/token²)"
+        return "linear", f"{words}, sub-quadratic or saturating"
+    if _share(found, c.high) > MATTERS:
+        longer = f"--max-doc-len {max(b.value / c.high, 2.0 * high):,.0f}"
+        words = f"linear fits, but a quadratic term of up to {hidden} cannot be excluded"
+        return "not judged", f"not judged: {words}; {longer} or more repetitions would decide"
+    return "linear", f"linear: b = {_pm(b, unit)}/token; a quadratic term is at most {hidden}"
+
+
+def _share(found: Fit, c: float) -> float:
+    """The part of the cost at the largest length that a quadratic coefficient makes up."""
+    return c * found.lengths[-1] ** 2 / found.values[-1]
+
+
+def _pm(estimate: Estimate | None, unit: str) -> str:
+    """An estimate with its unit and interval, bare where it is exact."""
+    value, low, high = astuple(estimate or UNKNOWN)
+    if low == high:
+        return f"{value:,.6g} {unit}"
+    return f"{value:.3g} (95 % interval {low:.3g} to {high:.3g}) {unit}"
+
+
+def _turn(found: Fit) -> str:
+    """Where the quadratic term passes the linear one, and the local exponent."""
+    at, slope = (found.crossover or UNKNOWN).value, (found.exponent or UNKNOWN).value
+    return (
+        f"the quadratic term passes the linear one at {max(at, 0):,.0f} tokens, the local exponent "
+        f"is {slope:.2f} at {found.lengths[-1]:,}"
+    )
+
+
+def _exact_words(found: Fit) -> str:
+    value = _pm(found.leading, found.unit)
+    if found.order == "constant":
+        return f"constant: exactly {value} at every length measured"
+    if found.order == "linear":
+        return f"linear: exactly b = {value}/token, without a quadratic term"
+    return f"quadratic: exactly c = {value}/token²; {_turn(found)}"

@@ -1,0 +1,18 @@
+"""Index size: bytes kept for one document, as the index phase of a workload states them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rabbench.records import Measurement, Point, Settings, row
+
+MEASURES = ("index_size",)
+
+
+def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement]:
+    """One ``index_size`` row for each index phase that keeps something."""
+    del settings
+    for point in points:
+        workload = point.build() if point.phase == "index" else None
+        if workload is not None and workload.index_bytes is not None:
+            yield row(point, "index_size", workload.index_bytes(), "B")

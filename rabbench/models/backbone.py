@@ -1,0 +1,329 @@
+"""A causal language model and its tokenizer, by name: folder, hub, packaged GGUF, or shape only.
+
+Knows where weights come from and how to run them to final hidden states; knows nothing of
+documents, queries or scores. Weights and tokenizer load on first use, so that counting FLOPs of a
+7B model needs neither.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+
+from rabbench.environment import home
+from rabbench.models.catalog import NAMED, PRESETS, Named, names
+from rabbench.models.closed_form import ModelShape
+from rabbench.records import MissingError, Progress, UsageError, silent
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A causal LM that is loaded when first used.
+
+    Attributes:
+        name: as the user gave it.
+        source: ``folder``, ``hub``, ``package`` or ``preset`` (configuration only).
+        location: folder or hub id that transformers loads from; empty for a preset.
+        revision: hub revision asked for, or a content hash of local weights.
+        device, dtype, attention: as transformers and torch name them.
+        seed: of a preset's random weights.
+    """
+
+    name: str
+    source: str
+    location: str
+    revision: str | None
+    device: str
+    dtype: str
+    attention: str
+    seed: int = 0
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether scores mean anything; a preset has random weights and no tokenizer."""
+        return self.source != "preset"
+
+    @cached_property
+    def config(self) -> Any:
+        """The transformers configuration."""
+        from transformers import AutoConfig
+
+        if not self.has_weights:
+            return AutoConfig.for_model(**PRESETS[self.name])
+        with _Explained(self):
+            return AutoConfig.from_pretrained(self.location, revision=self._hub_revision)
+
+    @cached_property
+    def shape(self) -> ModelShape:
+        """What the closed form of the FLOPs needs."""
+        return ModelShape.from_config(self.config)
+
+    @property
+    def context(self) -> int:
+        """The longest sequence the model was made for, in tokens."""
+        return int(self.config.max_position_embeddings)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The tokenizer.
+
+        Raises:
+            UsageError: for a preset, which has none.
+        """
+        if not self.has_weights:
+            raise UsageError(
+                f"{self.name!r} is a shape preset without tokenizer or weights: it can be "
+                "measured for cost but not for quality; give --model a model with weights"
+            )
+        from transformers import AutoTokenizer
+
+        with _Explained(self):
+            return AutoTokenizer.from_pretrained(self.location, revision=self._hub_revision)
+
+    @cached_property
+    def model(self) -> Any:
+        """The model in evaluation mode on ``device``; its weights are resident, not mapped."""
+        from transformers import AutoModelForCausalLM
+
+        dtype = getattr(torch, self.dtype)
+        if self.has_weights:
+            with _Explained(self):
+                model = AutoModelForCausalLM.from_pretrained(
+                    self.location,
+                    revision=self._hub_revision,
+                    dtype=dtype,
+                    attn_implementation=self.attention,
+                )
+        else:
+            torch.manual_seed(self.seed)
+            with torch.device(self.device):
+                model = AutoModelForCausalLM.from_config(
+                    self.config, dtype=dtype, attn_implementation=self.attention
+                )
+        model = model.to(self.device).eval().requires_grad_(False)
+        for parameter in model.parameters():
+            # A memory-mapped weight is not resident until it is read; peak memory would then
+            # charge the weights to the first forward.
+            parameter.data = parameter.data.clone()
+        return model
+
+    @cached_property
+    def meta_model(self) -> Any:
+        """The same architecture without weights on ``meta`` with eager attention, for counting."""
+        from transformers import AutoModelForCausalLM
+
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(self.config, attn_implementation="eager")
+        return model.eval().requires_grad_(False)
+
+    def hidden(self, sequences: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Final hidden states (after the last norm) at the last token of each sequence.
+
+        Sequences are padded on the right. No mask is needed: under causal attention a token
+        never sees the padding behind it, so the fast causal kernel applies.
+
+        Args:
+            sequences: B lists of token ids, none empty.
+
+        Returns:
+            (B, d) in the model's dtype, on its device.
+        """
+        lengths = torch.tensor([len(ids) for ids in sequences])
+        tokens = torch.zeros(len(sequences), int(lengths.max()), dtype=torch.long)  # (B, L)
+        for row, ids in enumerate(sequences):
+            tokens[row, : len(ids)] = torch.as_tensor(ids)
+        with torch.inference_mode():
+            states = self.model.base_model(
+                input_ids=tokens.to(self.device), use_cache=False
+            ).last_hidden_state  # (B, L, d)
+            return states[torch.arange(len(sequences)), lengths - 1]  # (B, d)
+
+    def encode(
+        self, sequences: Sequence[Sequence[int]], *, batch: int, progress: Progress = silent
+    ) -> torch.Tensor:
+        """:meth:`hidden` of any number of sequences, in batches of similar length.
+
+        Args:
+            sequences: N lists of token ids.
+            batch: sequences in one forward.
+            progress: told after each batch.
+
+        Returns:
+            (N, d), in the order given.
+
+        Raises:
+            UsageError: if a sequence is longer than the model's context.
+        """
+        order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]), reverse=True)
+        longest = len(sequences[order[0]])
+        if longest > self.context:
+            raise UsageError(
+                f"a sequence of {longest} tokens exceeds the context of {self.name!r} "
+                f"({self.context} tokens); lower --max-doc-tokens"
+            )
+        states = []
+        for start in range(0, len(order), batch):
+            progress(f"{self.name} forward", start, len(order))
+            states.append(self.hidden([sequences[i] for i in order[start : start + batch]]))
+        places = torch.tensor(order).argsort()
+        return torch.cat(states)[places]
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Vocabulary logits in float32 of final hidden states.
+
+        Args:
+            hidden: (B, d).
+
+        Returns:
+            (B, V), with the configuration's soft cap and scale where it has them.
+        """
+        with torch.inference_mode():
+            logits = self.model.get_output_embeddings()(hidden).float()
+            if scale := getattr(self.config, "logits_scaling", None):
+                logits = logits / scale
+            if cap := getattr(self.config, "final_logit_softcapping", None):
+                logits = cap * torch.tanh(logits / cap)
+            return logits
+
+    @property
+    def _hub_revision(self) -> str | None:
+        return self.revision if self.source == "hub" else None
+
+
+class _Explained:
+    """Turns transformers' failure to find a model into a MissingError with the remedy."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        self.backbone = backbone
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise _missing(self.backbone.name, str(error).splitlines()[0]) from error
+
+
+def _missing(name: str, why: str) -> MissingError:
+    remedy = f"known names: {', '.join(names())}; or a hub id, or a folder with config.json"
+    if name in NAMED:
+        remedy = f"install its weights with '{NAMED[name].install}', or give --model a folder"
+    return MissingError(f"model {name!r} is not available ({why}); {remedy}")
+
+
+@lru_cache(maxsize=4)
+def resolve(
+    name: str,
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+    attention: str = "sdpa",
+    seed: int = 0,
+) -> Backbone:
+    """Find a model by name; nothing heavy is loaded.
+
+    Args:
+        name: a short name (``smollm2-135m``), a shape preset (``qwen2-7b``), a folder, or a hub
+            id ``org/name`` with an optional ``@revision``.
+        device: ``cpu`` or ``cuda``.
+        dtype: a torch dtype's name.
+        attention: transformers' attention implementation (``sdpa`` or ``eager``).
+        seed: of a preset's random weights.
+
+    Raises:
+        UsageError: if the name is none of these; the message lists the known names.
+        MissingError: if a known model is not on this machine and cannot be fetched.
+    """
+    source, location, revision = _locate(name)
+    return Backbone(name, source, location, revision, device, dtype, attention, seed)
+
+
+def _locate(name: str) -> tuple[str, str, str | None]:
+    if name in PRESETS:
+        return "preset", "", None
+    if name in NAMED:
+        return _locate_named(name, NAMED[name])
+    folder = Path(name).expanduser()
+    if (folder / "config.json").is_file():
+        return "folder", str(folder), _folder_hash(folder)
+    if folder.is_dir():
+        raise UsageError(f"folder {name!r} holds no config.json, so it is no model")
+    hub_id, _, revision = name.partition("@")
+    if hub_id.count("/") != 1 or hub_id.startswith(("/", ".", "~")):
+        raise UsageError(
+            f"unknown model {name!r}; known: {', '.join(names())}; or a folder with config.json, "
+            "or a hub id org/name[@revision]"
+        )
+    return "hub", hub_id, revision or None
+
+
+def _locate_named(name: str, named: Named) -> tuple[str, str, str | None]:
+    from huggingface_hub import try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(named.hub, "model.safetensors"), str):
+        return "hub", named.hub, None
+    if gguf := packaged(named):
+        folder, digest = _unpacked(gguf)
+        return "package", str(folder), f"sha256:{digest}"
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+        raise _missing(name, "HF_HUB_OFFLINE is set and no package ships it here")
+    return "hub", named.hub, None
+
+
+def packaged(named: Named) -> Path | None:
+    """The file or folder inside an installed package, or None; the package is not imported."""
+    spec = find_spec(named.package)
+    for root in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(root) / named.file
+        if path.exists():
+            return path
+    return None
+
+
+def _unpacked(gguf: Path) -> tuple[Path, str]:
+    """A safetensors copy of a packaged GGUF in the cache; made once (about half a minute)."""
+    with gguf.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    folder = home() / "models" / f"{gguf.stem}-{digest}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "config.json").is_file():
+            log.warning("unpacking %s (once, about half a minute)", gguf.name)
+            _unpack(gguf, folder)
+    return folder, digest
+
+
+def _unpack(gguf: Path, folder: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
+    model = AutoModelForCausalLM.from_pretrained(**source)
+    # The tensors are plain floats by now; only this mark keeps transformers from saving them.
+    del model.config.quantization_config
+    model.is_quantized, model.hf_quantizer = False, None
+    partial = folder.with_name(folder.name + ".partial")
+    AutoTokenizer.from_pretrained(**source).save_pretrained(partial)
+    model.save_pretrained(partial)
+    partial.rename(folder)
+
+
+def _folder_hash(folder: Path) -> str:
+    """A hash over the names, sizes and, for small files, contents: cheap, yet changes with them."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.iterdir() if p.is_file()):
+        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(1 << 20))
+    return f"sha256:{digest.hexdigest()[:16]}"

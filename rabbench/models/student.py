@@ -1,0 +1,103 @@
+"""The student (Rabtriever): document and query are encoded apart, a small predictor joins them.
+
+Source: arXiv 2604.23336. ``z_d`` is the final hidden state of the document part alone, ``h_q`` that
+of the query part alone; the predictor estimates the teacher's document-aware state ::
+
+    ĥ(q|d) = h_q + W_o·gelu(W_q·h_q + W_d·z_d + b) + b_o
+
+and the teacher's LM head reads it. The score is a fixed direction w = w_yes - w_no of that head, so
+``u_d = W_d·z_d`` is stored for each document and W_o folds into the vector v = W_oᵀ·w. A pair then
+costs O(m) for a predictor of width m, whatever the document's length::
+
+    s(q,d) = own(q) + v·gelu(u_q + u_d),   u_q = W_q·h_q + b,   own(q) = w·h_q + w·b_o
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+INNER = 1024
+
+
+class Predictor(nn.Module):
+    """The JEPA predictor: a residual two-layer MLP of width m between the layers and the LM head.
+
+    Args:
+        width: d, the backbone's hidden size.
+        inner: m, the predictor's width.
+        seed: of its initial weights.
+    """
+
+    def __init__(self, width: int, inner: int = INNER, *, seed: int = 0) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.query = nn.Linear(width, inner)  # W_q, b
+            self.document = nn.Linear(width, inner, bias=False)  # W_d
+            self.out = nn.Linear(inner, width)  # W_o, b_o
+
+    def forward(self, h_q: torch.Tensor, z_d: torch.Tensor) -> torch.Tensor:
+        """Estimate the teacher's state: (…, d) and (…, d) → ĥ (…, d)."""
+        inner = functional.gelu(self.query(h_q) + self.document(z_d))  # (…, m)
+        predicted: torch.Tensor = h_q + self.out(inner)
+        return predicted
+
+
+class Folded(nn.Module):
+    """Predictor and answer direction folded, so that a pair costs O(m); exact, not approximate.
+
+    Buffers: ``w_query`` (d, m), ``bias`` (m), ``w_document`` (d, m), ``direction`` w (d, 1),
+    ``offset`` w·b_o (1), ``fold`` v (m, 1).
+    """
+
+    def __init__(self, width: int, inner: int, device: str = "cpu") -> None:
+        super().__init__()
+        sizes = {
+            "w_query": (width, inner),
+            "bias": (inner,),
+            "w_document": (width, inner),
+            "direction": (width, 1),
+            "offset": (1,),
+            "fold": (inner, 1),
+        }
+        for name, size in sizes.items():
+            self.register_buffer(name, torch.empty(size, device=device))
+
+    w_query: torch.Tensor
+    bias: torch.Tensor
+    w_document: torch.Tensor
+    direction: torch.Tensor
+    offset: torch.Tensor
+    fold: torch.Tensor
+
+    @classmethod
+    def of(cls, predictor: Predictor, direction: torch.Tensor) -> Self:
+        """Fold a predictor with the head's answer direction w (d,), in float32."""
+        inner, width = predictor.query.weight.shape
+        folded = cls(width, inner, device=str(direction.device))
+        w = direction.detach().float()[:, None]  # (d, 1)
+        with torch.no_grad():
+            folded.w_query.copy_(predictor.query.weight.T)
+            folded.bias.copy_(predictor.query.bias)
+            folded.w_document.copy_(predictor.document.weight.T)
+            folded.direction.copy_(w)
+            folded.offset.copy_(predictor.out.bias.to(w) @ w)
+            folded.fold.copy_(predictor.out.weight.to(w).T @ w)
+        return folded
+
+    def documents(self, z_d: torch.Tensor) -> torch.Tensor:
+        """What the index keeps for each document: (N, d) → u_d (N, m)."""
+        return z_d.to(self.w_document) @ self.w_document
+
+    def queries(self, h_q: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What a query brings to all its pairs: (Q, d) → u_q (Q, m) and own (Q, 1)."""
+        h_q = h_q.to(self.w_query)
+        return h_q @ self.w_query + self.bias, h_q @ self.direction + self.offset
+
+    def forward(self, u_q: torch.Tensor, own: torch.Tensor, u_d: torch.Tensor) -> torch.Tensor:
+        """Score one query against N documents: (1, m), (1, 1), (N, m) → (N, 1)."""
+        return own + functional.gelu(u_q + u_d) @ self.fold

@@ -1,0 +1,165 @@
+"""The generative reranker (teacher): reads the document first, then the query, answers yes or no.
+
+Source: LaHoRe/RaHoRe (arXiv 2412.16615) and Rabtriever (arXiv 2604.23336). The score of a pair is
+the log-odds ``logit(yes) - logit(no)`` at the last position, in float32. A probability in bfloat16
+would tie many documents. Knows token ids and tensors; nothing of collections or rankings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+
+from rabbench.models.backbone import Backbone
+from rabbench.records import Progress, UsageError, silent
+
+BEFORE_DOCUMENT = "Document: "
+BEFORE_QUERY = "\n\nQuery: "
+AFTER_QUERY = "\n\nIs the document a good answer to the query? Answer yes or no.\nAnswer:"
+ANSWERS = (" yes", " no")
+
+# Token counts of the texts above under SmolLM2's tokenizer, for presets that have no tokenizer.
+PRESET_TEMPLATE = (2, 4, 22)
+
+
+@dataclass
+class Cut:
+    """How much text truncation has dropped so far."""
+
+    documents: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Turns a document and a query into token ids, document first.
+
+    The document part and the query part are tokenised apart, so that the same document always
+    gives the same prefix and its keys and values can be cached.
+    """
+
+    backbone: Backbone
+    max_doc_len: int
+    cut: Cut = field(default_factory=Cut)
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self.backbone.tokenizer(text, add_special_tokens=False).input_ids)
+
+    @cached_property
+    def start(self) -> list[int]:
+        """The beginning-of-sequence token, for a tokenizer that puts one in front."""
+        tokenizer = self.backbone.tokenizer
+        first = tokenizer("a").input_ids[0]
+        return [first] if first == tokenizer.bos_token_id else []
+
+    @cached_property
+    def template(self) -> tuple[list[int], list[int], list[int]]:
+        """Token ids before the document, before the query and after the query."""
+        if not self.backbone.has_weights:
+            before_document, before_query, after_query = PRESET_TEMPLATE
+            return [1] * before_document, [2] * before_query, [3] * after_query
+        return (
+            [*self.start, *self._ids(BEFORE_DOCUMENT)],
+            self._ids(BEFORE_QUERY),
+            self._ids(AFTER_QUERY),
+        )
+
+    @cached_property
+    def answers(self) -> tuple[int, int]:
+        """The token ids of yes and no, as they follow the prompt.
+
+        Raises:
+            UsageError: if this tokenizer spells an answer with more than one token.
+        """
+        if not self.backbone.has_weights:
+            return 4, 5
+        found = []
+        for answer in ANSWERS:
+            whole = self._ids(AFTER_QUERY + answer)
+            ids = whole[len(self._ids(AFTER_QUERY)) :]
+            if len(ids) != 1 or whole[: -len(ids)] != self._ids(AFTER_QUERY):
+                raise UsageError(
+                    f"the tokenizer of {self.backbone.name!r} spells {answer!r} with "
+                    f"{len(ids)} tokens after the prompt; the score needs exactly one"
+                )
+            found.append(ids[0])
+        return found[0], found[1]
+
+    def document_ids(self, ids: Sequence[int]) -> list[int]:
+        """The document part of the prompt for document tokens, not truncated."""
+        return [*self.template[0], *ids]
+
+    def query_ids(self, ids: Sequence[int]) -> list[int]:
+        """The query part of the prompt for query tokens; ends where the answer is read."""
+        return [*self.template[1], *ids, *self.template[2]]
+
+    def document(self, text: str) -> list[int]:
+        """The document part of the prompt; truncation cuts the document's own tokens only."""
+        ids = self._ids(text)
+        if len(ids) > self.max_doc_len:
+            self.cut.documents += 1
+            self.cut.tokens += len(ids) - self.max_doc_len
+        return self.document_ids(ids[: self.max_doc_len])
+
+    def query(self, text: str) -> list[int]:
+        """The query part of the prompt; never truncated."""
+        return self.query_ids(self._ids(text))
+
+    @property
+    def overhead(self) -> int:
+        """Prompt tokens around a document and a query."""
+        return sum(len(part) for part in self.template)
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """Scores pairs, each a document part followed by a query part, with one forward, no cache."""
+
+    backbone: Backbone
+    prompt: Prompt
+
+    def log_odds(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Log-odds of yes against no from final hidden states: (B, d) → (B,) float32."""
+        yes, no = self.prompt.answers
+        logits = self.backbone.logits(hidden)  # (B, V)
+        return logits[:, yes] - logits[:, no]
+
+    def score(
+        self, pairs: Sequence[Sequence[int]], *, batch: int = 16, progress: Progress = silent
+    ) -> torch.Tensor:
+        """Score pairs.
+
+        Args:
+            pairs: N lists of token ids, document part then query part.
+            batch: pairs in one forward.
+            progress: told after each batch.
+
+        Returns:
+            (N,) float32 log-odds.
+
+        Raises:
+            UsageError: if a pair is longer than the model's context.
+        """
+        hidden = self.backbone.encode(pairs, batch=batch, progress=progress)  # (N, d)
+        return torch.cat([self.log_odds(part) for part in hidden.split(64)])
+
+
+def answer_direction(backbone: Backbone, prompt: Prompt) -> torch.Tensor:
+    """The LM head's row of yes minus its row of no, w (d,): the score is w·h.
+
+    Raises:
+        UsageError: if the head is not linear (a soft cap), since the fold would not be exact.
+    """
+    if getattr(backbone.config, "final_logit_softcapping", None):
+        raise UsageError(
+            f"{backbone.name!r} caps its logits, so its score is no linear function of the final "
+            "state and the student's folded score would not be exact; choose another backbone"
+        )
+    yes, no = prompt.answers
+    head = backbone.model.get_output_embeddings()
+    scale = getattr(backbone.config, "logits_scaling", None) or 1.0
+    direction: torch.Tensor = (head.weight[yes].float() - head.weight[no].float()) / scale
+    return direction

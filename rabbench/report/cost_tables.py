@@ -1,0 +1,251 @@
+"""The tables of a sweep: phase ledger, cost per length with factors, counters' agreement.
+
+Reads rows, fits and ratios; every row with a document length appears in one of these tables, by
+its value or by the status that it has instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rabbench.complexity import Estimate, Fit
+from rabbench.records import PHASES, Measurement
+from rabbench.report.factors import Ratio
+from rabbench.report.labels import PHASE_WORDS, Labels, is_cost, measures_of, name_of
+from rabbench.report.page import Table
+from rabbench.report.units import amount, between, cell, interval
+
+POWERS = {"constant": "", "linear": "/token", "quadratic": "/token²"}
+
+
+def ledger(fits: Sequence[Fit], labels: Labels) -> list[Table]:
+    """Per measure: order of growth, coefficient and evidence of each system's phases."""
+    tables = []
+    for measure in measures_of(fit.measure for fit in fits):
+        of_measure = [fit for fit in fits if fit.measure == measure]
+        of_measure.sort(key=lambda fit: (fit.system, PHASES.index(fit.phase), str(fit.key)))  # type: ignore[arg-type]
+        rows = [
+            (
+                labels.of(fit.system, fit.key),
+                fit.phase + _convention(fit),
+                fit.order,
+                _leading(fit),
+                _leading_interval(fit),
+                _slope(fit.exponent, fit),
+                _crossover(fit),
+                fit.verdict,
+            )
+            for fit in of_measure
+        ]
+        columns = ("system", "phase", "order", "coefficient", "95 % interval")
+        tables.append(
+            Table(
+                id=f"ledger-{measure}",
+                caption=f"{name_of(measure)}: how each phase grows with document length",
+                columns=(*columns, "local exponent", "L*", "verdict"),
+                rows=rows,
+                numeric=frozenset({3, 4, 5, 6}),
+            )
+        )
+    return tables
+
+
+def evidence(fits: Sequence[Fit], labels: Labels) -> Table:
+    """The statistics behind each order: nested models, bootstrap, residual."""
+    rows = []
+    for fit in fits:
+        if fit.coefficients is None:
+            continue
+        models = {model.order: model for model in fit.models}
+        linear, quadratic = models.get("linear"), models.get("quadratic")
+        c_unit = f"{fit.unit}/token²"
+        rows.append(
+            (
+                labels.of(fit.system, fit.key),
+                fit.phase + _convention(fit),
+                name_of(fit.measure),
+                str(fit.n_points),
+                _with_interval(fit.c, c_unit),
+                interval(fit.sampling, c_unit) if fit.sampling else "–",
+                _p(linear.p if linear else None),
+                _p(quadratic.p if quadratic else None),
+                " / ".join(f"{model.aicc:.1f}" for model in fit.models) or "–",
+                f"{100 * (fit.residual or 0):.2g} %",
+            )
+        )
+    return Table(
+        id="evidence",
+        caption="Evidence for each order",
+        columns=(
+            "system",
+            "phase",
+            "cost",
+            "lengths",
+            "c (95 % interval)",
+            "c, repetitions only",
+            "p linear over constant",
+            "p quadratic over linear",
+            "AICc constant / linear / quadratic",
+            "largest residual",
+        ),
+        rows=rows,
+        numeric=frozenset({3, 4, 5, 6, 7, 8, 9}),
+    )
+
+
+def per_length(
+    rows: Iterable[Measurement], ratios: Sequence[Ratio], labels: Labels
+) -> dict[str, list[Table]]:
+    """Per measure, a table for each phase: a line per length, a column per sweep, and factors."""
+    costs = [row for row in rows if is_cost(row)]
+    tables: dict[str, list[Table]] = {}
+    for measure in measures_of(row.measure for row in costs):
+        for phase in reversed(PHASES):
+            for pairs in _conventions(costs, measure, phase):
+                here = [
+                    row
+                    for row in costs
+                    if (row.measure, row.phase) == (measure, phase)
+                    and row.params.get("pairs", pairs) == pairs
+                ]
+                factors = [
+                    ratio
+                    for ratio in ratios
+                    if phase == "score"
+                    and ratio.measure == measure
+                    and ratio.key.get("pairs", pairs) == pairs
+                ]
+                table = _lengths_table(here, factors, labels, (measure, phase, pairs))
+                tables.setdefault(measure, []).append(table)
+    return tables
+
+
+def _lengths_table(
+    rows: Sequence[Measurement],
+    factors: Sequence[Ratio],
+    labels: Labels,
+    what: tuple[str, str, str],
+) -> Table:
+    measure, phase, pairs = what
+    series: dict[str, dict[int, list[str]]] = {}
+    for row in rows:
+        length = int(row.params["doc_len"])
+        of_series = series.setdefault(labels.of(row.system, row.params), {})
+        of_series.setdefault(length, []).append(cell(row))
+    columns, cells = sorted(series), []
+    kinds = sorted({labels.of(ratio.over_system, ratio.key) for ratio in factors})
+    for length in sorted({length for of_series in series.values() for length in of_series}):
+        line = [f"{length:,}"]
+        line += [", ".join(series[name].get(length, ["–"])) for name in columns]
+        for kind in kinds:
+            line += _factor_cells(factors, labels, kind, length)
+        cells.append(line)
+    headings = [f"{kind}: {word}" for kind in kinds for word in ("factor", "with query")]
+    if len(kinds) == 1:
+        headings = [f"{kinds[0]} / {factors[0].under_system}", "with its query encoded"]
+    named = f" ({pairs} pairs)" if pairs else ""
+    return Table(
+        id=f"{measure}-{phase}{'-' + pairs if pairs else ''}",
+        caption=f"{name_of(measure)}{named}, {PHASE_WORDS[phase]}",
+        columns=["document tokens", *columns, *headings],
+        rows=cells,
+        numeric=frozenset(range(len(columns) + len(headings) + 1)),
+    )
+
+
+def _factor_cells(factors: Sequence[Ratio], labels: Labels, kind: str, length: int) -> list[str]:
+    for ratio in factors:
+        if ratio.doc_len == length and labels.of(ratio.over_system, ratio.key) == kind:
+            return [between(ratio.score), between(ratio.with_query) if ratio.with_query else "–"]
+    return ["–", "–"]
+
+
+def counters(rows: Iterable[Measurement], labels: Labels) -> Table | None:
+    """How far apart the FLOP counters are, for each system and phase."""
+    groups: dict[tuple[str, str], list[Measurement]] = {}
+    for row in rows:
+        if row.measure == "flops" and "agreement" in row.params:
+            groups.setdefault((labels.of(row.system, row.params), row.phase), []).append(row)
+    lines = []
+    for (label, phase), group in groups.items():
+        last = max(group, key=lambda row: int(row.params.get("doc_len", 0)))
+        apart = max(float(row.params["agreement"]) for row in group)
+        counts = [_count(last.params.get(name)) for name in ("closed_form", "torch", "fvcore")]
+        length = f"{int(last.params.get('doc_len', 0)):,}"
+        lines.append((label, phase, str(len(group)), length, *counts, f"{100 * apart:.3g} %"))
+    if not lines:
+        return None
+    return Table(
+        id="counters",
+        caption="Three FLOP counters: the counts at the largest length, and how far apart they "
+        "are at most over all lengths",
+        columns=(
+            "system",
+            "phase",
+            "lengths",
+            "at",
+            "closed form",
+            "torch on meta",
+            "fvcore × 2",
+            "largest difference",
+        ),
+        rows=lines,
+        numeric=frozenset(range(2, 8)),
+    )
+
+
+def _count(value: object) -> str:
+    return f"{value:,.0f}" if isinstance(value, (int, float)) else "not counted"
+
+
+def _conventions(costs: Sequence[Measurement], measure: str, phase: str) -> list[str]:
+    here = [row for row in costs if (row.measure, row.phase) == (measure, phase)]
+    named = {str(row.params["pairs"]) for row in here if "pairs" in row.params}
+    if named:
+        return sorted(named, reverse=True)  # dense before causal
+    return [""] if here else []
+
+
+def _convention(fit: Fit) -> str:
+    return f" · {fit.key['pairs']}" if "pairs" in fit.key else ""
+
+
+def _leading(fit: Fit) -> str:
+    if fit.order == "not judged" or fit.leading is None:
+        return "–"
+    return amount(fit.leading.value, fit.unit + POWERS[fit.order])
+
+
+def _leading_interval(fit: Fit) -> str:
+    if fit.order == "not judged" or fit.leading is None:
+        return "–"
+    return interval(fit.leading, fit.unit + POWERS[fit.order])
+
+
+def _slope(exponent: Estimate | None, fit: Fit) -> str:
+    if exponent is None:
+        return "–"
+    if fit.exact or fit.order == "constant":
+        return f"{fit.exponents[-1]:.2f}"
+    return f"{exponent.value:.2f} ({exponent.low:.2f} to {exponent.high:.2f})"
+
+
+def _crossover(fit: Fit) -> str:
+    if fit.crossover is None or fit.crossover.value <= 0:
+        return "–"
+    return f"{fit.crossover.value:,.0f}"
+
+
+def _with_interval(estimate: Estimate | None, unit: str) -> str:
+    if estimate is None:
+        return "–"
+    if estimate.low == estimate.high:
+        return f"{amount(estimate.value, unit)} (exact)"
+    return f"{amount(estimate.value, unit)} ({interval(estimate, unit)})"
+
+
+def _p(p: float | None) -> str:
+    if p is None:
+        return "–"
+    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
+

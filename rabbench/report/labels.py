@@ -1,0 +1,82 @@
+"""Names of what is compared: a system, and whatever tells its sweeps apart.
+
+Knows rows' params; the same label always means the same sweep in one report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rabbench.complexity import KEYS
+from rabbench.records import PHASES, Measurement
+
+MEASURES: Mapping[str, str] = {
+    "flops": "FLOPs",
+    "latency": "Time",
+    "working_memory": "Working memory",
+    "peak_memory": "Peak memory",
+    "index_size": "Index size",
+    "energy": "Energy",
+}
+"""How a cost is called, in the order in which a report shows them."""
+
+PHASE_WORDS: Mapping[str, str] = {
+    "index": "index (per document, offline)",
+    "query": "query (per query)",
+    "score": "score (per pair)",
+}
+
+SHOWN = tuple(name for name in KEYS if name not in {"pairs", "trained"})
+
+
+def is_cost(row: Measurement) -> bool:
+    """Whether a row belongs to a sweep over document length."""
+    return row.phase in PHASES and "doc_len" in row.params
+
+
+def name_of(measure: str) -> str:
+    """A cost in words; an unknown one keeps its own name."""
+    return MEASURES.get(measure, measure)
+
+
+def measures_of(names: Iterable[str]) -> list[str]:
+    """The costs present, known ones first."""
+    present = set(names)
+    return [m for m in MEASURES if m in present] + sorted(present - set(MEASURES))
+
+
+class Labels:
+    """Labels for the sweeps of these rows.
+
+    A param is named only where one system was measured with several of its values, so that
+    ``teacher`` stays ``teacher`` until there is ``teacher (eager)`` beside ``teacher (sdpa)``.
+    """
+
+    def __init__(self, rows: Iterable[Measurement]) -> None:
+        seen: dict[tuple[str, str], set[str]] = {}
+        systems: dict[str, None] = {}
+        untrained = set()
+        for row in rows:
+            systems.setdefault(row.system)
+            if row.params.get("trained") is False:
+                untrained.add(row.system)
+            for name in SHOWN:
+                if name in row.params:
+                    seen.setdefault((row.system, name), set()).add(str(row.params[name]))
+        self.systems: Sequence[str] = sorted(systems)
+        self.untrained = untrained
+        self._varies = {pair for pair, values in seen.items() if len(values) > 1}
+
+    def of(self, system: str, params: Mapping[str, Any]) -> str:
+        """The label of a system's sweep with these params."""
+        names = [name for name in SHOWN if (system, name) in self._varies and name in params]
+        values = [
+            f"{name} {params[name]}" if isinstance(params[name], int) else str(params[name])
+            for name in names
+        ]
+        return f"{system} ({', '.join(values)})" if values else system
+
+    def slot(self, system: str) -> int:
+        """The system's place in the palette: the same in every figure."""
+        return self.systems.index(system)

@@ -1,0 +1,68 @@
+"""What a report is made of, before it is Markdown or HTML: sections of text, tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of finished text; the first column heads its rows, ``numeric`` ones align right."""
+
+    id: str
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numeric: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse a row of another width, which would shift its figures under wrong headings."""
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(
+                    f"table {self.id}: {len(row)} cells under {len(self.columns)} headings"
+                )
+
+
+@dataclass(frozen=True)
+class Figure:
+    """An inline SVG with what it shows in words."""
+
+    id: str
+    title: str
+    alt: str
+    svg: str
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """One number of the opening: the figure, what it is, and what it rests on."""
+
+    value: str
+    label: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report under one heading; ``detail`` may be left out of a short Markdown."""
+
+    id: str
+    title: str
+    text: Sequence[str] = ()
+    figures: Sequence[Figure] = ()
+    tables: Sequence[Table] = ()
+    detail: bool = False
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole report: verdict first."""
+
+    title: str
+    subtitle: str
+    verdict: Sequence[str]
+    key_figures: Sequence[KeyFigure] = ()
+    warnings: Sequence[str] = ()
+    sections: Sequence[Section] = field(default_factory=tuple)

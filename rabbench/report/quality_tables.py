@@ -1,0 +1,104 @@
+"""The tables of an evaluation: each metric's mean with its interval, ties, retention.
+
+Reads quality rows, whose samples are the scores of each query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rabbench.complexity import Estimate
+from rabbench.records import Measurement
+from rabbench.report.labels import Labels
+from rabbench.report.page import Table
+
+
+def is_quality(row: Measurement) -> bool:
+    """Whether a row is a metric of a ranking."""
+    return row.phase == "quality"
+
+
+def estimate(row: Measurement) -> Estimate | None:
+    """The mean with the 95 % bootstrap interval over queries; None where nothing was measured."""
+    from scipy import stats
+
+    if row.value is None:
+        return None
+    raw = row.samples.values() if isinstance(row.samples, Mapping) else row.samples
+    scores = np.asarray(list(raw), dtype=float)
+    if len(scores) < 2:
+        return Estimate(row.value)
+    rng = np.random.default_rng(0)
+    options: Any = {"n_resamples": 1999, "method": "percentile", "random_state": rng}
+    found = stats.bootstrap((scores,), np.mean, batch=100, **options).confidence_interval
+    return Estimate(row.value, float(found.low), float(found.high))
+
+
+def tables(rows: Iterable[Measurement], labels: Labels) -> list[Table]:
+    """A table per data set: a line per system, a column per metric."""
+    found = []
+    for dataset, of_dataset in datasets(rows).items():
+        metrics = list(dict.fromkeys(row.measure for row in of_dataset))
+        lines = []
+        for label in dict.fromkeys(labels.of(row.system, row.params) for row in of_dataset):
+            mine = [row for row in of_dataset if labels.of(row.system, row.params) == label]
+            cells = [", ".join(_cell(row) for row in mine if row.measure == m) for m in metrics]
+            note = " (untrained)" if mine[0].system in labels.untrained else ""
+            ties = mine[0].params.get("tie_share")
+            tied = f"{100 * ties:.0f} %" if isinstance(ties, (int, float)) else "–"
+            counted = str(max(len(row.samples) for row in mine))
+            lines.append((label + note, *(text or "–" for text in cells), counted, tied))
+        found.append(
+            Table(
+                id=f"quality-{dataset}",
+                caption=f"{dataset}: mean over queries with 95 % bootstrap interval",
+                columns=("system", *metrics, "queries", "queries with ties"),
+                rows=lines,
+                numeric=frozenset(range(1, len(metrics) + 3)),
+            )
+        )
+    return found
+
+
+def datasets(rows: Iterable[Measurement]) -> dict[str, list[Measurement]]:
+    """Quality rows by data set."""
+    found: dict[str, list[Measurement]] = {}
+    for row in rows:
+        if is_quality(row):
+            found.setdefault(str(row.params.get("dataset", "unnamed")), []).append(row)
+    return found
+
+
+def _cell(row: Measurement) -> str:
+    found = estimate(row)
+    if found is None:
+        return f"not measured ({row.status})"
+    if not np.isfinite(found.low):
+        return f"{found.value:.3f}"
+    return f"{found.value:.3f} ({found.low:.3f}–{found.high:.3f})"
+
+
+def verdict(rows: Sequence[Measurement], labels: Labels) -> list[str]:
+    """A sentence per data set: who ranks best, and what the student keeps of its teacher."""
+    sentences = []
+    for dataset, of_dataset in datasets(rows).items():
+        first = of_dataset[0].measure
+        ranked = [row for row in of_dataset if row.measure == first and row.value is not None]
+        if not ranked:
+            continue
+        ranked.sort(key=lambda row: row.value or 0.0, reverse=True)
+        figures = ", ".join(
+            f"{labels.of(row.system, row.params)}"
+            f"{' (untrained)' if row.system in labels.untrained else ''} {row.value:.3f}"
+            for row in ranked
+        )
+        sentences.append(f"Ranking quality on {dataset}, {first}: {figures}.")
+        value = {row.system: row.value for row in reversed(ranked)}
+        teacher, student = value.get("teacher"), value.get("rabtriever")
+        if teacher and student is not None and "rabtriever" not in labels.untrained:
+            share = f"{100 * student / teacher:.0f} %"
+            sentences.append(f"The student keeps {share} of its teacher's {first} on {dataset}.")
+    return sentences

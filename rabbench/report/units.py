@@ -1,0 +1,84 @@
+"""Numbers as a person reads them: SI and binary prefixes, factors, intervals.
+
+Knows units and rounding, not what is being reported.
+"""
+
+from __future__ import annotations
+
+import math
+
+from rabbench.complexity import Estimate
+from rabbench.records import Measurement
+
+SI = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"), (1e-18, "a"))
+BINARY = ((2.0**40, "Ti"), (2.0**30, "Gi"), (2.0**20, "Mi"), (2.0**10, "Ki"), (1.0, ""))
+
+
+def digits(value: float) -> str:
+    """Three significant digits, thousands separated, no exponent between 0.001 and a million."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else str(value)
+    size = abs(value)
+    if size >= 1e6 or size < 1e-3:
+        return f"{value:.2e}"
+    if size >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.{2 - math.floor(math.log10(size))}f}"
+
+
+def amount(value: float, unit: str) -> str:
+    """A value with its unit and a prefix: ``1.25 TFLOP``, ``95.3 ms``, ``412 MiB``, ``0.676``.
+
+    A unit may be a rate: ``FLOP/token²``.
+    """
+    base, _, per = unit.partition("/")
+    rate = f"/{per}" if per else ""
+    if base == "1":
+        return f"{value:.3f}"
+    if base == "B":
+        steps = BINARY if abs(value) >= 1 or value == 0 else SMALL
+    else:
+        steps = SI if abs(value) >= 1 or value == 0 else SMALL
+    if base == "s" and abs(value) >= 1:
+        steps = ((1.0, ""),)
+    if base not in {"FLOP", "s", "B", "J"}:
+        return f"{digits(value)} {unit}"
+    size, prefix = next((step for step in steps if abs(value) >= step[0]), steps[-1])
+    return f"{digits(value / size)} {prefix}{base}{rate}"
+
+
+def cell(row: Measurement | None) -> str:
+    """A row's value for a table; a missing one says why."""
+    if row is None:
+        return "–"
+    if row.value is None:
+        return f"not measured ({row.status})"
+    return amount(row.value, row.unit)
+
+
+def times(factor: float) -> str:
+    """A factor: ``3.4×``, ``1,900×``, ``1.2 million×``."""
+    if not math.isfinite(factor):
+        return "–"
+    for size, word in ((1e9, " billion"), (1e6, " million")):
+        if factor >= size:
+            return f"{digits(factor / size)}{word}×"
+    return f"{digits(factor)}×"
+
+
+def interval(estimate: Estimate, unit: str) -> str:
+    """The 95 % interval alone: ``exact``, ``262 to 334 ns/token²`` or a dash."""
+    if estimate.low == estimate.high:
+        return "exact"
+    if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
+        return "–"
+    return f"{amount(estimate.low, unit)} to {amount(estimate.high, unit)}"
+
+
+def between(estimate: Estimate) -> str:
+    """A factor with its interval, as far as there is one."""
+    known = math.isfinite(estimate.low) and math.isfinite(estimate.high)
+    if estimate.low == estimate.high or not known:
+        return times(estimate.value)
+    return f"{times(estimate.value)} ({times(estimate.low)} to {times(estimate.high)})"

@@ -1,0 +1,171 @@
+"""The sweep: cost of each system's phases over document lengths, as rows of a results file.
+
+Plans the points, hands them to the measures one after another and keeps every row as it comes.
+Knows no system and no measure by name; formats and prints nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from rabbench import environment, plugins
+from rabbench.records import (
+    Measurement,
+    Options,
+    Phase,
+    Point,
+    Progress,
+    Results,
+    Settings,
+    Shape,
+    System,
+    UsageError,
+    Workload,
+    silent,
+)
+from rabbench.store import IDENTITY, Store
+
+SYSTEMS = ("bm25", "dense", "teacher", "rabtriever")
+MEASURES = ("flops", "index-size", "memory", "latency")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScalingConfig:
+    """What to sweep.
+
+    ``points`` lengths from ``min_doc_len`` to ``max_doc_len`` in equal ratios; ``query_len`` and
+    the lengths are tokens without the prompt. ``attention`` may name several implementations.
+    """
+
+    max_doc_len: int
+    min_doc_len: int = 128
+    points: int = 8
+    query_len: int = 32
+    systems: tuple[str, ...] = SYSTEMS
+    measures: tuple[str, ...] = MEASURES
+    attention: tuple[str, ...] = ("sdpa",)
+    rounds: int = 3
+    max_rounds: int = 30
+    min_time_s: float = 1.0
+    timeout_s: float = 600.0
+    options: Options = field(default_factory=Options)
+
+    def lengths(self) -> list[int]:
+        """The grid of document lengths.
+
+        Raises:
+            UsageError: if it cannot be laid out.
+        """
+        low, high, count = self.min_doc_len, self.max_doc_len, self.points
+        if low < 1 or high < low or count < 1:
+            raise UsageError(
+                f"--min-doc-len {low} --max-doc-len {high} --points {count}: lengths must rise "
+                "from at least 1 and there must be at least one point"
+            )
+        if count == 1 or low == high:
+            return [high]
+        ratio = (high / low) ** (1 / (count - 1))
+        return sorted({round(low * ratio**i) for i in range(count)})
+
+
+def run(
+    config: ScalingConfig,
+    *,
+    out: Path | None = None,
+    resume: bool = False,
+    progress: Progress = silent,
+) -> Results:
+    """Sweep and return the results; with ``out`` each row is on disk as soon as it is measured.
+
+    Args:
+        config: what to sweep.
+        out: the results folder; None keeps the rows in memory.
+        resume: keep the rows that ``out`` already holds and measure only what is missing.
+        progress: told what is being measured.
+
+    Raises:
+        UsageError: for an unknown system or measure, or a length above a model's context.
+        MissingError: if a model or device is not there.
+    """
+    device = environment.device(config.options.device)
+    config = replace(config, options=replace(config.options, device=device))
+    measures = {name: plugins.load("measures", name) for name in config.measures}
+    points = plan(config)
+    store = Store(out, started("scaling", config), resume=resume)
+    settings = Settings(
+        rounds=config.rounds,
+        max_rounds=config.max_rounds,
+        min_time_s=config.min_time_s,
+        timeout_s=config.timeout_s,
+        progress=progress,
+    )
+    done = {_key(row.measure, row) for row in store.rows if row.status != "error"}
+    for measure in measures.values():
+        first = measure.MEASURES[0]
+        left = [point for point in points if _key(first, point) not in done]
+        for row in measure.measure(left, settings):
+            store.add(row)
+    return store.results
+
+
+def started(command: str, config: Any) -> Results:
+    """Results with configuration and environment and no rows yet."""
+    described = {key: value for key, value in asdict(config).items() if key != "options"}
+    options = asdict(config.options)
+    return Results(
+        command=command,
+        config={**described, "options": options},
+        environment=environment.describe(),
+    )
+
+
+def plan(config: ScalingConfig) -> list[Point]:
+    """Every point of the sweep, shortest documents first; builds systems but no weights.
+
+    Raises:
+        UsageError: for an unknown system or a length above a model's context.
+    """
+    return [
+        point
+        for length in config.lengths()
+        for attention in config.attention
+        for name in config.systems
+        for point in _points(name, replace(config.options, attention=attention), config, length)
+    ]
+
+
+def _points(name: str, options: Options, config: ScalingConfig, length: int) -> Iterator[Point]:
+    shape = Shape(doc_len=length, query_len=config.query_len)
+    system = _system(name, options)
+    for workload in system.workloads(shape):
+        yield Point(
+            system=name,
+            phase=workload.phase,
+            params={**shape.params(), **system.params, **workload.params},
+            build=partial(_workload, name, options, workload.phase, shape),
+        )
+
+
+@lru_cache(maxsize=8)
+def _system(name: str, options: Options) -> System:
+    built: System = plugins.load("systems", name).build(options)
+    return built
+
+
+def _workload(name: str, options: Options, phase: Phase, shape: Shape) -> Workload:
+    """The workload of a point; in the parent and in a child process alike."""
+    for workload in _system(name, options).workloads(shape):
+        if workload.phase == phase:
+            return workload
+    raise UsageError(f"system {name!r} has no phase {phase!r}")
+
+
+def _key(measure: str, of: Point | Measurement) -> tuple[str, ...]:
+    """What says that a point has been measured, whatever the pair convention of its row."""
+    params = {key: of.params.get(key) for key in IDENTITY if key != "pairs"}
+    return (of.system, of.phase, measure, json.dumps(params, sort_keys=True))

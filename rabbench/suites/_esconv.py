@@ -1,0 +1,146 @@
+"""ESConv as retrieval: the query is a dialogue, the documents are the 8 support strategies.
+
+Knows the format of the source's windows: turns parted by `` EOS ``, each ``score speaker turn
+text``, speaker 1 the supporter, whose text starts with ``[Strategy]``.
+
+- The last turn is the supporter's. Its strategy is the one relevant document; its text is not
+  part of the query.
+- The query is the turns before it, a line each, ``Seeker: …`` or ``Supporter: …``. The strategy
+  tags of the supporter's earlier turns are removed: they are labels, and with them a retriever
+  could match names instead of reasoning.
+- The source's first line is empty (a window with nothing in it) and is skipped, as would be one
+  without a turn before the last. All others count: 2,775 test and 2,985 dev windows. A few share
+  their dialogue and differ in the label ("Hello" and no more); they stay separate queries, as in
+  the source. A query's id is its line in the source file.
+- ``Other`` holds greetings, thanks and all that fits nowhere else; it is a document like the rest.
+
+The definitions of the strategies are our own words, one sentence each.
+
+Source: Liu et al., "Towards Emotional Support Dialog Systems", ACL 2021; github
+thu-coai/Emotional-Support-Conversation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rabbench.records import BadInputError, Suite
+from rabbench.suites._fetch import Resource, read
+from rabbench.suites._fingerprint import fingerprint
+
+COMMIT = "f262d062ad74cb39b17ea476facc81568ddcba24"
+TERMS = "CC BY-NC 4.0"
+SOURCE = "github thu-coai/Emotional-Support-Conversation"
+
+
+def _resource(filename: str, sha256: str, git_blob: str) -> Resource:
+    base = "https://raw.githubusercontent.com/thu-coai/Emotional-Support-Conversation"
+    url = f"{base}/{COMMIT}/codes/dataset/{filename}"
+    return Resource(
+        family="esconv", filename=filename, url=url, sha256=sha256, git_blob=git_blob, terms=TERMS
+    )
+
+
+FILES: Mapping[str, Resource] = {
+    "test": _resource(
+        "testWithStrategy_short.tsv",
+        "b85ae888bf747cefa54bba2a6c3e2f6ccb4c1005d4e0b6d1d3be3823cf040aef",
+        "d983beaca8584dde27f5051abfb0ddde778697b2",
+    ),
+    "dev": _resource(
+        "devWithStrategy_short.tsv",
+        "625b511f40cf9a9285582e808e6bbb4c2f35d0b0cd063f3709db430b8d0c3bdc",
+        "e6b767302ceacc985f4ef156cc94a8b3def95fd3",
+    ),
+}
+
+STRATEGIES: Mapping[str, str] = {
+    "Questions": "Ask about the situation or the feelings, so that the seeker can put the problem "
+    "into words.",
+    "Restatement or Paraphrasing": "Say in fewer or other words what the seeker has told, to "
+    "check that it was understood.",
+    "Reflection of feelings": "Name the feelings that the seeker's words show, such as sadness, "
+    "fear or anger.",
+    "Self-disclosure": "Tell of a similar experience of one's own, to show that the seeker is not "
+    "alone with it.",
+    "Affirmation and Reassurance": "Encourage the seeker, point to strengths and give hope that "
+    "things can get better.",
+    "Providing Suggestions": "Propose something that the seeker could do or try about the problem.",
+    "Information": "Give facts, explanations or places to turn to that are useful for the problem.",
+    "Other": "Greet, thank, wish well or say goodbye, or anything that no other strategy covers.",
+}
+"""The strategies by the names the source's labels use, with a definition each."""
+
+SPEAKERS = {"0": "Seeker", "1": "Supporter"}
+FORMAT = "'score speaker turn text', speaker 0 or 1, the supporter's text after [Strategy]"
+_TURN = re.compile(r"\S+ (?P<speaker>[01]) \d+ (?:\[(?P<strategy>[^\]]+)\])?(?P<text>.*)")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One turn: who speaks, the strategy if it is the supporter, and the words."""
+
+    speaker: str
+    strategy: str | None
+    text: str
+
+
+def doc_id(strategy: str) -> str:
+    """The document of a strategy: ``providing-suggestions``."""
+    return strategy.lower().replace(" ", "-")
+
+
+def _turn(raw: str, where: str) -> Turn:
+    found = _TURN.fullmatch(" ".join(raw.split()))
+    if found is None:
+        raise BadInputError(f"{where}: turn {raw[:60]!r}; expected {FORMAT}")
+    return Turn(SPEAKERS[found["speaker"]], found["strategy"], found["text"].strip())
+
+
+def windows(text: str, name: str) -> Iterator[tuple[int, list[Turn], str]]:
+    """Each usable window: its line number, the turns before the last, and the last's strategy.
+
+    Raises:
+        BadInputError: if a turn is broken, or the last one is not a supporter's with a known
+            strategy; the message gives file and line.
+    """
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        where = f"{name}:{number}"
+        *before, last = [_turn(raw, where) for raw in line.split(" EOS ")]
+        if last.speaker != "Supporter" or last.strategy not in STRATEGIES:
+            raise BadInputError(
+                f"{where}: the last turn has strategy {last.strategy!r}; expected the supporter's "
+                f"with one of {', '.join(STRATEGIES)}"
+            )
+        if before:
+            yield number, before, last.strategy
+
+
+def load(split: str) -> Suite:
+    """The windows of one split, ``test`` or ``dev``.
+
+    Raises:
+        MissingError: if the file is neither here nor to be had.
+        BadInputError: if the file is not the declared one.
+    """
+    resource = FILES[split]
+    docs = {doc_id(name): f"{name}: {definition}" for name, definition in STRATEGIES.items()}
+    queries: dict[str, str] = {}
+    qrels: dict[str, dict[str, int]] = {}
+    for number, turns, strategy in windows(read(resource), resource.filename):
+        query_id = f"{split}-{number}"
+        queries[query_id] = "\n".join(f"{turn.speaker}: {turn.text}" for turn in turns)
+        qrels[query_id] = {doc_id(strategy): 1}
+    return Suite(
+        name=f"esconv/{split}",
+        docs=docs,
+        queries=queries,
+        qrels=qrels,
+        fingerprint=fingerprint(docs, queries, qrels),
+        licence=TERMS,
+        source=f"{SOURCE} at {COMMIT[:8]}, {resource.filename}",
+    )

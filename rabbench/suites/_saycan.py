@@ -1,0 +1,118 @@
+"""SayCan's published plans as retrieval: the query is an instruction, the documents are skills.
+
+Knows the source's table (``INPUT``, ``OUTPUT``; a plan is ``1. skill, 2. skill, … n. done.``) and
+how it becomes judgements:
+
+- Documents are all distinct skills of all plans, 69 of them; ``find a orange``, ``find an orange``
+  and ``find the orange`` are one skill, told with *the*. Other names of an object (*coke*, *coke
+  can*) are kept apart, as the plans keep them apart.
+- ``done`` ends every plan and is no skill: it is not a document. Once a sentence stands behind it;
+  it belongs to the next row, whose instruction makes no sense without it, and is put there.
+- Instructions that differ in case, spaces or punctuation only are one query, and its relevant
+  skills are those of all its plans: 80 queries from 99 rows.
+- Moving about and handing over (``go to …``, ``bring it to you``) are steps of most plans whatever
+  the instruction says: one fixed answer, ``bring it to you``, would score R@1 = 35/80. Where a plan
+  handles an object, its own moving steps are *excluded* for that query: they leave the ranking, and
+  neither earn nor cost anything. Those of other plans stay and are wrong. In the 12 instructions
+  that only ask to move, the moving steps are what is relevant. The best fixed answer then scores
+  13/80.
+
+The paper uses 551 skills, the robot's full list, which is not published in this form; our figures
+on 69 are not comparable with its own, only with each other.
+
+Source: Ahn et al., "Do As I Can, Not As I Say", 2022, arXiv 2204.01691; github
+say-can/say-can.github.io. It states no licence: it is read where it lies and never shipped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from rabbench.records import BadInputError, Suite
+from rabbench.suites._fetch import Resource, read
+from rabbench.suites._fingerprint import fingerprint
+
+COMMIT = "69886495c40568ed782833c4440c831cf7bfda7a"
+PLANS = Resource(
+    family="saycan",
+    filename="saycan_plan_v0_l.tsv",
+    url="https://raw.githubusercontent.com/say-can/say-can.github.io/"
+    f"{COMMIT}/data/saycan_plan_v0_l.tsv",
+    sha256="ae963797d1be45d77a68b1fd046c049282c9a33370f17adcbaf0500f32016a6a",
+    git_blob="1c9ae055d28e98fc005378f67ead432f6e16fc7e",
+    terms="none stated; for use where it lies, not to be passed on",
+)
+
+_STEP = re.compile(r"(?:^|,\s*)\d+\.\s+")
+_ARTICLE = re.compile(r"\b(?:an?|the) ")
+_MOVING = re.compile(r"go to .*|bring it to you")
+
+
+def moving(skill: str) -> bool:
+    """Whether a skill only moves the robot or hands over what it holds."""
+    return _MOVING.fullmatch(skill) is not None
+
+
+def plans(text: str, name: str) -> Iterator[tuple[str, list[str]]]:
+    """Each row's instruction and skills, in the table's order.
+
+    Raises:
+        BadInputError: for a row without both columns or without a step; the message gives file
+            and line.
+    """
+    behind_done = ""
+    for number, line in enumerate(text.split("\n")[1:], 2):
+        if not line.strip():
+            continue
+        instruction, _, plan = line.partition("\t")
+        steps = [step.strip() for step in _STEP.split(plan.strip())[1:]]
+        if not instruction.strip() or not steps:
+            raise BadInputError(
+                f"{name}:{number}: {line[:60]!r}; expected 'instruction<tab>1. skill, 2. … n. done'"
+            )
+        instruction = " ".join(f"{behind_done} {instruction}".split())
+        *skills, done = steps
+        behind_done = re.sub(r"^done[.,\s]*", "", done)
+        yield instruction, [_ARTICLE.sub("the ", skill) for skill in skills]
+
+
+def _key(instruction: str) -> str:
+    return " ".join(re.findall(r"\w+", instruction.lower()))
+
+
+def load() -> Suite:
+    """The plans as a test collection.
+
+    Raises:
+        MissingError: if the file is neither here nor to be had.
+        BadInputError: if the file is not the declared one.
+    """
+    wording: dict[str, str] = {}
+    wanted: dict[str, set[str]] = {}
+    for instruction, skills in plans(read(PLANS), PLANS.filename):
+        wording.setdefault(_key(instruction), instruction)
+        wanted.setdefault(_key(instruction), set()).update(skills)
+    ids = {skill: skill.replace(" ", "-") for skill in sorted(set().union(*wanted.values()))}
+    queries: dict[str, str] = {}
+    qrels: dict[str, dict[str, int]] = {}
+    excluded: dict[str, frozenset[str]] = {}
+    for number, (key, skills) in enumerate(wanted.items(), 1):
+        query_id = f"saycan-{number}"
+        queries[query_id] = wording[key]
+        handling = {skill for skill in skills if not moving(skill)}
+        relevant = handling or skills
+        qrels[query_id] = {ids[skill]: 1 for skill in sorted(relevant)}
+        if dropped := frozenset(ids[skill] for skill in skills - relevant):
+            excluded[query_id] = dropped
+    docs = {doc_id: skill for skill, doc_id in ids.items()}
+    return Suite(
+        name="saycan",
+        docs=docs,
+        queries=queries,
+        qrels=qrels,
+        fingerprint=fingerprint(docs, queries, qrels),
+        licence=PLANS.terms,
+        source=f"github say-can/say-can.github.io at {COMMIT[:8]}, {PLANS.filename}",
+        excluded=excluded,
+    )

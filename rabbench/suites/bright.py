@@ -1,0 +1,35 @@
+"""BRIGHT: questions whose answers need reasoning to be found; ``biology``, ``biology-long`` ….
+
+Each query lists documents that must not count (it was built from them); ir_datasets marks them in
+the judgements with grade −100. The long split has whole pages and reports recall@1.
+
+Source: Su et al., "BRIGHT: A Realistic and Challenging Benchmark for Reasoning-Intensive
+Retrieval", ICLR 2025, arXiv 2407.12883; ir_datasets' ``bright/*``.
+"""
+
+from __future__ import annotations
+
+from rabbench.records import Suite
+
+EXCLUDED_GRADE = -100
+
+
+def datasets() -> list[str]:
+    """The names that ``load`` takes."""
+    from rabbench.suites import _irds
+
+    return _irds.names("bright", {})
+
+
+def metrics(name: str) -> tuple[str, ...]:
+    """What is measured on this data set unless metrics are named."""
+    return ("recall@1",) if name.endswith("-long") else ("ndcg@10", "recall@100")
+
+
+def load(name: str) -> Suite:
+    """Load a data set by short name (``biology``) or full id; errors as in ``beir.load``."""
+    from rabbench.suites import _irds
+
+    return _irds.suite(
+        _irds.resolve("bright", name, {}), licence="CC BY 4.0", excluded_grade=EXCLUDED_GRADE
+    )

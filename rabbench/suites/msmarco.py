@@ -1,0 +1,44 @@
+"""MS MARCO passages with its dev queries and TREC Deep Learning's judgements.
+
+On TREC DL, binary metrics count grade 2 and up as relevant (grade 1 is "related").
+
+Source: Bajaj et al. 2016, arXiv 1611.09268; Craswell et al., TREC Deep Learning 2019 and 2020;
+ir_datasets' ``msmarco-passage/*``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rabbench.records import Suite
+
+FAMILY = "msmarco-passage"
+DEFAULTS: Mapping[str, str] = {
+    "dev": "dev/small",
+    "trec-dl-2019": "trec-dl-2019/judged",
+    "trec-dl-2020": "trec-dl-2020/judged",
+}
+"""The sets that papers report; other names are ir_datasets' own."""
+
+
+def datasets() -> list[str]:
+    """The names that ``load`` takes."""
+    from rabbench.suites import _irds
+
+    return _irds.names(FAMILY, DEFAULTS)
+
+
+def metrics(name: str) -> tuple[str, ...]:
+    """What is measured on this data set unless metrics are named."""
+    if "trec-dl" in name:
+        return ("ndcg@10", "mrr@10-l2", "recall@100-l2")
+    return ("mrr@10", "ndcg@10", "recall@100")
+
+
+def load(name: str) -> Suite:
+    """Load a data set by name (``dev``, ``trec-dl-2019``); errors as in ``beir.load``."""
+    from rabbench.suites import _irds
+
+    return _irds.suite(
+        _irds.resolve(FAMILY, name, DEFAULTS), licence="MS MARCO terms: non-commercial research"
+    )

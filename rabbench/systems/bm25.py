@@ -1,0 +1,118 @@
+"""BM25 through bm25s (Lucene's variant, English stop words and Snowball stemmer).
+
+Returns only documents that share a term with the query, as Lucene does. Phases: ``index`` is
+tokenising and indexing, per document; ``query`` tokenising one query; ``score`` one query over the
+collection, per document of it. Lengths are words, since it has no subword tokenizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from rabbench import synthetic
+from rabbench.records import PHASES, Options, Phase, Run, Scores, Shape, Workload, top
+
+
+def build(options: Options) -> BM25:
+    """BM25 with k1 = 1.5 and b = 0.75; none of the options concern it but the seed."""
+    return BM25(options)
+
+
+class BM25:
+    """A bm25s index over one collection."""
+
+    name = "bm25"
+    phases: tuple[Phase, ...] = PHASES
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._doc_ids: list[str] = []
+        self._index: Any = None
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """No model, and always on the CPU."""
+        return {"model": None, "attention": None, "dtype": "float32", "device": "cpu"}
+
+    @cached_property
+    def _stemmer(self) -> Any:
+        import Stemmer
+
+        return Stemmer.Stemmer("english")
+
+    def _tokenise(self, texts: list[str]) -> Any:
+        import bm25s
+
+        return bm25s.tokenize(texts, stopwords="en", stemmer=self._stemmer, show_progress=False)
+
+    def _indexed(self, texts: list[str]) -> Any:
+        import bm25s
+
+        index = bm25s.BM25(k1=1.5, b=0.75)
+        index.index(self._tokenise(texts), show_progress=False)
+        return index
+
+    def index(self, docs: Mapping[str, str]) -> None:
+        """Tokenise and index the collection."""
+        self._doc_ids = list(docs)
+        self._index = self._indexed(list(docs.values()))
+
+    def search(self, queries: Mapping[str, str], k: int) -> Run:
+        """The best k documents of each query among those that share a term with it."""
+        return {query_id: self._search(query, k) for query_id, query in queries.items()}
+
+    def _search(self, query: str, k: int) -> Scores:
+        import numpy as np
+
+        terms = self._terms(query)
+        if not terms:
+            return {}
+        scores = self._index.get_scores(terms)  # (N,)
+        matching = np.flatnonzero(scores)
+        if len(matching) > k:
+            # Every document tied with the k-th stays in, for rank() to decide.
+            threshold = np.partition(scores[matching], -k)[-k]
+            matching = matching[scores[matching] >= threshold]
+        return top({self._doc_ids[i]: float(scores[i]) for i in matching}, k)
+
+    def _terms(self, query: str) -> list[str]:
+        import bm25s
+
+        (terms,) = bm25s.tokenize(
+            [query], stopwords="en", stemmer=self._stemmer, return_ids=False, show_progress=False
+        )
+        return [term for term in terms if term in self._index.vocab_dict]
+
+    def workloads(self, shape: Shape) -> Iterator[Workload]:
+        """Index n_docs documents, tokenise a query, score it over them."""
+        texts: list[str] = []
+        query = synthetic.text(shape.query_len, seed=self.options.seed + shape.n_docs)
+        other = BM25(self.options)
+
+        def prepare() -> None:
+            seeds = range(self.options.seed, self.options.seed + shape.n_docs)
+            texts[:] = [synthetic.text(shape.doc_len, seed=seed) for seed in seeds]
+            other.index({str(i): text for i, text in enumerate(texts)})
+
+        def index_bytes() -> int:
+            prepare()
+            stored = other._index.scores
+            return sum(stored[key].nbytes for key in ("data", "indices", "indptr")) // shape.n_docs
+
+        common: dict[str, Any] = {"system": self.name, "shape": shape, "device": "cpu", "prepare": prepare}
+        yield Workload(
+            phase="index",
+            run=lambda: self._indexed(texts),
+            units=shape.n_docs,
+            index_bytes=index_bytes,
+            **common,
+        )
+        yield Workload(phase="query", run=lambda: other._terms(query), **common)
+        yield Workload(
+            phase="score",
+            run=lambda: other._search(query, shape.k),
+            units=shape.n_docs,
+            **common,
+        )

@@ -1,0 +1,153 @@
+"""Reads and writes TREC files: runs ``qid Q0 docid rank score tag``, judgements ``qid 0 docid grade``.
+
+Knows the two line formats and gzip; knows no metric. Blank lines and tags with spaces are read;
+a line that breaks the format is refused with its file and number.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from rabbench.records import BadInputError, Run, rank
+
+RUN_FORMAT = "'qid Q0 docid rank score tag'"
+QRELS_FORMAT = "'qid 0 docid grade', the grade a whole number"
+
+
+def lines(path: Path) -> Iterator[tuple[str, str]]:
+    """The lines of a text file that are not blank, each after its place ``file:number``.
+
+    A name that ends in ``.gz`` is read through gzip.
+
+    Raises:
+        BadInputError: if the file is absent, not gzip though named so, or not UTF-8.
+    """
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
+            for number, raw in enumerate(stream, 1):
+                if line := raw.decode("utf-8-sig" if number == 1 else "utf-8").strip():
+                    yield f"{path}:{number}", line
+    except FileNotFoundError:
+        raise BadInputError(f"no file {path}") from None
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise BadInputError(f"{path} cannot be read: {error}") from None
+
+
+def whole(text: str, where: str, expected: str) -> int:
+    """The grade in a line.
+
+    Raises:
+        BadInputError: if it is not a whole number (trec_eval would cut 1.5 to 1 without a word).
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise BadInputError(f"{where}: grade {text!r} is not whole; expected {expected}") from None
+
+
+def read_run(path: Path | str) -> Run:
+    """Read a run; the order is by score, as in trec_eval, whatever the rank column says.
+
+    Raises:
+        BadInputError: for a broken line, a score that is not a number, a document listed twice
+            for a query, or a file without any line.
+    """
+    run: Run = {}
+    for where, line in lines(Path(path)):
+        fields = line.split(maxsplit=5)
+        if len(fields) < 6:
+            raise BadInputError(
+                f"{where}: {len(fields)} fields in {line[:80]!r}; expected {RUN_FORMAT}"
+            )
+        query_id, _, doc_id, _, text, _ = fields
+        try:
+            score = float(text)
+        except ValueError:
+            score = math.nan
+        if math.isnan(score):
+            raise BadInputError(f"{where}: score {text!r} is not a number; expected {RUN_FORMAT}")
+        scores = run.setdefault(query_id, {})
+        if doc_id in scores:
+            raise BadInputError(
+                f"{where}: document {doc_id!r} is listed twice for query {query_id!r}; "
+                "a run names each document once"
+            )
+        scores[doc_id] = score
+    if not run:
+        raise BadInputError(f"{path} is empty; expected lines of {RUN_FORMAT}")
+    return run
+
+
+def _token(text: str, what: str) -> str:
+    if not text or text.split() != [text]:
+        raise BadInputError(
+            f"{what} {text!r} cannot stand in a TREC file, whose fields are parted by spaces; "
+            "rename it without spaces"
+        )
+    return text
+
+
+def write_run(path: Path | str, run: Mapping[str, Mapping[str, float]], tag: str) -> Path:
+    """Write a run whole or not at all, gzipped where the name ends in ``.gz``.
+
+    The order is ``records.rank``'s, which is trec_eval's. Scores are written in full; trec_eval
+    itself compares them in single precision. A query without documents has no line. The same run
+    gives the same bytes.
+
+    Raises:
+        BadInputError: if an id or the tag is empty or has a space in it.
+    """
+    path = Path(path)
+    _token(tag, "tag")
+    out: list[str] = []
+    for query_id, scores in run.items():
+        _token(query_id, "query id")
+        for position, (doc_id, score) in enumerate(rank(scores), 1):
+            _token(doc_id, "document id")
+            out.append(f"{query_id} Q0 {doc_id} {position} {float(score)!r} {tag}\n")
+    data = "".join(out).encode("utf-8")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+    os.replace(partial, path)
+    return path
+
+
+def read_qrels(path: Path | str) -> dict[str, dict[str, int]]:
+    """Read judgements; a grade below 0 is kept as it is.
+
+    Raises:
+        BadInputError: for a broken line, a grade that is not whole, two different grades of one
+            document, or a file without any line.
+    """
+    qrels: dict[str, dict[str, int]] = {}
+    for where, line in lines(Path(path)):
+        fields = line.split()
+        if len(fields) != 4:
+            raise BadInputError(
+                f"{where}: {len(fields)} fields in {line[:80]!r}; expected {QRELS_FORMAT}"
+            )
+        judge(qrels, fields[0], fields[2], whole(fields[3], where, QRELS_FORMAT), where)
+    if not qrels:
+        raise BadInputError(f"{path} is empty; expected lines of {QRELS_FORMAT}")
+    return qrels
+
+
+def judge(
+    qrels: dict[str, dict[str, int]], query_id: str, doc_id: str, grade: int, where: str
+) -> None:
+    """Add one judgement.
+
+    Raises:
+        BadInputError: if the document already has another grade for this query.
+    """
+    grades = qrels.setdefault(query_id, {})
+    if grades.setdefault(doc_id, grade) != grade:
+        raise BadInputError(
+            f"{where}: document {doc_id!r} has grade {grade} for query {query_id!r} and had "
+            f"{grades[doc_id]} before; keep one"
+        )
