@@ -34,6 +34,7 @@ KEYS = ("model", "attention", "dtype", "device", "pairs", "query_len", "n_docs",
 """The params that tell two sweeps of one system apart."""
 
 NOISE_FREE = ("flops", "index_size")
+RESOLUTION = 1 << 20  # bytes: allocators and page counts differ that much from run to run
 MIN_LENGTHS, MIN_RANGE, EXACT_LENGTHS = 6, 10.0, 4
 EXACT = 1e-9  # largest relative residual of an exact polynomial
 ALPHA, SURE = 0.05, 0.01  # below SURE an F test stands where AICc, severe at small n, objects
@@ -75,7 +76,8 @@ class Fit:
     ``exponents`` is d log F / d log L at each length, ``exponent`` that at the largest by the full
     model, ``crossover`` L* = b/c, ``growth`` F(largest)/F(smallest) as fitted, ``residual`` the
     largest relative one, ``sampling`` c by bootstrap. ``failed``: lengths without a value.
-    ``reads_at_most``: tokens of a document that a truncating system reads; longer are left out.
+    ``remark`` is the verdict without order and coefficient. ``reads_at_most``: tokens of a document
+    that a truncating system reads; longer documents are left out.
     """
 
     system: str
@@ -87,6 +89,7 @@ class Fit:
     values: tuple[float, ...]
     order: Order = "not judged"
     verdict: str = ""
+    remark: str = ""
     exact: bool = False
     coefficients: Triple | None = None
     a: Estimate | None = None
@@ -134,7 +137,7 @@ def fit(rows: Sequence[Measurement]) -> Fit:
     """Fit the rows of one group: one system, phase, measure and key."""
     rows = sorted(rows, key=lambda row: int(row.params["doc_len"]))
     first = rows[0]
-    cut = [row for row in rows if _read(row) < row.params["doc_len"]]
+    cut = [row for row in rows if row.phase != "query" and _read(row) < row.params["doc_len"]]
     good = [row for row in rows if row.value is not None and row not in cut]
     known = Fit(
         system=first.system,
@@ -148,16 +151,19 @@ def fit(rows: Sequence[Measurement]) -> Fit:
         reads_at_most=max((_read(row) for row in cut), default=None),
     )
     found = _judge(known, [_samples(row) for row in good])
-    notes = [found.verdict]
+    notes = []
     if found.reads_at_most is not None:
         notes.append(
             f"reads at most {found.reads_at_most:,} tokens of a document: beyond that its cost is "
             "constant because text is dropped"
         )
-    if found.failed:
-        failed = ", ".join(f"{length:,} ({status})" for length, status in found.failed)
-        notes.append(f"nothing measured at {failed}")
-    return replace(found, verdict="; ".join(notes))
+    if found.failed and good:
+        statuses = "/".join(sorted({status for _, status in found.failed}))
+        lengths = sorted(length for length, _ in found.failed)
+        where = f"{lengths[0]:,}" if len(lengths) == 1 else f"{lengths[0]:,} to {lengths[-1]:,}"
+        notes.append(f"nothing measured at {where} tokens ({statuses})")
+    verdict = "; ".join([found.verdict, *notes])
+    return replace(found, verdict=verdict, remark="; ".join(filter(None, [found.remark, *notes])))
 
 
 def _read(row: Measurement) -> int:
@@ -177,23 +183,46 @@ def _judge(known: Fit, samples: list[Array]) -> Fit:
     counted = known.measure in NOISE_FREE and known.n_points >= EXACT_LENGTHS
     if (counted or refusal is None) and (exact := _exact(known)) is not None:
         return exact
+    if refusal is None and known.unit == "B" and np.ptp(known.values) <= RESOLUTION:
+        return _unresolved(known)
     if refusal is None and min(known.values) <= 0:
-        refusal = "not judged: a value is 0 or less"
-    return replace(known, verdict=refusal) if refusal else _statistical(known, samples)
+        refusal = "a value is 0 or less"
+    return _refused(known, refusal) if refusal else _statistical(known, samples)
+
+
+def _unresolved(known: Fit) -> Fit:
+    """Constant, since all values lie closer together than memory can be measured."""
+    low, middle, high = (float(v) for v in np.quantile(known.values, [0, 0.5, 1]))
+    remark = f"all lengths lie within {RESOLUTION >> 10:,} KiB, which memory measurements resolve"
+    return replace(
+        known,
+        order="constant",
+        verdict=f"constant: {remark}",
+        remark=remark,
+        coefficients=(middle, 0.0, 0.0),
+        leading=Estimate(middle, low, high),
+        exponents=(0.0,) * len(known.lengths),
+        exponent=Estimate(0.0),
+    )
+
+
+def _refused(known: Fit, why: str) -> Fit:
+    return replace(known, verdict=f"not judged: {why}", remark=why)
 
 
 def _refusal(known: Fit) -> str | None:
     """Why these lengths cannot carry a verdict on a noisy cost, and what could."""
     if not known.lengths:
-        return "not judged: nothing was measured"
+        statuses = "/".join(sorted({status for _, status in known.failed}))
+        return f"nothing was measured ({statuses})"
     n, low, high = known.n_points, known.lengths[0], known.lengths[-1]
     need = EXACT_LENGTHS if known.measure in NOISE_FREE else MIN_LENGTHS
     if n < need:
         lengths = "1 length" if n == 1 else f"{n} lengths"
-        return f"not judged: {lengths}, at least {need} are needed (--points {need})"
+        return f"{lengths}, at least {need} are needed (--points {need})"
     if high < MIN_RANGE * low:
         return (
-            f"not judged: {low:,} to {high:,} tokens is less than one decade of lengths; needs "
+            f"{low:,} to {high:,} tokens is less than one decade of lengths; needs "
             f"--max-doc-len ≥ {math.ceil(MIN_RANGE * low):,}"
         )
     return None
@@ -236,7 +265,9 @@ def _exact(known: Fit) -> Fit | None:
         crossover=_point(b / c) if c > 0 else None,
         residual=residual,
     )
-    return replace(found, verdict=_exact_words(found))
+    words = {"constant": "at every length measured", "linear": "without a quadratic term"}
+    remark = words.get(found.order) or _turn(found)
+    return replace(found, verdict=_said(found, remark), remark=remark)
 
 
 def _point(value: float) -> Estimate:
@@ -290,24 +321,25 @@ def _statistical(known: Fit, samples: list[Array]) -> Fit:
         if bent and c.value > 0
         else None,
     )
-    order, verdict = _decide(found, bent)
+    order, remark = _decide(found, bent)
     bends_down = order == "linear" and c.high < 0
     degree = 2 if bends_down or order == "not judged" else ORDERS.index(order)
     chosen = models[degree].coefficients
     beta = (chosen[0].value, chosen[1].value, chosen[2].value)
-    return replace(
+    found = replace(
         found,
         order=order,
-        verdict=verdict,
+        remark=remark,
         coefficients=beta,
-        leading=chosen[degree],
+        leading=None if bends_down else chosen[degree],
         exponents=_exponents(known.lengths, beta),
         residual=models[degree].residual,
     )
+    return replace(found, verdict=_said(found, remark))
 
 
 def _above_0(values: Array) -> Array:
-    return np.maximum(values, 1e-300)
+    return np.maximum(values, 1e-30)
 
 
 def _passes(models: Sequence[Model], k: int) -> bool:
@@ -346,35 +378,33 @@ def _bootstrap(samples: list[Array], X: Array, weights: Array, top: float) -> Es
 
 
 def _decide(found: Fit, bent: bool) -> tuple[Order, str]:
-    """The order and its verdict, by the constants at the top of this file."""
-    low, high, unit = found.lengths[0], found.lengths[-1], found.unit
+    """The order and why, by the constants at the top of this file."""
+    low, high = found.lengths[0], found.lengths[-1]
     growth, c, b = found.growth or UNKNOWN, found.c or UNKNOWN, found.models[1].coefficients[1]
     grows = _passes(found.models, 1)
     worst = max(abs(math.log(max(bound, 1e-9))) for bound in (growth.low, growth.high))
     flatness = worst / math.log(high / low)  # bound on the average exponent
-    change = f"{100 * math.expm1(worst):.2g} %"
-    over = f"over a {high / low:.3g}-fold range of lengths ({low:,} to {high:,} tokens)"
+    change = f"{100 * math.expm1(worst):.2g} % over a {high / low:.3g}-fold range of lengths"
     hidden = f"{100 * min(max(_share(found, c.high), 0), 1):.2g} % of the cost at {high:,} tokens"
     misfit = found.models[2 if bent else 1].residual
     if flatness < FLAT or (not bent and not grows and flatness < FLATTISH):
-        return "constant", f"constant: changes by less than {change} {over}"
+        return "constant", f"changes by less than {change} ({low:,} to {high:,} tokens)"
     if not bent and not grows:
-        words = f"not judged: no growth is certain, but {change} {over} cannot be excluded"
+        words = f"no growth is certain, but {change} cannot be excluded"
         return "not judged", f"{words}; more repetitions or longer documents would decide"
     if misfit > MISFIT:
         words = f"no a + b·L + c·L² fits: it misses a value by {100 * misfit:.2g} %"
-        return "not judged", f"not judged: {words}; see the local growth in the table"
+        return "not judged", f"{words}; see the values by length"
     if bent and c.value > 0:
         part = f"{100 * _share(found, c.value):.2g} % of the cost at {high:,} tokens"
-        return "quadratic", f"quadratic: c = {_pm(c, unit)}/token², {part}; {_turn(found)}"
+        return "quadratic", f"the quadratic term is {part}; {_turn(found)}"
     if c.high < 0:
-        words = f"at most linear: it bends downward (c = {_pm(c, unit)}/token²)"
-        return "linear", f"{words}, sub-quadratic or saturating"
+        return "linear", "at most linear: it bends downward (c < 0), sub-quadratic or saturating"
     if _share(found, c.high) > MATTERS:
         longer = f"--max-doc-len {max(b.value / c.high, 2.0 * high):,.0f}"
         words = f"linear fits, but a quadratic term of up to {hidden} cannot be excluded"
-        return "not judged", f"not judged: {words}; {longer} or more repetitions would decide"
-    return "linear", f"linear: b = {_pm(b, unit)}/token; a quadratic term is at most {hidden}"
+        return "not judged", f"{words}; {longer} or more repetitions would decide"
+    return "linear", f"a quadratic term is at most {hidden}"
 
 
 def _share(found: Fit, c: float) -> float:
@@ -382,12 +412,22 @@ def _share(found: Fit, c: float) -> float:
     return c * found.lengths[-1] ** 2 / found.values[-1]
 
 
-def _pm(estimate: Estimate | None, unit: str) -> str:
-    """An estimate with its unit and interval, bare where it is exact."""
-    value, low, high = astuple(estimate or UNKNOWN)
-    if low == high:
-        return f"{value:,.6g} {unit}"
-    return f"{value:.3g} (95 % interval {low:.3g} to {high:.3g}) {unit}"
+def _said(found: Fit, remark: str) -> str:
+    """The verdict: order, leading coefficient with interval, and the remark."""
+    if found.leading is None:
+        return remark
+    if found.order == "not judged" or (found.order == "constant" and not found.exact):
+        return f"{found.order}: {remark}"
+    value, low, high = astuple(found.leading)
+    name, per = {"constant": ("", ""), "linear": ("b = ", "/token")}.get(
+        found.order, ("c = ", "/token²")
+    )
+    if found.exact:
+        whole = abs(value - round(value)) < 1e-6 * abs(value)
+        text = f"exactly {name}{value:,.0f}" if whole else f"exactly {name}{value:,.6g}"
+        return f"{found.order}: {text} {found.unit}{per}; {remark}"
+    text = f"{name}{value:.3g} (95 % interval {low:.3g} to {high:.3g}) {found.unit}{per}"
+    return f"{found.order}: {text}; {remark}"
 
 
 def _turn(found: Fit) -> str:
@@ -397,12 +437,3 @@ def _turn(found: Fit) -> str:
         f"the quadratic term passes the linear one at {max(at, 0):,.0f} tokens, the local exponent "
         f"is {slope:.2f} at {found.lengths[-1]:,}"
     )
-
-
-def _exact_words(found: Fit) -> str:
-    value = _pm(found.leading, found.unit)
-    if found.order == "constant":
-        return f"constant: exactly {value} at every length measured"
-    if found.order == "linear":
-        return f"linear: exactly b = {value}/token, without a quadratic term"
-    return f"quadratic: exactly c = {value}/token²; {_turn(found)}"

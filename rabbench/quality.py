@@ -6,19 +6,16 @@ keeps each row as it comes. Knows no system and no suite by name; formats and pr
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any
 
-from rabbench import environment, metrics, plugins, ties, trec
+from rabbench import environment, metrics, plugins, selection, ties, trec
 from rabbench.records import (
-    BadInputError,
     Measurement,
     Options,
     Progress,
@@ -28,13 +25,11 @@ from rabbench.records import (
     Status,
     Suite,
     UsageError,
-    known,
     silent,
     top,
 )
 from rabbench.store import Store
 
-LENGTHS_FROM = 10_000  # documents whose length the suite's card is computed from
 TIES_AT = 10  # ranks in which a tie is counted
 
 
@@ -53,75 +48,6 @@ class QualityConfig:
     metrics: tuple[str, ...] = ()
     max_queries: int | None = None
     options: Options = field(default_factory=Options)
-
-
-@dataclass(frozen=True)
-class _Family:
-    """A suite module, or a folder in BEIR layout, behind one face."""
-
-    name: str
-    module: Any
-
-    def load(self, dataset: str) -> Suite:
-        suite: Suite = self.module.load(dataset)
-        return suite
-
-    def groups(self) -> Mapping[str, Sequence[str]]:
-        return getattr(self.module, "GROUPS", {})
-
-    def metrics(self, dataset: str) -> tuple[str, ...]:
-        own = getattr(self.module, "metrics", None)
-        return tuple(own(dataset)) if own else metrics.RANKING
-
-    def chosen(self, asked: Sequence[str]) -> list[str]:
-        """The data sets asked for, groups spelt out; else the default ones.
-
-        Raises:
-            UsageError: for an unknown name, or if the suite has no default.
-        """
-        names, groups = self.module.datasets(), self.groups()
-        if not asked:
-            asked = getattr(self.module, "DEFAULT", names[:1])
-            if not asked:
-                raise UsageError(
-                    f"--suite {self.name} has many data sets; choose some with --datasets: "
-                    f"{', '.join([*groups, *names])}"
-                )
-        chosen = list(dict.fromkeys(name for ask in asked for name in groups.get(ask, (ask,))))
-        for name in chosen:
-            # A full id (beir/scifact/test) ends in a name; a name may be known to load() alone.
-            if name not in names and not any(name.endswith(f"/{one}") for one in names):
-                self.load(name)
-                raise known(f"data set of {self.name}", name, [*groups, *names])
-        return chosen
-
-
-@dataclass(frozen=True)
-class _Folder:
-    """Gives a folder the face of a suite module; its data sets are its splits."""
-
-    path: Path
-
-    def datasets(self) -> list[str]:
-        from rabbench.suites import _folder
-
-        return _folder.datasets(self.path)
-
-    def load(self, split: str) -> Suite:
-        from rabbench.suites import _folder
-
-        return _folder.load(self.path, split)
-
-
-def family(suite: str) -> _Family:
-    """The suite of this name, or the folder in BEIR layout at this path.
-
-    Raises:
-        UsageError: if it is neither; the message lists the names.
-    """
-    if suite not in plugins.names("suites") and Path(suite).expanduser().is_dir():
-        return _Family(suite, _Folder(Path(suite).expanduser()))
-    return _Family(suite, plugins.load("suites", suite))
 
 
 def run(
@@ -151,7 +77,7 @@ def run(
     config = replace(config, options=replace(config.options, device=device))
     if config.max_queries is not None and config.max_queries < 1:
         raise UsageError(f"--max-queries {config.max_queries}: at least 1 query is needed")
-    found = family(config.suite)
+    found = selection.family(config.suite)
     datasets = found.chosen(config.datasets)
     wanted = {name: _metrics(config.metrics or found.metrics(name)) for name in datasets}
     modules = {name: plugins.load("systems", name) for name in config.systems}
@@ -159,13 +85,18 @@ def run(
     store = Store(out, started, resume=resume)
     total = len(datasets) * len(modules)
     for i, dataset in enumerate(datasets):
-        suite = sample(found.load(dataset), config.max_queries, config.options.seed)
-        _keep(store, _card(dataset, suite, found, config))
+        suite = found.load(dataset)
+        if config.max_queries is not None:
+            suite = selection.sample(suite, config.max_queries, config.options.seed)
+        card = selection.card(dataset, suite, found)
+        if config.max_queries is not None:
+            card["sampled"] = {"seed": config.options.seed, "query_ids": list(suite.queries)}
+        _keep(store, card)
         for j, (name, module) in enumerate(modules.items()):
             progress(f"{dataset}: {name}", i * len(modules) + j, total)
             if _done(store, dataset, name, wanted[dataset]):
                 continue
-            job = _Job(dataset, suite, name, module, wanted[dataset], config, out)
+            job = _Job(dataset, suite, name, module, wanted[dataset], config, out, progress)
             store.add(*job.rows())
     progress("done", total, total)
     return store.results
@@ -173,52 +104,6 @@ def run(
 
 def _metrics(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(map(metrics.normalise, names)))
-
-
-def sample(suite: Suite, count: int | None, seed: int) -> Suite:
-    """The suite with ``count`` of its queries, drawn by a hash of seed and id; all if None.
-
-    The draw depends neither on the order of the queries nor on a random generator's version, and
-    the first 50 of a seed are among its first 100.
-    """
-    if count is None or count >= len(suite.queries):
-        return suite
-
-    def key(query_id: str) -> bytes:
-        return hashlib.sha256(f"{seed}:{query_id}".encode()).digest()
-
-    drawn = set(sorted(suite.queries, key=key)[:count])
-    kept = {query_id: text for query_id, text in suite.queries.items() if query_id in drawn}
-    return replace(
-        suite, queries=kept, qrels={query_id: suite.qrels[query_id] for query_id in kept}
-    )
-
-
-def _words(texts: Iterator[str]) -> dict[str, float]:
-    lengths = [len(text.split()) for text in texts]
-    return {"mean": fmean(lengths), "median": median(lengths)}
-
-
-def _card(dataset: str, suite: Suite, found: _Family, config: QualityConfig) -> dict[str, Any]:
-    """What a report says of a data set; ``name`` is what rows call it in their params."""
-    card: dict[str, Any] = {
-        "name": dataset,
-        "suite": config.suite,
-        "id": suite.name,
-        "licence": suite.licence,
-        "source": suite.source,
-        "fingerprint": suite.fingerprint,
-        "n_docs": len(suite.docs),
-        "n_queries": len(suite.queries),
-        "n_judgements": sum(map(len, suite.qrels.values())),
-        "n_excluded": sum(len(suite.excluded.get(query_id, ())) for query_id in suite.queries),
-        "doc_words": _words(islice(iter(suite.docs.values()), LENGTHS_FROM)),
-        "query_words": _words(iter(suite.queries.values())),
-        "groups": [group for group, members in found.groups().items() if dataset in members],
-    }
-    if config.max_queries is not None:
-        card["sampled"] = {"seed": config.options.seed, "query_ids": list(suite.queries)}
-    return card
 
 
 def _keep(store: Store, card: Mapping[str, Any]) -> None:
@@ -247,14 +132,15 @@ class _Job:
     suite: Suite
     name: str
     module: Any
-    metrics: Sequence[str]
+    measures: Sequence[str]
     config: QualityConfig
     out: Path | None
+    progress: Progress
 
     @property
     def k(self) -> int:
         """How many documents a query is asked for: the depth, or the deepest cut-off."""
-        cutoffs = (metrics.parse(name)[1] for name in self.metrics)
+        cutoffs = (metrics.parse(name)[1] for name in self.measures)
         return max(self.config.options.depth, *cutoffs)
 
     def rows(self) -> list[Measurement]:
@@ -272,7 +158,7 @@ class _Job:
             ranking, walls = self._search(system)
             if self.out is not None:
                 trec.write_run(self._path(self.out), ranking, self.name)
-            scores = metrics.per_query(self.suite.qrels, ranking, self.metrics)
+            scores = metrics.per_query(self.suite.qrels, ranking, self.measures)
         except RabbenchError:
             raise
         except Exception as error:
@@ -280,10 +166,10 @@ class _Job:
             return self._failed(error, params)
         params = {**shape, **system.params, **getattr(system, "notes", {}), **walls}
         params["tied_queries"] = ties.share(ranking, TIES_AT)
-        return [self._row(name, scores[name], ranking, params) for name in self.metrics]
+        return [self._row(name, scores[name], ranking, params) for name in self.measures]
 
     def _search(self, system: Any) -> tuple[Run, dict[str, float]]:
-        """The ranking without excluded documents, and the wall time of this one run in seconds."""
+        """The ranking without excluded documents, and the wall times of this run."""
         excluded = self.suite.excluded
         deeper = max(
             (len(excluded.get(query_id, ())) for query_id in self.suite.queries), default=0
@@ -298,6 +184,9 @@ class _Job:
             scores, out = found.get(query_id, {}), excluded.get(query_id, frozenset())
             ranking[query_id] = top({d: s for d, s in scores.items() if d not in out}, self.k)
         return ranking, {"index_wall_s": indexed - start, "search_wall_s": searched - indexed}
+
+    def _inner(self, what: str, done: int, total: int) -> None:
+        self.progress(f"{self.dataset}: {self.name}: {what}", done, total)
 
     def _path(self, out: Path) -> Path:
         return out / "runs" / self.dataset.replace("/", "-") / f"{self.name}.trec.gz"
@@ -334,8 +223,5 @@ class _Job:
                 status=status,
                 params={**params, "error": text[:1000]},
             )
-            for name in self.metrics
+            for name in self.measures
         ]
-
-
-__all__ = ["BadInputError", "QualityConfig", "family", "run", "sample"]

@@ -50,5 +50,8 @@ def token_ids(tokenizer: object | None, count: int, *, seed: int, size: int) -> 
     if tokenizer is None:
         drawn = np.random.default_rng(seed).integers(0, size, size=count)
         return [int(i) for i in drawn]
-    ids = tokenizer(text(count, seed=seed), add_special_tokens=False).input_ids  # type: ignore[operator]
-    return list(ids[:count])  # every word is at least one token
+    # Every word is at least one token, so as many words are enough.
+    encoded = tokenizer(  # type: ignore[operator]
+        text(count, seed=seed), add_special_tokens=False, truncation=True, max_length=count
+    )
+    return list(encoded.input_ids)

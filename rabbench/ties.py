@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from rabbench.metrics import parse
 from rabbench.records import Qrels, rank
@@ -26,7 +26,7 @@ COVERED = frozenset({"ndcg", "mrr", "recall", "precision", "hit_rate"})
 def tied(scores: Mapping[str, float], k: int) -> bool:
     """Whether a tie touches the first ``k`` ranks: some order of ties changes who stands there."""
     order = [score for _, score in rank(scores, k + 1)]
-    return any(a == b for a, b in zip(order, order[1:], strict=False))
+    return any(a == b for a, b in pairwise(order))
 
 
 def share(run: Mapping[str, Mapping[str, float]], k: int = 10) -> float:

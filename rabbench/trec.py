@@ -1,14 +1,14 @@
-"""Reads and writes TREC files: runs ``qid Q0 docid rank score tag``, judgements ``qid 0 docid grade``.
+"""Reads and writes TREC files, runs and judgements.
 
-Knows the two line formats and gzip; knows no metric. Blank lines and tags with spaces are read;
-a line that breaks the format is refused with its file and number.
+Knows the line formats ``qid Q0 docid rank score tag`` and ``qid 0 docid grade``, and gzip;
+knows no metric. Blank lines and tags with spaces are read; a line that breaks the format is
+refused with its file and number.
 """
 
 from __future__ import annotations
 
 import gzip
 import math
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -113,7 +113,7 @@ def write_run(path: Path | str, run: Mapping[str, Mapping[str, float]], tag: str
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
-    os.replace(partial, path)
+    partial.replace(path)
     return path
 
 

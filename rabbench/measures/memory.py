@@ -23,6 +23,7 @@ from rabbench.records import Measurement, Point, Settings, row
 MEASURES = ("peak_memory", "working_memory")
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")
+END_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -102,18 +103,22 @@ def in_child(point: Point, timeout_s: float) -> tuple[Peak | None, str, str]:
     child = context.Process(target=_child, args=(point, sender), daemon=True)
     child.start()
     sender.close()
+    answered = False
     try:
         if not receiver.poll(timeout_s):
             return None, "timeout", f"not done after {timeout_s:g} s"
         answer = receiver.recv()
+        answered = True
     except EOFError:
         child.join()
         killed = child.exitcode == -signal.SIGKILL
         return None, "oom" if killed else "error", f"the child ended with {child.exitcode}"
     finally:
+        receiver.close()
+        if answered:
+            child.join(END_S)  # ends by itself, so that its libraries release what they hold
         child.kill()
         child.join()
-        receiver.close()
     if isinstance(answer, Peak):
         return answer, "ok", ""
     return None, "oom" if "memory" in answer.lower() else "error", answer
@@ -133,9 +138,9 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
             for name in MEASURES:
                 yield row(point, name, None, "B", status=status, params=params)
             continue
-        params = {"baseline": peak.baseline}
+        found = {"baseline": peak.baseline}
         if peak.reserved is not None:
-            params["reserved"] = peak.reserved
+            found["reserved"] = peak.reserved
         grown = peak.peak - peak.baseline
-        yield row(point, "peak_memory", peak.peak, "B", params=params, samples=[peak.peak])
-        yield row(point, "working_memory", grown, "B", params=params, samples=[grown])
+        yield row(point, "peak_memory", peak.peak, "B", params=found, samples=[peak.peak])
+        yield row(point, "working_memory", grown, "B", params=found, samples=[grown])

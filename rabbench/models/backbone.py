@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
@@ -62,7 +63,7 @@ class Backbone:
 
         if not self.has_weights:
             return AutoConfig.for_model(**PRESETS[self.name])
-        with _Explained(self):
+        with _loading(self):
             return AutoConfig.from_pretrained(self.location, revision=self._hub_revision)
 
     @cached_property
@@ -89,7 +90,7 @@ class Backbone:
             )
         from transformers import AutoTokenizer
 
-        with _Explained(self):
+        with _loading(self):
             return AutoTokenizer.from_pretrained(self.location, revision=self._hub_revision)
 
     @cached_property
@@ -99,7 +100,7 @@ class Backbone:
 
         dtype = getattr(torch, self.dtype)
         if self.has_weights:
-            with _Explained(self):
+            with _loading(self):
                 model = AutoModelForCausalLM.from_pretrained(
                     self.location,
                     revision=self._hub_revision,
@@ -148,7 +149,8 @@ class Backbone:
             states = self.model.base_model(
                 input_ids=tokens.to(self.device), use_cache=False
             ).last_hidden_state  # (B, L, d)
-            return states[torch.arange(len(sequences)), lengths - 1]  # (B, d)
+            last: torch.Tensor = states[torch.arange(len(sequences)), lengths - 1]  # (B, d)
+            return last
 
     def encode(
         self, sequences: Sequence[Sequence[int]], *, batch: int, progress: Progress = silent
@@ -190,7 +192,7 @@ class Backbone:
             (B, V), with the configuration's soft cap and scale where it has them.
         """
         with torch.inference_mode():
-            logits = self.model.get_output_embeddings()(hidden).float()
+            logits: torch.Tensor = self.model.get_output_embeddings()(hidden).float()
             if scale := getattr(self.config, "logits_scaling", None):
                 logits = logits / scale
             if cap := getattr(self.config, "final_logit_softcapping", None):
@@ -202,18 +204,19 @@ class Backbone:
         return self.revision if self.source == "hub" else None
 
 
-class _Explained:
-    """Turns transformers' failure to find a model into a MissingError with the remedy."""
+@contextmanager
+def _loading(backbone: Backbone) -> Iterator[None]:
+    """Turn a model that cannot be found into a MissingError; a bar only where there is a download."""
+    from transformers.utils import logging as transformers_logging
 
-    def __init__(self, backbone: Backbone) -> None:
-        self.backbone = backbone
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise _missing(self.backbone.name, str(error).splitlines()[0]) from error
+    if backbone.source != "hub":
+        transformers_logging.disable_progress_bar()
+    try:
+        yield
+    except OSError as error:
+        raise _missing(backbone.name, str(error).splitlines()[0]) from error
+    finally:
+        transformers_logging.enable_progress_bar()
 
 
 def _missing(name: str, why: str) -> MissingError:

@@ -27,12 +27,11 @@ class LastState(nn.Module):
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> Any:
         """Token ids (B, L) and an all-visible mask (B, 1, L, L) → whatever ``after`` returns."""
-        cache = {} if self.body.config.model_type in ENCODERS else {"use_cache": False}
-        states = self.body(input_ids=ids, attention_mask=mask, **cache).last_hidden_state
-        return self.after(states[:, -1])  # (B, d)
-
-
-ENCODERS = {"bert", "roberta", "distilbert", "mpnet", "xlm-roberta", "modernbert"}
+        output = self.body(input_ids=ids, attention_mask=mask, use_cache=False)
+        last = self.after(output.last_hidden_state[:, -1])  # from (B, d)
+        # A tracer drops what nothing returns, BERT's pooler for one.
+        pooled = getattr(output, "pooler_output", None)
+        return last if pooled is None else (last, pooled)
 
 
 def after_body(body: Any, batch: int, tokens: int, after: Callable[[torch.Tensor], Any]) -> Traced:

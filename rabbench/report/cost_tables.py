@@ -19,35 +19,49 @@ POWERS = {"constant": "", "linear": "/token", "quadratic": "/token²"}
 
 
 def ledger(fits: Sequence[Fit], labels: Labels) -> list[Table]:
-    """Per measure: order of growth, coefficient and evidence of each system's phases."""
+    """Per measure: order of growth, coefficient and evidence of each system's phases.
+
+    Peak memory holds the weights whatever the length, so where the memory of the work itself was
+    measured, that alone is judged here.
+    """
     tables = []
-    for measure in measures_of(fit.measure for fit in fits):
+    measures = measures_of(fit.measure for fit in fits)
+    for measure in measures:
+        if measure == "peak_memory" and "working_memory" in measures:
+            continue
         of_measure = [fit for fit in fits if fit.measure == measure]
-        of_measure.sort(key=lambda fit: (fit.system, PHASES.index(fit.phase), str(fit.key)))  # type: ignore[arg-type]
-        rows = [
-            (
-                labels.of(fit.system, fit.key),
-                fit.phase + _convention(fit),
-                fit.order,
-                _leading(fit),
-                _leading_interval(fit),
-                _slope(fit.exponent, fit),
-                _crossover(fit),
-                fit.verdict,
-            )
-            for fit in of_measure
-        ]
-        columns = ("system", "phase", "order", "coefficient", "95 % interval")
-        tables.append(
-            Table(
-                id=f"ledger-{measure}",
-                caption=f"{name_of(measure)}: how each phase grows with document length",
-                columns=(*columns, "local exponent", "L*", "verdict"),
-                rows=rows,
-                numeric=frozenset({3, 4, 5, 6}),
-            )
-        )
+        conventions = sorted({str(f.key["pairs"]) for f in of_measure if "pairs" in f.key})[::-1]
+        for pairs in conventions or [""]:
+            of_pairs = [
+                f for f in of_measure if f.key.get("pairs", (conventions or [""])[0]) == pairs
+            ]
+            tables.append(_ledger_table(of_pairs, labels, measure, pairs))
     return tables
+
+
+def _ledger_table(fits: Sequence[Fit], labels: Labels, measure: str, pairs: str) -> Table:
+    rows = [
+        (
+            labels.of(fit.system, fit.key),
+            fit.phase,
+            _order(fit),
+            _leading(fit),
+            _leading_interval(fit),
+            _slope(fit.exponent, fit),
+            _crossover(fit),
+            fit.remark,
+        )
+        for fit in sorted(fits, key=lambda f: (f.system, str(f.key), PHASES.index(f.phase)))
+    ]
+    columns = ("system", "phase", "order", "coefficient", "95 % interval", "exponent", "L*", "why")
+    named = f" ({pairs} pairs)" if pairs else ""
+    return Table(
+        id=f"ledger-{measure}{'-' + pairs if pairs else ''}",
+        caption=f"{name_of(measure)}{named}: how each phase grows with document length",
+        columns=columns,
+        rows=rows,
+        numeric=frozenset({3, 4, 5, 6}),
+    )
 
 
 def evidence(fits: Sequence[Fit], labels: Labels) -> Table:
@@ -101,12 +115,13 @@ def per_length(
     tables: dict[str, list[Table]] = {}
     for measure in measures_of(row.measure for row in costs):
         for phase in reversed(PHASES):
-            for pairs in _conventions(costs, measure, phase):
+            conventions = _conventions(costs, measure, phase)
+            for pairs in conventions:
                 here = [
                     row
                     for row in costs
                     if (row.measure, row.phase) == (measure, phase)
-                    and row.params.get("pairs", pairs) == pairs
+                    and row.params.get("pairs", conventions[0]) == pairs
                 ]
                 factors = [
                     ratio
@@ -206,6 +221,13 @@ def _conventions(costs: Sequence[Measurement], measure: str, phase: str) -> list
     return [""] if here else []
 
 
+def _order(fit: Fit) -> str:
+    if not fit.values:
+        return "not measured"
+    bends_down = fit.order == "linear" and fit.leading is None
+    return "at most linear" if bends_down else fit.order
+
+
 def _convention(fit: Fit) -> str:
     return f" · {fit.key['pairs']}" if "pairs" in fit.key else ""
 
@@ -224,6 +246,8 @@ def _leading_interval(fit: Fit) -> str:
 
 def _slope(exponent: Estimate | None, fit: Fit) -> str:
     if exponent is None:
+        return "–"
+    if fit.order == "not judged":
         return "–"
     if fit.exact or fit.order == "constant":
         return f"{fit.exponents[-1]:.2f}"
@@ -248,4 +272,3 @@ def _p(p: float | None) -> str:
     if p is None:
         return "–"
     return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
-

@@ -92,7 +92,7 @@ def _match(row: Measurement, others: Sequence[Measurement], phase: str) -> Measu
 
 
 def _estimate(over: Measurement, under: Sequence[Measurement]) -> Estimate:
-    """over / Σ under, with the interval that resampling the raw samples gives."""
+    """The ratio over / Σ under, with the interval that resampling the raw samples gives."""
     from scipy import stats
 
     value = (over.value or 0.0) / sum(row.value or 0.0 for row in under)
@@ -112,4 +112,4 @@ def _estimate(over: Measurement, under: Sequence[Measurement]) -> Estimate:
 
 
 def _raw(row: Measurement) -> Sequence[float]:
-    return list(row.samples.values()) if isinstance(row.samples, dict) else list(row.samples)
+    return list(row.samples.values()) if isinstance(row.samples, Mapping) else list(row.samples)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from rabbench.complexity import Fit
+from rabbench.complexity import UNKNOWN, Fit
 from rabbench.records import Measurement
 from rabbench.report.factors import Ratio
 from rabbench.report.labels import Labels, is_cost, name_of
@@ -24,20 +24,31 @@ POWERS = {"constant": "", "linear": " per token", "quadratic": " per token²"}
 def verdict(fits: Sequence[Fit], ratios: Sequence[Ratio], labels: Labels) -> list[str]:
     """The sentences about cost; empty where there was no sweep."""
     scoring = [fit for fit in fits if fit.phase == "score" and fit.measure in DECIDING]
+    named = [(TEACHER, "the teacher"), (STUDENT, "the student")]
+    if not any(fit.system in {TEACHER, STUDENT} for fit in scoring):
+        named = [(system, system) for system in sorted({fit.system for fit in scoring})]
     sentences = []
-    for system, subject in ((TEACHER, "the teacher"), (STUDENT, "the student")):
-        of_system = _first_sweep([fit for fit in scoring if fit.system == system])
-        said = [_said(fit) for fit in of_system if fit.values or fit.failed]
-        if said:
-            who = labels.of(system, of_system[0].key)
-            sentences.append(
-                f"Scoring one query–document pair with {subject} ({who}): {'; '.join(said)}."
-            )
-    if not sentences:
-        for fit in scoring:
-            who = labels.of(fit.system, fit.key)
-            sentences.append(f"Scoring one pair with {who}: {_said(fit)}.")
+    for system, subject in named:
+        sweep = _first_sweep([fit for fit in scoring if fit.system == system and fit.values])
+        if sweep:
+            shown = labels.of(system, sweep[0].key)
+            who = subject if shown in {subject, f"{subject[4:]}"} else f"{subject} ({shown})"
+            sentences.append(f"Scoring one pair with {who} {_growth(sweep)}.")
     return [*sentences, *_factor_sentence(ratios)]
+
+
+def _growth(sweep: Sequence[Fit]) -> str:
+    """“is quadratic in document length, counted and timed: …”, or each cost for itself."""
+    judged = [fit for fit in sweep if fit.order != "not judged" and fit.leading is not None]
+    if len(judged) == 2 and judged[0].order == judged[1].order:
+        both = "; ".join(_detail(fit) for fit in judged)
+        return f"is {judged[0].order} in document length, by count and by the clock: {both}"
+    said = []
+    for fit in sweep:
+        what = "in FLOPs" if fit.measure == "flops" else "in measured time"
+        detail = _detail(fit) if fit in judged else fit.remark
+        said.append(f"{fit.order} in document length {what} ({detail})")
+    return f"is {', and '.join(said)}"
 
 
 def _first_sweep(fits: Sequence[Fit]) -> list[Fit]:
@@ -49,24 +60,20 @@ def _first_sweep(fits: Sequence[Fit]) -> list[Fit]:
     return [chosen[measure] for measure in DECIDING if measure in chosen]
 
 
-def _said(fit: Fit) -> str:
-    what = "in FLOPs" if fit.measure == "flops" else "in measured time"
-    if fit.order == "not judged" or fit.leading is None:
-        return f"{what} {fit.verdict}"
+def _detail(fit: Fit) -> str:
+    """The coefficient with its interval and what it means, without the order."""
+    leading = fit.leading or UNKNOWN
     low, high = fit.lengths[0], fit.lengths[-1]
-    value = amount(fit.leading.value, fit.unit)
-    known = f"{value}{POWERS[fit.order]}"
+    value = amount(leading.value, fit.unit)
+    if fit.order == "constant" and fit.exact:
+        return f"{value} at {low:,} tokens as at {high:,}"
     if fit.order == "constant":
-        if fit.exact:
-            return f"constant {what} ({value} at {low:,} tokens as at {high:,})"
-        return f"constant {what} ({fit.verdict.partition(': ')[2]})"
-    range_ = "exact count" if fit.exact else f"95 % interval {interval(fit.leading, fit.unit)}"
-    if fit.order == "quadratic":
-        turn = ""
-        if fit.crossover is not None and fit.crossover.value > 0:
-            turn = f", the quadratic term passing the linear one at {fit.crossover.value:,.0f} tokens"
-        return f"quadratic in document length {what} ({known}, {range_}{turn})"
-    return f"{fit.verdict.partition(':')[0]} in document length {what} ({known}, {range_})"
+        return f"{value}, {fit.remark}"
+    sure = "exact count" if fit.exact else f"95 % interval {interval(leading, fit.unit)}"
+    known = f"{value}{POWERS[fit.order]} ({sure})"
+    if fit.crossover is not None and fit.crossover.value > 0:
+        known += f", the quadratic term passing the linear one at {fit.crossover.value:,.0f} tokens"
+    return known
 
 
 def _factor_sentence(ratios: Sequence[Ratio]) -> list[str]:
@@ -109,13 +116,19 @@ def key_figures(fits: Sequence[Fit], ratios: Sequence[Ratio]) -> list[KeyFigure]
                 label = f"{who}’s {name_of(fit.measure)} per pair"
                 found.append(KeyFigure(fit.order, label, f"in document length, {how}"))
                 break
-    for measure, ratio in _last(ratios).items():
-        if measure in DECIDING:
-            noun = "FLOPs" if measure == "flops" else "time"
-            counted = ratio.with_query
-            note = f"{times(counted.value)} with the query encoded" if counted else ""
-            label = f"{noun} per pair at {ratio.doc_len:,} tokens"
-            found.append(KeyFigure(times(ratio.score.value), f"teacher / student {label}", note))
+    last = _last(ratios)
+    for measure in DECIDING:
+        ratio = last.get(measure)
+        if ratio is None:
+            continue
+        noun = "FLOPs" if measure == "flops" else "time"
+        label = f"the {noun} per pair, teacher over student at {ratio.doc_len:,} tokens"
+        if ratio.with_query is None:
+            found.append(KeyFigure(times(ratio.score.value), label))
+        else:
+            alone = f"{times(ratio.score.value)} for the scoring step alone"
+            note = f"with the query’s encoding counted in; {alone}"
+            found.append(KeyFigure(times(ratio.with_query.value), label, note))
     return found
 
 
@@ -129,11 +142,11 @@ def warnings(rows: Sequence[Measurement], labels: Labels) -> list[str]:
         )
     found += _failures(rows)
     for row in rows:
-        ties = row.params.get("tie_share")
+        ties = row.params.get("tied_queries")
         if isinstance(ties, (int, float)) and ties > MANY_TIES:
             where = row.params.get("dataset", "")
             found.append(
-                f"{labels.of(row.system, row.params)} gives equal scores in {100 * ties:.0f} % of "
+                f"{row.system} gives equal scores in {100 * ties:.0f} % of "
                 f"the queries of {where}: its figures hang on the rule that breaks ties."
             )
     return list(dict.fromkeys(found))
@@ -142,7 +155,7 @@ def warnings(rows: Sequence[Measurement], labels: Labels) -> list[str]:
 def _failures(rows: Sequence[Measurement]) -> list[str]:
     """One sentence per kind of failure; ``unsupported`` is a property, not a failure."""
     lost = Counter(
-        (row.system, row.phase, row.measure, row.status, str(row.params.get("message", "")))
+        (row.system, row.phase, row.measure, row.status, _why(row))
         for row in rows
         if row.status not in {"ok", "unsupported"}
     )
@@ -154,6 +167,10 @@ def _failures(rows: Sequence[Measurement]) -> list[str]:
             f"{system}, {phase}, {name_of(measure)}: {points} not measured ({status}){why}"
         )
     return sentences
+
+
+def _why(row: Measurement) -> str:
+    return str(row.params.get("message") or row.params.get("error") or "")
 
 
 def unsupported(rows: Iterable[Measurement]) -> list[str]:

@@ -5,7 +5,7 @@ Knows rows' params; the same label always means the same sweep in one report.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rabbench.complexity import KEYS
@@ -55,16 +55,13 @@ class Labels:
 
     def __init__(self, rows: Iterable[Measurement]) -> None:
         seen: dict[tuple[str, str], set[str]] = {}
-        systems: dict[str, None] = {}
         untrained = set()
         for row in rows:
-            systems.setdefault(row.system)
             if row.params.get("trained") is False:
                 untrained.add(row.system)
             for name in SHOWN:
                 if name in row.params:
                     seen.setdefault((row.system, name), set()).add(str(row.params[name]))
-        self.systems: Sequence[str] = sorted(systems)
         self.untrained = untrained
         self._varies = {pair for pair, values in seen.items() if len(values) > 1}
 
@@ -77,6 +74,12 @@ class Labels:
         ]
         return f"{system} ({', '.join(values)})" if values else system
 
-    def slot(self, system: str) -> int:
-        """The system's place in the palette: the same in every figure."""
-        return self.systems.index(system)
+
+FIRST = ("teacher", "rabtriever", "bm25", "dense")
+"""Systems that every report shows in the same colour."""
+
+
+def slots(rows: Iterable[Measurement]) -> dict[str, int]:
+    """Each system's place in the palette, the same in every figure of a report."""
+    present = {row.system for row in rows}
+    return {name: i for i, name in enumerate([*FIRST, *sorted(present - set(FIRST))])}

@@ -15,6 +15,8 @@ from rabbench.records import Measurement
 from rabbench.report.labels import Labels
 from rabbench.report.page import Table
 
+TIES_MATTER = 0.0005
+
 
 def is_quality(row: Measurement) -> bool:
     """Whether a row is a metric of a ranking."""
@@ -37,24 +39,25 @@ def estimate(row: Measurement) -> Estimate | None:
     return Estimate(row.value, float(found.low), float(found.high))
 
 
-def tables(rows: Iterable[Measurement], labels: Labels) -> list[Table]:
+def tables(rows: Iterable[Measurement]) -> list[Table]:
     """A table per data set: a line per system, a column per metric."""
     found = []
     for dataset, of_dataset in datasets(rows).items():
+        labels = Labels(of_dataset)
         metrics = list(dict.fromkeys(row.measure for row in of_dataset))
         lines = []
         for label in dict.fromkeys(labels.of(row.system, row.params) for row in of_dataset):
             mine = [row for row in of_dataset if labels.of(row.system, row.params) == label]
             cells = [", ".join(_cell(row) for row in mine if row.measure == m) for m in metrics]
             note = " (untrained)" if mine[0].system in labels.untrained else ""
-            ties = mine[0].params.get("tie_share")
+            ties = mine[0].params.get("tied_queries")
             tied = f"{100 * ties:.0f} %" if isinstance(ties, (int, float)) else "–"
             counted = str(max(len(row.samples) for row in mine))
             lines.append((label + note, *(text or "–" for text in cells), counted, tied))
         found.append(
             Table(
                 id=f"quality-{dataset}",
-                caption=f"{dataset}: mean over queries with 95 % bootstrap interval",
+                caption=f"{dataset}: mean over queries, with 95 % bootstrap interval",
                 columns=("system", *metrics, "queries", "queries with ties"),
                 rows=lines,
                 numeric=frozenset(range(1, len(metrics) + 3)),
@@ -76,15 +79,20 @@ def _cell(row: Measurement) -> str:
     found = estimate(row)
     if found is None:
         return f"not measured ({row.status})"
-    if not np.isfinite(found.low):
-        return f"{found.value:.3f}"
-    return f"{found.value:.3f} ({found.low:.3f}–{found.high:.3f})"
+    text = f"{found.value:.3f}"
+    if np.isfinite(found.low):
+        text += f" ({found.low:.3f}–{found.high:.3f})"
+    expected = row.params.get("expected_under_ties")
+    if isinstance(expected, float) and abs(expected - found.value) > TIES_MATTER:
+        text += f"; {expected:.3f} if ties fell at random"
+    return text
 
 
-def verdict(rows: Sequence[Measurement], labels: Labels) -> list[str]:
+def verdict(rows: Sequence[Measurement]) -> list[str]:
     """A sentence per data set: who ranks best, and what the student keeps of its teacher."""
     sentences = []
     for dataset, of_dataset in datasets(rows).items():
+        labels = Labels(of_dataset)
         first = of_dataset[0].measure
         ranked = [row for row in of_dataset if row.measure == first and row.value is not None]
         if not ranked:

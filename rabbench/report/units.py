@@ -6,6 +6,7 @@ Knows units and rounding, not what is being reported.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from rabbench.complexity import Estimate
 from rabbench.records import Measurement
@@ -36,6 +37,7 @@ def amount(value: float, unit: str) -> str:
     rate = f"/{per}" if per else ""
     if base == "1":
         return f"{value:.3f}"
+    steps: Sequence[tuple[float, str]]
     if base == "B":
         steps = BINARY if abs(value) >= 1 or value == 0 else SMALL
     else:
@@ -58,12 +60,14 @@ def cell(row: Measurement | None) -> str:
 
 
 def times(factor: float) -> str:
-    """A factor: ``3.4×``, ``1,900×``, ``1.2 million×``."""
+    """A factor to three digits: ``3.40×``, ``1,900×``, ``1.20 million×``."""
     if not math.isfinite(factor):
         return "–"
-    for size, word in ((1e9, " billion"), (1e6, " million")):
+    for size, word in ((1e9, "\u00a0billion"), (1e6, "\u00a0million")):
         if factor >= size:
             return f"{digits(factor / size)}{word}×"
+    if factor >= 1000:
+        factor = float(f"{factor:.3g}")
     return f"{digits(factor)}×"
 
 
@@ -73,7 +77,9 @@ def interval(estimate: Estimate, unit: str) -> str:
         return "exact"
     if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
         return "–"
-    return f"{amount(estimate.low, unit)} to {amount(estimate.high, unit)}"
+    low, high = amount(estimate.low, unit), amount(estimate.high, unit)
+    number, _, prefixed = low.partition(" ")
+    return f"{number} to {high}" if high.endswith(f" {prefixed}") else f"{low} to {high}"
 
 
 def between(estimate: Estimate) -> str:

@@ -111,7 +111,7 @@ def windows(text: str, name: str) -> Iterator[tuple[int, list[Turn], str]]:
             continue
         where = f"{name}:{number}"
         *before, last = [_turn(raw, where) for raw in line.split(" EOS ")]
-        if last.speaker != "Supporter" or last.strategy not in STRATEGIES:
+        if last.speaker != "Supporter" or last.strategy is None or last.strategy not in STRATEGIES:
             raise BadInputError(
                 f"{where}: the last turn has strategy {last.strategy!r}; expected the supporter's "
                 f"with one of {', '.join(STRATEGIES)}"

@@ -97,13 +97,13 @@ def load() -> Suite:
     queries: dict[str, str] = {}
     qrels: dict[str, dict[str, int]] = {}
     excluded: dict[str, frozenset[str]] = {}
-    for number, (key, skills) in enumerate(wanted.items(), 1):
+    for number, (key, steps) in enumerate(wanted.items(), 1):
         query_id = f"saycan-{number}"
         queries[query_id] = wording[key]
-        handling = {skill for skill in skills if not moving(skill)}
-        relevant = handling or skills
+        handling = {skill for skill in steps if not moving(skill)}
+        relevant = handling or steps
         qrels[query_id] = {ids[skill]: 1 for skill in sorted(relevant)}
-        if dropped := frozenset(ids[skill] for skill in skills - relevant):
+        if dropped := frozenset(ids[skill] for skill in steps - relevant):
             excluded[query_id] = dropped
     docs = {doc_id: skill for skill, doc_id in ids.items()}
     return Suite(

@@ -52,6 +52,10 @@ LICENCES: Mapping[str, str] = {
 UNSTATED = "not stated by BEIR: see the data set's own pages"
 
 
+DEFAULT: tuple[str, ...] = ()
+"""None: all of BEIR is 20 GB and more to fetch, so some data sets must be named."""
+
+
 def datasets() -> list[str]:
     """The names that ``load`` takes; nothing is read but ir_datasets' registry."""
     from rabbench.suites import _irds

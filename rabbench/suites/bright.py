@@ -12,6 +12,8 @@ from __future__ import annotations
 from rabbench.records import Suite
 
 EXCLUDED_GRADE = -100
+DEFAULT: tuple[str, ...] = ()
+"""None: data sets must be named, since the short and the long split are two tasks."""
 
 
 def datasets() -> list[str]:

@@ -20,6 +20,8 @@ DEFAULTS: Mapping[str, str] = {
 }
 """The sets that papers report; other names are ir_datasets' own."""
 
+DEFAULT = ("dev",)
+
 
 def datasets() -> list[str]:
     """The names that ``load`` takes."""

@@ -9,6 +9,11 @@ from __future__ import annotations
 from rabbench.records import Suite
 from rabbench.suites.beir import OWN_ID_EXCLUDED
 
+DEFAULT = (
+    "arguana", "climate-fever", "dbpedia-entity", "fever", "fiqa", "hotpotqa", "msmarco",
+    "nfcorpus", "nq", "quora", "scidocs", "scifact", "webis-touche2020",
+)  # fmt: skip
+
 
 def datasets() -> list[str]:
     """The names that ``load`` takes."""

@@ -99,9 +99,15 @@ class BM25:
         def index_bytes() -> int:
             prepare()
             stored = other._index.scores
-            return sum(stored[key].nbytes for key in ("data", "indices", "indptr")) // shape.n_docs
+            size = sum(stored[key].nbytes for key in ("data", "indices", "indptr"))
+            return int(size) // shape.n_docs
 
-        common: dict[str, Any] = {"system": self.name, "shape": shape, "device": "cpu", "prepare": prepare}
+        common: dict[str, Any] = {
+            "system": self.name,
+            "shape": shape,
+            "device": "cpu",
+            "prepare": prepare,
+        }
         yield Workload(
             phase="index",
             run=lambda: self._indexed(texts),

@@ -1,0 +1,172 @@
+"""A results file as a page: which sections, tables and figures there are, in which order.
+
+Everything on the page is traceable to a row, a fit of rows, the suites' cards or the provenance
+that the results file carries. Rows of kinds that it does not know get a table of their own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rabbench import complexity
+from rabbench.records import Measurement, Results
+from rabbench.report import cost_tables, factors, figures, headline, quality_tables
+from rabbench.report.labels import Labels, is_cost, name_of, slots
+from rabbench.report.page import Page, Section, Table
+from rabbench.report.units import amount, cell
+
+TITLES = {
+    "scaling": "How cost grows with document length",
+    "quality": "Ranking quality",
+    "demo": "The reranker and its student: cost and quality",
+}
+
+
+def build(results: Results, *, draw: bool = True) -> Page:
+    """The page of a results file; ``draw`` leaves the figures out where nobody sees them."""
+    rows = list(results.rows)
+    costs = [row for row in rows if is_cost(row)]
+    fits = complexity.fits(costs)
+    ratios = factors.ratios(costs)
+    labels = Labels(costs)
+    said = [*headline.verdict(fits, ratios, labels), *quality_tables.verdict(rows)]
+    sections = [
+        *_cost_sections(costs, fits, ratios, labels),
+        *_quality_sections(rows),
+        *_other_sections(rows),
+        _suites(results.suites),
+        _provenance(results),
+    ]
+    if draw:
+        drawn = figures.draw(fits, ratios, rows, labels, slots(rows))
+        sections.insert(0, Section(id="figures", title="At a glance", figures=drawn))
+    return Page(
+        title=TITLES.get(results.command, f"rabbench {results.command}"),
+        subtitle=_subtitle(results),
+        verdict=said or ["Nothing here carries a verdict: see the tables."],
+        key_figures=headline.key_figures(fits, ratios),
+        warnings=headline.warnings(rows, Labels(rows)),
+        sections=[one for one in sections if one.text or one.tables or one.figures],
+    )
+
+
+def _subtitle(results: Results) -> str:
+    options = results.config.get("options")
+    model = options.get("model") if isinstance(options, Mapping) else results.config.get("model")
+    environment = results.environment
+    parts = [model, environment.get("cpu"), environment.get("date")]
+    gpus = environment.get("gpus")
+    if gpus:
+        parts.insert(1, ", ".join(map(str, gpus)))
+    return " · ".join(str(part) for part in parts if part)
+
+
+def _cost_sections(
+    costs: Sequence[Measurement],
+    fits: Sequence[complexity.Fit],
+    ratios: Sequence[factors.Ratio],
+    labels: Labels,
+) -> list[Section]:
+    if not costs:
+        return []
+    counted = cost_tables.counters(costs, labels)
+    sections = [
+        Section(
+            id="ledger",
+            title="Phase ledger",
+            text=(
+                "Each cost of each phase is fitted with a + b·L + c·L², L the document’s tokens. "
+                "FLOPs are counted, so their polynomial is exact or not at all; times and memory "
+                "are measured, so an order is stated only where the interval carries it. L* is "
+                "the length at which the quadratic term passes the linear one; the local "
+                "exponent, at the largest length, is the slope of the log–log curve there.",
+            ),
+            tables=cost_tables.ledger(fits, labels),
+        )
+    ]
+    for measure, tables in cost_tables.per_length(costs, ratios, labels).items():
+        sections.append(
+            Section(id=f"cost-{measure}", title=f"{name_of(measure)} by length", tables=tables)
+        )
+    if counted is not None:
+        text = (
+            "FLOPs mean matrix products, a multiply-accumulate counted as two. Dense counts every "
+            "query–key pair, as the counters do; causal counts the half that a causal mask leaves.",
+        )
+        sections.append(
+            Section(id="counters", title="Do the counters agree?", text=text, tables=[counted])
+        )
+    sections.append(
+        Section(
+            id="evidence",
+            title="Evidence",
+            text=("Intervals rest on the scatter between lengths.", *headline.unsupported(costs)),
+            tables=[cost_tables.evidence(fits, labels)],
+            detail=True,
+        )
+    )
+    return sections
+
+
+def _quality_sections(rows: Sequence[Measurement]) -> list[Section]:
+    tables = quality_tables.tables(rows)
+    return [Section(id="quality", title="Ranking quality", tables=tables)] if tables else []
+
+
+def _other_sections(rows: Sequence[Measurement]) -> list[Section]:
+    """Rows that no other section knows, as they are."""
+    others = [row for row in rows if not is_cost(row) and not quality_tables.is_quality(row)]
+    if not others:
+        return []
+    lines = [
+        (row.system, row.phase, row.measure, cell(row), _compact(row.params)) for row in others
+    ]
+    columns = ("system", "phase", "measure", "value", "params")
+    table = Table("others", "Rows of other kinds", columns, lines, frozenset({3}))
+    return [Section(id="others", title="Other measurements", tables=[table])]
+
+
+def _suites(suites: Sequence[Mapping[str, Any]]) -> Section:
+    names = list(dict.fromkeys(name for suite in suites for name in suite if name != "sampled"))
+    lines = [[_text(name, suite.get(name)) for name in names] for suite in suites]
+    columns = [name.removeprefix("n_").replace("_", " ") for name in names]
+    table = Table("suites", "The test collections used", columns, lines)
+    return Section(id="suites", title="Test collections", tables=[table] if lines else [])
+
+
+def _provenance(results: Results) -> Section:
+    flat = {"command": f"rabbench {results.command}"}
+    for group, values in (("config", results.config), ("environment", results.environment)):
+        for name, value in values.items():
+            if isinstance(value, Mapping):
+                flat |= {f"{group}.{name}.{k}": _text(str(k), v) for k, v in value.items()}
+            else:
+                flat[f"{group}.{name}"] = _text(str(name), value)
+    table = Table(
+        "provenance", "What ran, where, with which versions", ("item", "value"), list(flat.items())
+    )
+    return Section(id="provenance", title="Provenance", tables=[table])
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_text("", item) for item in value) or "–"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_text(str(key), inner)}" for key, inner in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and name.endswith("_bytes"):
+        return amount(value, "B")
+    if isinstance(value, int) and name.startswith("n_"):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _compact(params: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{k}={json.dumps(v, ensure_ascii=False, default=str)}" for k, v in params.items()
+    )

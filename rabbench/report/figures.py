@@ -1,0 +1,138 @@
+"""Figures of a report: which there are, and what each shows in words.
+
+Decides what is drawn; how it looks is ``plot``'s matter. Every figure's data stands in a table too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rabbench.complexity import Fit
+from rabbench.records import Measurement
+from rabbench.report import plot, quality_tables
+from rabbench.report.factors import Ratio
+from rabbench.report.labels import Labels, is_cost, name_of
+from rabbench.report.page import Figure
+from rabbench.report.plot import Dot, Series
+from rabbench.report.units import amount, times
+
+DRAWN = (
+    ("score", "flops"),
+    ("score", "latency"),
+    ("score", "working_memory"),
+    ("index", "flops"),
+    ("index", "latency"),
+    ("index", "working_memory"),
+)
+PER = {"index": "per document, offline", "query": "per query", "score": "per pair"}
+
+
+def draw(
+    fits: Sequence[Fit],
+    ratios: Sequence[Ratio],
+    rows: Sequence[Measurement],
+    labels: Labels,
+    slots: Mapping[str, int],
+) -> list[Figure]:
+    """Every figure that these rows allow, the most telling first."""
+    found = []
+    for phase, measure in DRAWN:
+        of_phase = [fit for fit in fits if (fit.phase, fit.measure) == (phase, measure)]
+        of_phase = [fit for fit in of_phase if fit.key.get("pairs", "dense") == "dense"]
+        series = [_series(fit, rows, labels, slots) for fit in of_phase]
+        series = [one for one in series if one.points or one.failed]
+        if any(one.points for one in series):
+            found.append(_cost_figure(phase, measure, of_phase, series, labels))
+    factor = _factor_figure(ratios, slots)
+    if factor is not None:
+        found.insert(min(2, len(found)), factor)
+    return [*found, *_quality_figures(rows, slots)]
+
+
+def _series(
+    fit: Fit, rows: Sequence[Measurement], labels: Labels, slots: Mapping[str, int]
+) -> Series:
+    """One sweep's measured points, its fitted curve, and where nothing was measured."""
+    label = labels.of(fit.system, fit.key)
+    mine = [
+        row
+        for row in rows
+        if is_cost(row)
+        and (row.system, row.phase, row.measure) == (fit.system, fit.phase, fit.measure)
+        and all(row.params.get(name) == value for name, value in fit.key.items())
+    ]
+    points = {int(row.params["doc_len"]): row.value for row in mine if row.value}
+    judged = fit.order != "not judged"
+    return Series(
+        label=f"{label} (untrained)" if fit.key.get("trained") is False else label,
+        slot=slots[fit.system],
+        points=points,
+        curve=fit.predict if judged else None,
+        fitted=frozenset(fit.lengths),
+        failed=fit.failed if points else (),
+        crossover=fit.crossover.value if fit.crossover and judged else None,
+    )
+
+
+def _cost_figure(
+    phase: str, measure: str, fits: Sequence[Fit], series: Sequence[Series], labels: Labels
+) -> Figure:
+    unit = fits[0].unit
+    said = []
+    for fit in fits:
+        if fit.values:
+            ends = f"{amount(fit.values[0], unit)} to {amount(fit.values[-1], unit)}"
+            said.append(f"{labels.of(fit.system, fit.key)}: {fit.order}, {ends}")
+    title = f"{name_of(measure)} {PER[phase]}"
+    id_ = f"fig-{measure}-{phase}"
+    alt = f"{title} against document length, log–log. {'; '.join(said)}."
+    return Figure(id=id_, title=title, alt=alt, svg=plot.curves(id_, series, unit, alt))
+
+
+def _factor_figure(ratios: Sequence[Ratio], slots: Mapping[str, int]) -> Figure | None:
+    """Teacher over student against length, as measured and with the query's encoding counted."""
+    dense = [ratio for ratio in ratios if ratio.key.get("pairs", "dense") == "dense"]
+    first = {ratio.measure: str(ratio.key) for ratio in reversed(dense)}
+    series = []
+    for measure, word in (("flops", "FLOPs"), ("latency", "time")):
+        mine = [r for r in dense if r.measure == measure and str(r.key) == first[measure]]
+        if not mine:
+            continue
+        over, under = slots[mine[0].over_system], slots[mine[0].under_system]
+        score = {r.doc_len: r.score.value for r in mine}
+        query = {r.doc_len: r.with_query.value for r in mine if r.with_query is not None}
+        slot = over if measure == "flops" else under
+        series.append(Series(label=word, slot=slot, points=score))
+        series.append(Series(label=f"{word} (with query)", slot=slot, points=query, hollow=True))
+    series = [one for one in series if one.points]
+    if not series:
+        return None
+    last = "; ".join(f"{one.label} {times(list(one.points.values())[-1])}" for one in series)
+    alt = f"Factor teacher over student per pair against document length. At the largest: {last}."
+    title = "Teacher over student, per pair"
+    svg = plot.curves("fig-factor", series, "×", alt)
+    return Figure(id="fig-factor", title=title, alt=alt, svg=svg)
+
+
+def _quality_figures(rows: Sequence[Measurement], slots: Mapping[str, int]) -> list[Figure]:
+    """Each data set's first metric, a dot a system with its interval."""
+    found: list[Figure] = []
+    for dataset, of_dataset in quality_tables.datasets(rows).items():
+        metric, labels = of_dataset[0].measure, Labels(of_dataset)
+        dots = []
+        for row in of_dataset:
+            estimate = quality_tables.estimate(row) if row.measure == metric else None
+            if estimate is None:
+                continue
+            label = labels.of(row.system, row.params)
+            label += " (untrained)" if row.system in labels.untrained else ""
+            dots.append(Dot(label, slots[row.system], estimate.value, estimate.low, estimate.high))
+        if not dots:
+            continue
+        dots.sort(key=lambda dot: dot.value)
+        said = ", ".join(f"{dot.label} {dot.value:.3f}" for dot in reversed(dots))
+        title = f"{metric} on {dataset}"
+        id_ = f"fig-quality-{len(found)}"
+        alt = f"{title}, mean over queries with 95 % bootstrap interval: {said}."
+        found.append(Figure(id=id_, title=title, alt=alt, svg=plot.dots(id_, dots, alt)))
+    return found

@@ -1,0 +1,74 @@
+"""A report as GitHub-flavoured Markdown: the same words and tables as the HTML, no figures.
+
+Stays under the size a GitHub step summary may have; above it the detailed sections are left out,
+and the report says so.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import replace
+
+from rabbench.records import Results
+from rabbench.report import content
+from rabbench.report.page import Page, Section, Table
+
+LIMIT = 1000 * 1024  # GitHub drops a step summary above 1,024 KiB whole
+
+SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
+
+
+def render(results: Results) -> str:
+    """The report of these results."""
+    page = content.build(results, draw=False)
+    text = _page(page)
+    if len(text.encode()) > LIMIT:
+        kept = [one for one in page.sections if not one.detail]
+        cut = Section(
+            id="cut",
+            title="Left out",
+            text=("Detailed sections are left out to stay under GitHub’s limit: see report.html.",),
+        )
+        text = _page(replace(page, sections=[*kept, cut]))
+    while len(text.encode()) > LIMIT:
+        kept = kept[:-1]
+        text = _page(replace(page, sections=[*kept, cut]))
+    return text
+
+
+def _escape(text: str) -> str:
+    """Text that Markdown and the HTML inside it leave as it is, on one line."""
+    return SPECIAL.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))
+
+
+def _page(page: Page) -> str:
+    parts = [f"# {_escape(page.title)}", _escape(page.subtitle)]
+    parts += [f"**{_escape(sentence)}**" for sentence in page.verdict]
+    if page.key_figures:
+        parts.append(
+            "\n".join(
+                f"- **{_escape(one.value)}** – {_escape(one.label)}"
+                + (f" ({_escape(one.note)})" if one.note else "")
+                for one in page.key_figures
+            )
+        )
+    if page.warnings:
+        lines = "\n".join(f"> - {_escape(warning)}" for warning in page.warnings)
+        parts.append(f"> [!WARNING]\n{lines}")
+    parts += [_section(section) for section in page.sections]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _section(section: Section) -> str:
+    parts = [f"## {_escape(section.title)}", *map(_escape, section.text)]
+    for table in section.tables:
+        parts += [f"### {_escape(table.caption)}", _table(table)]
+    return "\n\n".join(parts)
+
+
+def _table(table: Table) -> str:
+    rule = ["---:" if i in table.numeric else "---" for i in range(len(table.columns))]
+    lines = [[_escape(name) for name in table.columns], rule]
+    lines += [[_escape(text) for text in row] for row in table.rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

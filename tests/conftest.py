@@ -1,0 +1,132 @@
+"""Shared fixtures: a tiny random causal model with a real tokenizer, and where test data lie."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from rabbench.records import Options
+
+SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
+OWN: list[Path] = []
+
+
+def pytest_configure() -> None:
+    """Keep every hub out of the tests."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    _own_folders()
+
+
+def _own_folders() -> None:
+    """Data sets in folders that the tests may write to; the given ones are only read.
+
+    ir_datasets takes its folder from the environment when it is imported.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="rabbench-tests-"))
+    given = Path(os.environ.get("IR_DATASETS_HOME") or SHARED / "ir_datasets")
+    scifact = Path("beir") / "scifact" / "source.zip"
+    (folder / "ir_datasets" / scifact).parent.mkdir(parents=True)
+    if (given / scifact).is_file():
+        shutil.copyfile(given / scifact, folder / "ir_datasets" / scifact)
+    os.environ["IR_DATASETS_HOME"] = str(folder / "ir_datasets")
+    os.environ["RABBENCH_HOME"] = str(folder / "cache")
+    if SHARED.is_dir():
+        os.environ.setdefault("RABBENCH_DATA", str(SHARED))
+    OWN.append(folder)
+
+
+def pytest_unconfigure() -> None:
+    """Remove what the tests wrote."""
+    while OWN:
+        shutil.rmtree(OWN.pop(), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A two-layer Llama of width 32 with random weights and a byte-level BPE, in a folder."""
+    import torch
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    from rabbench import synthetic
+
+    folder = tmp_path_factory.mktemp("tiny-llama")
+    bpe = ByteLevelBPETokenizer()
+    text = ["Document: yes no yes no Answer: yes", "Answer: no", *synthetic.words(3000, seed=0)]
+    bpe.train_from_iterator([f"{line} yes no" for line in text], vocab_size=700, min_frequency=2)
+    bpe.add_special_tokens(["<s>", "</s>"])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=bpe._tokenizer, bos_token="<s>", eos_token="</s>"
+    )
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        vocab_size=len(tokenizer),
+        max_position_embeddings=512,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_dense(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A one-layer BERT of width 32 as a sentence-transformers folder."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    from rabbench import synthetic
+
+    folder = tmp_path_factory.mktemp("tiny-bert")
+    words = sorted(set(synthetic.words(2000, seed=0)))
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary))
+    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        vocab_size=len(vocabulary),
+        max_position_embeddings=128,
+    )
+    BertModel(config).save_pretrained(folder)
+    transformer = Transformer(str(folder), max_seq_length=64)
+    pooling = Pooling(transformer.get_embedding_dimension())
+    out = tmp_path_factory.mktemp("tiny-dense")
+    SentenceTransformer(modules=[transformer, pooling]).save(str(out))
+    return out
+
+
+@pytest.fixture
+def options(tiny_model: Path, tiny_dense: Path) -> Options:
+    """Options of systems on the tiny models."""
+    return Options(model=str(tiny_model), dense_model=str(tiny_dense), max_doc_len=64, batch=4)
+
+
+@pytest.fixture
+def scifact() -> None:
+    """Skip where there is no copy of SciFact."""
+    if not (Path(os.environ["IR_DATASETS_HOME"]) / "beir/scifact/source.zip").is_file():
+        pytest.skip("no SciFact: set IR_DATASETS_HOME to a folder that has beir/scifact/source.zip")
+
+
+@pytest.fixture
+def rationale_files() -> Path:
+    """The local copies of ESConv and SayCan; skip where there are none."""
+    folder = Path(os.environ.get("RABBENCH_DATA", ""))
+    if not ((folder / "esconv").is_dir() and (folder / "saycan").is_dir()):
+        pytest.skip("no local copies: set RABBENCH_DATA to a folder that has esconv and saycan")
+    return folder

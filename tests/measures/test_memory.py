@@ -1,0 +1,90 @@
+"""Peak memory: a known allocation is read back, faults in a child are data."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+
+from rabbench.measures import memory
+from rabbench.records import Point, Settings, Shape, Workload
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+MIB = 1 << 20
+
+
+def _workload(run: object) -> Workload:
+    return Workload(
+        system="fake",
+        phase="index",
+        shape=Shape(doc_len=1, query_len=1),
+        device="cpu",
+        run=run,  # type: ignore[arg-type]
+    )
+
+
+def _allocate(size: int) -> object:
+    held = np.ones(size, dtype=np.uint8)
+    del held
+    return None
+
+
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _exhaust() -> None:
+    raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+
+def _fail() -> None:
+    raise RuntimeError("a kernel is missing")
+
+
+def _point(run: object) -> Point:
+    return Point(system="fake", phase="index", params={"doc_len": 1}, build=partial(_workload, run))
+
+
+def test_a_known_allocation_is_read_back_within_two_percent() -> None:
+    rows = list(memory.measure([_point(partial(_allocate, 256 * MIB))], Settings()))
+    working = next(row for row in rows if row.measure == "working_memory")
+    peak = next(row for row in rows if row.measure == "peak_memory")
+    assert working.value == pytest.approx(256 * MIB, rel=0.02)
+    assert peak.value == working.value + working.params["baseline"]
+
+
+def test_a_smaller_point_after_a_larger_one_keeps_its_own_peak() -> None:
+    points = [_point(partial(_allocate, size * MIB)) for size in (200, 20)]
+    rows = list(memory.measure(points, Settings()))
+    large, small = (row.value for row in rows if row.measure == "working_memory")
+    assert large is not None
+    assert small is not None
+    assert small < large / 5
+
+
+@pytest.mark.parametrize(
+    ("run", "status", "message"),
+    [
+        (_kill, "oom", "the child ended with -9"),
+        (_exhaust, "oom", "can't allocate memory"),
+        (_fail, "error", "a kernel is missing"),
+    ],
+)
+def test_a_fault_is_a_row_and_the_sweep_goes_on(run: object, status: str, message: str) -> None:
+    rows = list(memory.measure([_point(run), _point(partial(_allocate, MIB))], Settings()))
+    assert [row.status for row in rows] == [status, status, "ok", "ok"]
+    assert message in rows[0].params["message"]
+    assert rows[0].value is None
+
+
+def test_a_point_that_hangs_is_ended() -> None:
+    started = time.monotonic()
+    (first, _) = memory.measure([_point(partial(time.sleep, 120))], Settings(timeout_s=8))
+    assert first.status == "timeout"
+    assert "not done after 8 s" in first.params["message"]
+    assert time.monotonic() - started < 60

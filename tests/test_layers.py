@@ -1,0 +1,109 @@
+"""The architecture as checks: imports point downward, the command line stays light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "rabbench"
+# Lower layers may not import higher ones; a folder's modules share its layer.
+LAYERS = {
+    "records": 0,
+    "plugins": 1,
+    "store": 1,
+    "environment": 1,
+    "synthetic": 1,
+    "trec": 1,
+    "ties": 3,
+    "selection": 4,
+    "models": 2,
+    "systems": 3,
+    "suites": 3,
+    "measures": 3,
+    "metrics": 3,
+    "scaling": 4,
+    "quality": 4,
+    "doctor": 4,
+    "demo": 4,
+    "complexity": 5,
+    "report": 5,
+    "cli": 6,
+    "__main__": 6,
+}
+# What one room may not know of another on its own layer or below.
+STRANGERS = {
+    "systems": {"suites", "measures", "metrics"},
+    "suites": {"systems", "measures", "models"},
+    "measures": {"systems", "suites", "models", "store"},
+    "models": {"systems", "suites", "measures", "store"},
+    "metrics": {"systems", "suites", "measures", "store"},
+    "complexity": {"scaling", "quality", "systems", "measures", "models"},
+    "report": {"scaling", "quality", "systems", "measures", "models"},
+}
+HEAVY = {"torch", "transformers", "ranx", "ir_datasets", "matplotlib", "pandas", "numba", "numpy"}
+
+
+def _imports(path: Path) -> set[str]:
+    """First-level rabbench modules that a file imports anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            parts = node.module.split(".")
+            if parts[0] == "rabbench":
+                names = parts[1:2] or [alias.name for alias in node.names]
+                found.update(names)
+        elif isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+            found.update(parts[1] for parts in names if parts[0] == "rabbench" and len(parts) > 1)
+    return found & LAYERS.keys()
+
+
+def _room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if _room(path) != "__init__")
+
+
+def test_every_room_has_a_layer() -> None:
+    assert {_room(path) for path in FILES} <= LAYERS.keys()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_downward(path: Path) -> None:
+    room = _room(path)
+    for other in _imports(path) - {room}:
+        assert LAYERS[other] <= LAYERS[room], f"{room} imports {other} above it"
+        assert other not in STRANGERS.get(room, ()), f"{room} may not know {other}"
+
+
+def test_the_core_imports_the_standard_library_only() -> None:
+    code = f"import sys, rabbench.records; print(sorted({HEAVY!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_command_line_loads_nothing_heavy() -> None:
+    code = f"import sys, rabbench.cli; print(sorted({HEAVY!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_is_quick_beside_a_bare_interpreter() -> None:
+    """Under 0.5 s on the machine it was written on (0.08 s); here as a ratio, noise aside."""
+
+    def best(*command: str) -> float:
+        times = []
+        for _ in range(3):
+            start = time.perf_counter()
+            subprocess.run([sys.executable, *command], capture_output=True, check=True)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    bare = best("-c", "pass")
+    assert best("-m", "rabbench", "--help") < bare + max(0.5, 10 * bare)
