@@ -15,7 +15,7 @@ c in 95 % of the runs with such an effect and without; a bootstrap of the raw sa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from itertools import groupby
 from typing import Any, Literal
@@ -41,7 +41,7 @@ ALPHA, SURE = 0.05, 0.01  # below SURE an F test stands where AICc, severe at sm
 FLAT, FLATTISH = 0.05, 0.1  # average exponent: constant anyway; constant if no growth is seen
 MATTERS = 0.25  # share of the cost at the largest length in which a quadratic term may hide
 MISFIT = 0.25  # largest relative residual of a fit that a verdict may rest on
-DRAWS, RESAMPLES = 4000, 999
+RESAMPLES = 999
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,8 @@ def _judge(known: Fit, samples: list[Array]) -> Fit:
     counted = known.measure in NOISE_FREE and known.n_points >= EXACT_LENGTHS
     if (counted or refusal is None) and (exact := _exact(known)) is not None:
         return exact
-    if refusal is None and known.unit == "B" and np.ptp(known.values) <= RESOLUTION:
+    memory = known.unit == "B" and known.measure not in NOISE_FREE
+    if refusal is None and memory and np.ptp(known.values) <= RESOLUTION:
         return _unresolved(known)
     if refusal is None and min(known.values) <= 0:
         refusal = "a value is 0 or less"
@@ -191,16 +192,16 @@ def _judge(known: Fit, samples: list[Array]) -> Fit:
 
 
 def _unresolved(known: Fit) -> Fit:
-    """Constant, since all values lie closer together than memory can be measured."""
-    low, middle, high = (float(v) for v in np.quantile(known.values, [0, 0.5, 1]))
-    remark = f"all lengths lie within {RESOLUTION >> 10:,} KiB, which memory measurements resolve"
+    """Constant: no length can be told from another."""
+    middle = float(np.median(known.values))
+    remark = f"all lengths lie within {RESOLUTION >> 20} MiB, closer than memory can be measured"
     return replace(
         known,
         order="constant",
         verdict=f"constant: {remark}",
         remark=remark,
         coefficients=(middle, 0.0, 0.0),
-        leading=Estimate(middle, low, high),
+        leading=Estimate(middle),
         exponents=(0.0,) * len(known.lengths),
         exponent=Estimate(0.0),
     )
@@ -265,8 +266,8 @@ def _exact(known: Fit) -> Fit | None:
         crossover=_point(b / c) if c > 0 else None,
         residual=residual,
     )
-    words = {"constant": "at every length measured", "linear": "without a quadratic term"}
-    remark = words.get(found.order) or _turn(found)
+    words = {"constant": "the same at every length", "linear": "no quadratic term"}
+    remark = words.get(found.order) or f"the quadratic term is {_part(found, c)}"
     return replace(found, verdict=_said(found, remark), remark=remark)
 
 
@@ -290,8 +291,9 @@ def _statistical(known: Fit, samples: list[Array]) -> Fit:
     scale = np.array([1.0, top, top**2])
     fitted = y
     for _ in range(5):
-        weights = 1 / np.clip(fitted, y / 3, y * 3) ** 2
-        fitted = np.asarray(WLS(y, X, weights=weights).fit().fittedvalues)
+        root = 1 / np.clip(fitted, y / 3, y * 3)
+        fitted = X @ np.linalg.lstsq(X * root[:, None], y * root, rcond=None)[0]
+    weights = root**2
     nested = [WLS(y, X[:, : k + 1], weights=weights).fit() for k in range(3)]
     models = []
     for k, result in enumerate(nested):
@@ -308,6 +310,8 @@ def _statistical(known: Fit, samples: list[Array]) -> Fit:
         )
     a, b, c = models[2].coefficients
     bent = _passes(models, 2)
+    upward = bent and c.value > 0
+    full, slope = nested[2], np.array([0.0, 1.0, 2.0])
     found = replace(
         known,
         a=a,
@@ -315,11 +319,9 @@ def _statistical(known: Fit, samples: list[Array]) -> Fit:
         c=c,
         models=tuple(models),
         sampling=_bootstrap(samples, X, weights, top),
-        growth=_drawn(nested[1 + bent], lambda beta: beta @ X[-1] / _above_0(beta @ X[0])),
-        exponent=_drawn(nested[2], lambda beta: beta @ (X[-1] * [0, 1, 2]) / (beta @ X[-1])),
-        crossover=_drawn(nested[2], lambda beta: top * beta[..., 1] / _above_0(beta[..., 2]))
-        if bent and c.value > 0
-        else None,
+        growth=_ratio(nested[1 + bent], X[-1], X[0]),
+        exponent=_ratio(full, X[-1] * slope, X[-1]),
+        crossover=_ratio(full, np.array([0, top, 0]), np.array([0, 0, 1])) if upward else None,
     )
     order, remark = _decide(found, bent)
     bends_down = order == "linear" and c.high < 0
@@ -338,25 +340,31 @@ def _statistical(known: Fit, samples: list[Array]) -> Fit:
     return replace(found, verdict=_said(found, remark))
 
 
-def _above_0(values: Array) -> Array:
-    return np.maximum(values, 1e-30)
-
-
 def _passes(models: Sequence[Model], k: int) -> bool:
     """Whether the evidence carries order k over k - 1: the F test, and AICc unless p < SURE."""
     p = models[k].p
     return p is not None and p < ALPHA and (p < SURE or models[k].aicc < models[k - 1].aicc)
 
 
-def _drawn(result: Any, of: Callable[[Array], Array]) -> Estimate:
-    """A function of the coefficients with its interval, from their joint t distribution."""
-    from scipy.stats import multivariate_t
+def _ratio(result: Any, over: Array, under: Array) -> Estimate:
+    """The ratio of two linear forms of the coefficients, with its exact interval under normality.
 
-    beta = np.asarray(result.params, dtype=float)
-    law = multivariate_t(beta, result.cov_params(), df=result.df_resid, allow_singular=True, seed=0)
-    pad = (0, 3 - len(beta))
-    low, high = np.quantile(of(np.pad(law.rvs(DRAWS), ((0, 0), pad))), [0.025, 0.975])
-    return Estimate(float(of(np.pad(beta, pad))), float(low), float(high))
+    Fieller, "Some Problems in Interval Estimation", JRSS B 16 (1954): all r for which the t test
+    keeps (over − r·under)·β = 0. Without bounds where the denominator may be 0.
+    """
+    from scipy.stats import t
+
+    n = len(result.params)
+    u, v, beta = over[:n], under[:n], np.asarray(result.params)
+    V = np.asarray(result.cov_params()) * float(t.ppf(0.975, result.df_resid)) ** 2
+    A = (v @ beta) ** 2 - v @ V @ v
+    B = (u @ beta) * (v @ beta) - u @ V @ v
+    C = (u @ beta) ** 2 - u @ V @ u
+    value = float(u @ beta / (v @ beta))
+    if A <= 0 or B * B < A * C:
+        return Estimate(value)
+    root = math.sqrt(B * B - A * C)
+    return Estimate(value, float((B - root) / A), float((B + root) / A))
 
 
 def _bootstrap(samples: list[Array], X: Array, weights: Array, top: float) -> Estimate | None:
@@ -382,10 +390,10 @@ def _decide(found: Fit, bent: bool) -> tuple[Order, str]:
     low, high = found.lengths[0], found.lengths[-1]
     growth, c, b = found.growth or UNKNOWN, found.c or UNKNOWN, found.models[1].coefficients[1]
     grows = _passes(found.models, 1)
-    worst = max(abs(math.log(max(bound, 1e-9))) for bound in (growth.low, growth.high))
+    worst = max(abs(math.log(max(bound, 1e-9))) for bound in (growth.low, min(growth.high, 1e9)))
     flatness = worst / math.log(high / low)  # bound on the average exponent
-    change = f"{100 * math.expm1(worst):.2g} % over a {high / low:.3g}-fold range of lengths"
-    hidden = f"{100 * min(max(_share(found, c.high), 0), 1):.2g} % of the cost at {high:,} tokens"
+    change = f"{_percent(math.expm1(worst))} over a {high / low:.3g}-fold range of lengths"
+    hidden = _part(found, c.high)
     misfit = found.models[2 if bent else 1].residual
     if flatness < FLAT or (not bent and not grows and flatness < FLATTISH):
         return "constant", f"changes by less than {change} ({low:,} to {high:,} tokens)"
@@ -393,11 +401,10 @@ def _decide(found: Fit, bent: bool) -> tuple[Order, str]:
         words = f"no growth is certain, but {change} cannot be excluded"
         return "not judged", f"{words}; more repetitions or longer documents would decide"
     if misfit > MISFIT:
-        words = f"no a + b·L + c·L² fits: it misses a value by {100 * misfit:.2g} %"
+        words = f"no a + b·L + c·L² fits: it misses a value by {_percent(misfit)}"
         return "not judged", f"{words}; see the values by length"
     if bent and c.value > 0:
-        part = f"{100 * _share(found, c.value):.2g} % of the cost at {high:,} tokens"
-        return "quadratic", f"the quadratic term is {part}; {_turn(found)}"
+        return "quadratic", f"the quadratic term is {_part(found, c.value)}"
     if c.high < 0:
         return "linear", "at most linear: it bends downward (c < 0), sub-quadratic or saturating"
     if _share(found, c.high) > MATTERS:
@@ -407,9 +414,17 @@ def _decide(found: Fit, bent: bool) -> tuple[Order, str]:
     return "linear", f"a quadratic term is at most {hidden}"
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:,.0f} %" if share > 0.1 else f"{100 * share:.2g} %"
+
+
 def _share(found: Fit, c: float) -> float:
     """The part of the cost at the largest length that a quadratic coefficient makes up."""
-    return c * found.lengths[-1] ** 2 / found.values[-1]
+    return min(max(c * found.lengths[-1] ** 2 / found.values[-1], 0.0), 1.0)
+
+
+def _part(found: Fit, c: float) -> str:
+    return f"{_percent(_share(found, c))} of the cost at {found.lengths[-1]:,} tokens"
 
 
 def _said(found: Fit, remark: str) -> str:
@@ -418,6 +433,8 @@ def _said(found: Fit, remark: str) -> str:
         return remark
     if found.order == "not judged" or (found.order == "constant" and not found.exact):
         return f"{found.order}: {remark}"
+    if found.order == "quadratic":
+        remark += f"; {_turn(found)}"
     value, low, high = astuple(found.leading)
     name, per = {"constant": ("", ""), "linear": ("b = ", "/token")}.get(
         found.order, ("c = ", "/token²")

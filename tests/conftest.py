@@ -61,7 +61,9 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bpe.train_from_iterator([f"{line} yes no" for line in text], vocab_size=700, min_frequency=2)
     bpe.add_special_tokens(["<s>", "</s>"])
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=bpe._tokenizer, bos_token="<s>", eos_token="</s>"
+        tokenizer_object=bpe._tokenizer,
+        bos_token="<s>",  # noqa: S106 - no password
+        eos_token="</s>",  # noqa: S106
     )
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)

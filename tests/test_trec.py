@@ -73,7 +73,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         trec.read_run(tmp_path / "absent.trec")
     for name, content in [
         ("plain.gz", b"q Q0 d 1 2 t\n"),
-        ("cut.gz", gzip.compress(b"q Q0 d 1 2 t\n" * 99)[:-9]),
+        ("cut.gz", gzip.compress(b"q Q0 d 1 2 t\n")[:-9]),
         ("latin.trec", "q Q0 dé 1 2 t\n".encode("latin-1")),
     ]:
         (tmp_path / name).write_bytes(content)

@@ -28,6 +28,9 @@ from rabbench.records import MissingError, Progress, UsageError, silent
 
 log = logging.getLogger(__name__)
 
+Prefix = list[tuple[torch.Tensor, torch.Tensor]]
+"""Keys and values (B, g, P, e) of each layer for a prefix of P tokens."""
+
 
 @dataclass(frozen=True)
 class Backbone:
@@ -141,15 +144,12 @@ class Backbone:
         Returns:
             (B, d) in the model's dtype, on its device.
         """
-        lengths = torch.tensor([len(ids) for ids in sequences])
-        tokens = torch.zeros(len(sequences), int(lengths.max()), dtype=torch.long)  # (B, L)
-        for row, ids in enumerate(sequences):
-            tokens[row, : len(ids)] = torch.as_tensor(ids)
+        tokens, ends = _padded(sequences)  # (B, L), (B,)
         with torch.inference_mode():
             states = self.model.base_model(
                 input_ids=tokens.to(self.device), use_cache=False
             ).last_hidden_state  # (B, L, d)
-            last: torch.Tensor = states[torch.arange(len(sequences)), lengths - 1]  # (B, d)
+            last: torch.Tensor = states[torch.arange(len(ends)), ends]  # (B, d)
             return last
 
     def encode(
@@ -182,6 +182,41 @@ class Backbone:
         places = torch.tensor(order).argsort()
         return torch.cat(states)[places]
 
+    def prefix(self, ids: Sequence[int]) -> Prefix:
+        """Run a prefix once and keep its keys and values.
+
+        Args:
+            ids: P token ids.
+
+        Returns:
+            Keys and values of each layer, (1, g, P, e) each, in the model's dtype.
+        """
+        tokens = torch.tensor([list(ids)], device=self.device)  # (1, P)
+        with torch.inference_mode():
+            cache = self.model.base_model(input_ids=tokens, use_cache=True).past_key_values
+        return [(layer.keys, layer.values) for layer in cache.layers]
+
+    def continued(self, prefix: Prefix, suffixes: Sequence[Sequence[int]]) -> torch.Tensor:
+        """:meth:`hidden` of sequences that share a prefix, of which only the suffixes are run.
+
+        Args:
+            prefix: keys and values of P tokens; left as they are.
+            suffixes: B lists of token ids that follow the prefix.
+
+        Returns:
+            (B, d), equal to the hidden states of prefix and suffix run together.
+        """
+        tokens, last = _padded(suffixes)  # (B, S), (B,)
+        cache = cache_of(
+            [(k.expand(len(last), -1, -1, -1), v.expand(len(last), -1, -1, -1)) for k, v in prefix]
+        )
+        with torch.inference_mode():
+            states = self.model.base_model(
+                input_ids=tokens.to(self.device), past_key_values=cache, use_cache=True
+            ).last_hidden_state  # (B, S, d)
+            ends: torch.Tensor = states[torch.arange(len(last)), last]
+            return ends
+
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Vocabulary logits in float32 of final hidden states.
 
@@ -204,9 +239,31 @@ class Backbone:
         return self.revision if self.source == "hub" else None
 
 
+def _padded(sequences: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sequences padded on the right (B, L), and the place of each one's last token (B,)."""
+    lengths = torch.tensor([len(ids) for ids in sequences])
+    tokens = torch.zeros(len(sequences), int(lengths.max()), dtype=torch.long)
+    for row, ids in enumerate(sequences):
+        tokens[row, : len(ids)] = torch.as_tensor(ids)
+    return tokens, lengths - 1
+
+
+def cache_of(prefix: Prefix) -> Any:
+    """A transformers cache that holds these keys and values without copying them."""
+    from transformers.cache_utils import DynamicCache, DynamicLayer
+
+    cache = DynamicCache()
+    for keys, values in prefix:
+        layer = DynamicLayer()
+        layer.lazy_initialization(keys, values)
+        layer.keys, layer.values = keys, values
+        cache.layers.append(layer)
+    return cache
+
+
 @contextmanager
 def _loading(backbone: Backbone) -> Iterator[None]:
-    """Turn a model that cannot be found into a MissingError; a bar only where there is a download."""
+    """Turn a model that cannot be found into a MissingError; show a bar only for downloads."""
     from transformers.utils import logging as transformers_logging
 
     if backbone.source != "hub":

@@ -7,38 +7,76 @@ eager here, so that its products are visible to the counters.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
+from rabbench.models.backbone import Backbone, cache_of
+
 Traced = tuple[nn.Module, tuple[torch.Tensor, ...]]
 """A module and the inputs of the forward to count."""
+After = Callable[[torch.Tensor], Any]
+"""What is done with final hidden states (B, d)."""
 
 
 class LastState(nn.Module):
-    """A transformer body, then what is done with the last position's final hidden state."""
+    """Forwards through a transformer body, then what is done with the last positions' states."""
 
-    def __init__(self, body: Any, after: Callable[[torch.Tensor], Any]) -> None:
+    def __init__(self, body: Any, after: After) -> None:
         super().__init__()
         self.body = body
         self.after = after
 
-    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> Any:
-        """Token ids (B, L) and an all-visible mask (B, 1, L, L) → whatever ``after`` returns."""
-        output = self.body(input_ids=ids, attention_mask=mask, use_cache=False)
-        last = self.after(output.last_hidden_state[:, -1])  # from (B, d)
-        # A tracer drops what nothing returns, BERT's pooler for one.
-        pooled = getattr(output, "pooler_output", None)
-        return last if pooled is None else (last, pooled)
+    def forward(self, *inputs: torch.Tensor) -> Any:
+        """Token ids (B, L) and an all-visible mask (B, 1, L, L), one pair for each forward.
+
+        Returns whatever ``after`` makes of the last states of all forwards, (ΣB, d).
+        """
+        states, kept = [], []
+        for ids, mask in zip(inputs[::2], inputs[1::2], strict=True):
+            output = self.body(input_ids=ids, attention_mask=mask, use_cache=False)
+            states.append(output.last_hidden_state[:, -1])
+            # A tracer drops what nothing returns, BERT's pooler for one.
+            kept += [output.pooler_output] if "pooler_output" in output else []
+        return self.after(torch.cat(states)), *kept
 
 
-def after_body(body: Any, batch: int, tokens: int, after: Callable[[torch.Tensor], Any]) -> Traced:
-    """The forward of ``tokens`` tokens through a body on ``meta``, then ``after``.
+class Continued(nn.Module):
+    """A suffix run over a prefix whose keys and values are cached."""
 
-    The ready-made mask keeps transformers from looking at values, which ``meta`` has none of.
+    def __init__(self, body: Any, after: After) -> None:
+        super().__init__()
+        self.body = body
+        self.after = after
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor, *flat: torch.Tensor) -> Any:
+        """Suffix ids (1, S), a mask (1, 1, S, P + S), and the layers' keys and values in turn."""
+        cache = cache_of(list(zip(flat[::2], flat[1::2], strict=True)))
+        output = self.body(
+            input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True
+        )
+        return self.after(output.last_hidden_state[:, -1])
+
+
+def after_body(body: Any, forwards: Sequence[tuple[int, int]], after: After) -> Traced:
+    """Forwards of (batch, tokens) each through a body on ``meta``, then ``after``.
+
+    The ready-made masks keep transformers from looking at values, which ``meta`` has none of.
     """
-    ids = torch.empty(batch, tokens, dtype=torch.long, device="meta")
-    mask = torch.empty(batch, 1, tokens, tokens, device="meta")
-    return LastState(body, after).eval(), (ids, mask)
+    inputs: list[torch.Tensor] = []
+    for batch, tokens in forwards:
+        inputs.append(torch.empty(batch, tokens, dtype=torch.long, device="meta"))
+        inputs.append(torch.empty(batch, 1, tokens, tokens, device="meta"))
+    return LastState(body, after).eval(), tuple(inputs)
+
+
+def after_prefix(backbone: Backbone, prefix: int, tokens: int, after: After) -> Traced:
+    """The forward of ``tokens`` tokens over a cached prefix on ``meta``, then ``after``."""
+    shape = backbone.shape
+    size = (1, shape.kv_heads, prefix, shape.head_dim)
+    ids = torch.empty(1, tokens, dtype=torch.long, device="meta")
+    mask = torch.empty(1, 1, tokens, prefix + tokens, device="meta")
+    cached = [torch.empty(size, device="meta") for _ in range(2 * shape.layers)]
+    return Continued(backbone.meta_model.base_model, after).eval(), (ids, mask, *cached)

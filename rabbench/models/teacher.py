@@ -104,6 +104,12 @@ class Prompt:
             self.cut.tokens += len(ids) - self.max_doc_len
         return self.document_ids(ids[: self.max_doc_len])
 
+    def windows(self, text: str, size: int) -> list[list[int]]:
+        """The whole document as document parts of at most ``size`` of its tokens each."""
+        ids = self._ids(text)
+        starts = range(0, max(len(ids), 1), size)
+        return [self.document_ids(ids[start : start + size]) for start in starts]
+
     def query(self, text: str) -> list[int]:
         """The query part of the prompt; never truncated."""
         return self.query_ids(self._ids(text))

@@ -7,6 +7,7 @@ that the results file carries. Rows of kinds that it does not know get a table o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,13 +24,16 @@ TITLES = {
     "demo": "The reranker and its student: cost and quality",
 }
 
+FEW_SUITES = 3
+
 
 def build(results: Results, *, draw: bool = True) -> Page:
     """The page of a results file; ``draw`` leaves the figures out where nobody sees them."""
     rows = list(results.rows)
     costs = [row for row in rows if is_cost(row)]
     fits = complexity.fits(costs)
-    ratios = factors.ratios(costs)
+    overs = (headline.TEACHER, headline.CACHED)
+    ratios = [r for over in overs for r in factors.ratios(costs, over=over, under=headline.STUDENT)]
     labels = Labels(costs)
     said = [*headline.verdict(fits, ratios, labels), *quality_tables.verdict(rows)]
     sections = [
@@ -46,7 +50,7 @@ def build(results: Results, *, draw: bool = True) -> Page:
         title=TITLES.get(results.command, f"rabbench {results.command}"),
         subtitle=_subtitle(results),
         verdict=said or ["Nothing here carries a verdict: see the tables."],
-        key_figures=headline.key_figures(fits, ratios),
+        key_figures=headline.key_figures(fits, ratios, labels),
         warnings=headline.warnings(rows, Labels(rows)),
         sections=[one for one in sections if one.text or one.tables or one.figures],
     )
@@ -56,7 +60,8 @@ def _subtitle(results: Results) -> str:
     options = results.config.get("options")
     model = options.get("model") if isinstance(options, Mapping) else results.config.get("model")
     environment = results.environment
-    parts = [model, environment.get("cpu"), environment.get("date")]
+    date = str(environment.get("date") or "")[:16].replace("T", " ")
+    parts = [model, environment.get("cpu"), f"{date} UTC" if date else None]
     gpus = environment.get("gpus")
     if gpus:
         parts.insert(1, ", ".join(map(str, gpus)))
@@ -88,7 +93,9 @@ def _cost_sections(
     ]
     for measure, tables in cost_tables.per_length(costs, ratios, labels).items():
         sections.append(
-            Section(id=f"cost-{measure}", title=f"{name_of(measure)} by length", tables=tables)
+            Section(
+                id=f"cost-{_slug(measure)}", title=f"{name_of(measure)} by length", tables=tables
+            )
         )
     if counted is not None:
         text = (
@@ -133,6 +140,9 @@ def _suites(suites: Sequence[Mapping[str, Any]]) -> Section:
     lines = [[_text(name, suite.get(name)) for name in names] for suite in suites]
     columns = [name.removeprefix("n_").replace("_", " ") for name in names]
     table = Table("suites", "The test collections used", columns, lines)
+    if 0 < len(lines) <= FEW_SUITES:  # few long cards read better as columns
+        turned = [(name, *cells) for name, *cells in zip(columns, *lines, strict=True)]
+        table = Table("suites", "The test collections used", turned[0], turned[1:])
     return Section(id="suites", title="Test collections", tables=[table] if lines else [])
 
 
@@ -164,6 +174,10 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, int) and name.startswith("n_"):
         return f"{value:,}"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text)
 
 
 def _compact(params: Mapping[str, Any]) -> str:

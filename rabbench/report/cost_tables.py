@@ -148,31 +148,37 @@ def _lengths_table(
         of_series = series.setdefault(labels.of(row.system, row.params), {})
         of_series.setdefault(length, []).append(cell(row))
     columns, cells = sorted(series), []
-    kinds = sorted({labels.of(ratio.over_system, ratio.key) for ratio in factors})
-    for length in sorted({length for of_series in series.values() for length in of_series}):
+    lengths = sorted({length for of_series in series.values() for length in of_series})
+    extra = _factor_columns(factors, labels, lengths)
+    for i, length in enumerate(lengths):
         line = [f"{length:,}"]
         line += [", ".join(series[name].get(length, ["–"])) for name in columns]
-        for kind in kinds:
-            line += _factor_cells(factors, labels, kind, length)
-        cells.append(line)
-    headings = [f"{kind}: {word}" for kind in kinds for word in ("factor", "with query")]
-    if len(kinds) == 1:
-        headings = [f"{kinds[0]} / {factors[0].under_system}", "with its query encoded"]
+        cells.append([*line, *(column[i] for column in extra.values())])
     named = f" ({pairs} pairs)" if pairs else ""
     return Table(
         id=f"{measure}-{phase}{'-' + pairs if pairs else ''}",
         caption=f"{name_of(measure)}{named}, {PHASE_WORDS[phase]}",
-        columns=["document tokens", *columns, *headings],
+        columns=["document tokens", *columns, *extra],
         rows=cells,
-        numeric=frozenset(range(len(columns) + len(headings) + 1)),
+        numeric=frozenset(range(len(columns) + len(extra) + 1)),
     )
 
 
-def _factor_cells(factors: Sequence[Ratio], labels: Labels, kind: str, length: int) -> list[str]:
+def _factor_columns(
+    factors: Sequence[Ratio], labels: Labels, lengths: Sequence[int]
+) -> dict[str, list[str]]:
+    """Per heading, a cell for each length; a column that would be empty is left out."""
+    found: dict[str, dict[int, str]] = {}
     for ratio in factors:
-        if ratio.doc_len == length and labels.of(ratio.over_system, ratio.key) == kind:
-            return [between(ratio.score), between(ratio.with_query) if ratio.with_query else "–"]
-    return ["–", "–"]
+        heading = f"{labels.of(ratio.over_system, ratio.key)} / {ratio.under_system}"
+        found.setdefault(heading, {})[ratio.doc_len] = between(ratio.score)
+        if ratio.with_query is not None:
+            counted = found.setdefault(f"{heading}, its query encoded", {})
+            counted[ratio.doc_len] = between(ratio.with_query)
+    return {
+        heading: [column.get(length, "–") for length in lengths]
+        for heading, column in found.items()
+    }
 
 
 def counters(rows: Iterable[Measurement], labels: Labels) -> Table | None:

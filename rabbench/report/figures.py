@@ -6,6 +6,7 @@ Decides what is drawn; how it looks is ``plot``'s matter. Every figure's data st
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from rabbench.complexity import Fit
 from rabbench.records import Measurement
@@ -24,6 +25,7 @@ DRAWN = (
     ("index", "latency"),
     ("index", "working_memory"),
 )
+UNTRAINED = "untrained"
 PER = {"index": "per document, offline", "query": "per query", "score": "per pair"}
 
 
@@ -40,7 +42,7 @@ def draw(
         of_phase = [fit for fit in fits if (fit.phase, fit.measure) == (phase, measure)]
         of_phase = [fit for fit in of_phase if fit.key.get("pairs", "dense") == "dense"]
         series = [_series(fit, rows, labels, slots) for fit in of_phase]
-        series = [one for one in series if one.points or one.failed]
+        series = _distinct([one for one in series if one.points or one.failed])
         if any(one.points for one in series):
             found.append(_cost_figure(phase, measure, of_phase, series, labels))
     factor = _factor_figure(ratios, slots)
@@ -64,7 +66,7 @@ def _series(
     points = {int(row.params["doc_len"]): row.value for row in mine if row.value}
     judged = fit.order != "not judged"
     return Series(
-        label=f"{label} (untrained)" if fit.key.get("trained") is False else label,
+        label=_with(label, UNTRAINED) if fit.key.get("trained") is False else label,
         slot=slots[fit.system],
         points=points,
         curve=fit.predict if judged else None,
@@ -72,6 +74,31 @@ def _series(
         failed=fit.failed if points else (),
         crossover=fit.crossover.value if fit.crossover and judged else None,
     )
+
+
+def _with(label: str, detail: str) -> str:
+    """A label with one more detail in its brackets."""
+    return f"{label[:-1]}, {detail})" if label.endswith(")") else f"{label} ({detail})"
+
+
+def _distinct(series: Sequence[Series]) -> list[Series]:
+    """One line for sweeps of a system that cost the same; hollow marks from its second line on."""
+    found: list[Series] = []
+    for one in series:
+        kin = [i for i, other in enumerate(found) if other.slot == one.slot]
+        twin = next((i for i in kin if found[i].points == one.points), None)
+        if twin is None:
+            found.append(replace(one, hollow=bool(kin), crossover=None if kin else one.crossover))
+        else:
+            system, _, held = found[twin].label.partition(" (")
+            both = [
+                *held.removesuffix(")").split(", "),
+                *one.label.partition(" (")[2][:-1].split(", "),
+            ]
+            details = sorted(dict.fromkeys(both), key=lambda detail: detail == UNTRAINED)
+            label = f"{system} ({', '.join(filter(None, details))})"
+            found[twin] = replace(found[twin], label=label, failed=found[twin].failed or one.failed)
+    return found
 
 
 def _cost_figure(
@@ -91,7 +118,10 @@ def _cost_figure(
 
 def _factor_figure(ratios: Sequence[Ratio], slots: Mapping[str, int]) -> Figure | None:
     """Teacher over student against length, as measured and with the query's encoding counted."""
-    dense = [ratio for ratio in ratios if ratio.key.get("pairs", "dense") == "dense"]
+    if not ratios:
+        return None
+    main = ratios[0].over_system
+    dense = [r for r in ratios if r.over_system == main and r.key.get("pairs", "dense") == "dense"]
     first = {ratio.measure: str(ratio.key) for ratio in reversed(dense)}
     series = []
     for measure, word in (("flops", "FLOPs"), ("latency", "time")):
@@ -125,7 +155,7 @@ def _quality_figures(rows: Sequence[Measurement], slots: Mapping[str, int]) -> l
             if estimate is None:
                 continue
             label = labels.of(row.system, row.params)
-            label += " (untrained)" if row.system in labels.untrained else ""
+            label = _with(label, UNTRAINED) if row.system in labels.untrained else label
             dots.append(Dot(label, slots[row.system], estimate.value, estimate.low, estimate.high))
         if not dots:
             continue

@@ -15,26 +15,66 @@ from rabbench.report.labels import Labels, is_cost, name_of
 from rabbench.report.page import KeyFigure
 from rabbench.report.units import amount, interval, times
 
-TEACHER, STUDENT = "teacher", "rabtriever"
+TEACHER, CACHED, STUDENT = "teacher", "teacher-cached", "rabtriever"
+SUBJECTS = {
+    TEACHER: "the teacher",
+    CACHED: "the teacher over a cached document",
+    STUDENT: "the student",
+}
 DECIDING = ("flops", "latency")
+MOST_SWEEPS = 3  # of one system; the ledger has them all
 MANY_TIES = 0.1  # share of queries with ties at which a ranking deserves a warning
 POWERS = {"constant": "", "linear": " per token", "quadratic": " per token²"}
 
 
 def verdict(fits: Sequence[Fit], ratios: Sequence[Ratio], labels: Labels) -> list[str]:
     """The sentences about cost; empty where there was no sweep."""
-    scoring = [fit for fit in fits if fit.phase == "score" and fit.measure in DECIDING]
-    named = [(TEACHER, "the teacher"), (STUDENT, "the student")]
-    if not any(fit.system in {TEACHER, STUDENT} for fit in scoring):
-        named = [(system, system) for system in sorted({fit.system for fit in scoring})]
+    scoring = [fit for fit in fits if fit.phase == "score" and fit.values]
+    named: Sequence[str] = list(SUBJECTS)
+    if not any(fit.system in named for fit in scoring):
+        named = sorted({fit.system for fit in scoring})
     sentences = []
-    for system, subject in named:
-        sweep = _first_sweep([fit for fit in scoring if fit.system == system and fit.values])
-        if sweep:
-            shown = labels.of(system, sweep[0].key)
-            who = subject if shown in {subject, f"{subject[4:]}"} else f"{subject} ({shown})"
-            sentences.append(f"Scoring one pair with {who} {_growth(sweep)}.")
-    return [*sentences, *_factor_sentence(ratios)]
+    for system in named:
+        sweeps = _sweeps([fit for fit in scoring if fit.system == system], labels)
+        for label, sweep in list(sweeps.items())[:MOST_SWEEPS]:
+            deciding = [sweep[measure] for measure in DECIDING if measure in sweep]
+            if deciding:
+                who = _subject(system, label)
+                sentences.append(f"Scoring one pair with {who} {_growth(deciding)}.")
+    return [*sentences, *_offline(fits), *_factor_sentences(ratios, labels)]
+
+
+def _sweeps(fits: Sequence[Fit], labels: Labels) -> dict[str, dict[str, Fit]]:
+    """Fits by sweep, then measure; of FLOPs the dense count."""
+    found: dict[str, dict[str, Fit]] = {}
+    for fit in fits:
+        if fit.key.get("pairs", "dense") == "dense":
+            found.setdefault(labels.of(fit.system, fit.key), {}).setdefault(fit.measure, fit)
+    return dict(sorted(found.items()))
+
+
+def _subject(system: str, label: str) -> str:
+    """“the teacher”, “the student (rabtriever, eager)”, or a system by its label."""
+    if system not in SUBJECTS:
+        return label
+    details = [system if system == STUDENT else "", label.removeprefix(system).strip(" ()")]
+    detail = ", ".join(filter(None, details))
+    return f"{SUBJECTS[system]} ({detail})" if detail else SUBJECTS[system]
+
+
+def _offline(fits: Sequence[Fit]) -> list[str]:
+    """What the student pays once a document for being cheap per pair."""
+    index = [fit for fit in fits if (fit.system, fit.phase) == (STUDENT, "index") and fit.values]
+    cost = next((f for f in index if f.key.get("pairs") == "dense"), None)
+    kept = next((fit for fit in index if fit.measure == "index_size"), None)
+    if cost is None:
+        return []
+    bytes_ = f", and keeps {amount(kept.values[-1], 'B')} of it" if kept else ""
+    return [
+        "The student reads a document once, offline: its indexing is "
+        f"{cost.order} in document length ({amount(cost.values[-1], cost.unit)} at "
+        f"{cost.lengths[-1]:,} tokens){bytes_}."
+    ]
 
 
 def _growth(sweep: Sequence[Fit]) -> str:
@@ -49,15 +89,6 @@ def _growth(sweep: Sequence[Fit]) -> str:
         detail = _detail(fit) if fit in judged else fit.remark
         said.append(f"{fit.order} in document length {what} ({detail})")
     return f"is {', and '.join(said)}"
-
-
-def _first_sweep(fits: Sequence[Fit]) -> list[Fit]:
-    """One fit a measure: densely counted FLOPs, and the first sweep where there are several."""
-    chosen: dict[str, Fit] = {}
-    for fit in fits:
-        if fit.key.get("pairs", "dense") == "dense":
-            chosen.setdefault(fit.measure, fit)
-    return [chosen[measure] for measure in DECIDING if measure in chosen]
 
 
 def _detail(fit: Fit) -> str:
@@ -76,47 +107,50 @@ def _detail(fit: Fit) -> str:
     return known
 
 
-def _factor_sentence(ratios: Sequence[Ratio]) -> list[str]:
-    last = _last(ratios)
-    if not last:
-        return []
-    length = max(ratio.doc_len for ratio in last.values())
-    parts, counted = [], []
-    for measure, word in (("flops", "the FLOPs"), ("latency", "the time")):
-        ratio = last.get(measure)
-        if ratio is not None and ratio.doc_len == length:
-            parts.append(f"{times(ratio.score.value)} {word}")
-            if ratio.with_query is not None:
-                counted.append(f"{times(ratio.with_query.value)} {word}")
-    if not parts:
-        return []
-    query = f"; {' and '.join(counted)} when the query's encoding is counted in" if counted else ""
-    return [f"At {length:,} tokens the teacher needs {' and '.join(parts)} per pair{query}."]
+def _factor_sentences(ratios: Sequence[Ratio], labels: Labels) -> list[str]:
+    """The factors at the largest length, a sentence for each sweep."""
+    sentences = []
+    for label, last in list(_last(ratios, labels).items())[:MOST_SWEEPS]:
+        length = max(ratio.doc_len for ratio in last.values())
+        parts, counted = [], []
+        for measure, word in (("flops", "the FLOPs"), ("latency", "the time")):
+            ratio = last.get(measure)
+            if ratio is not None and ratio.doc_len == length:
+                parts.append(f"{times(ratio.score.value)} {word}")
+                if ratio.with_query is not None:
+                    counted.append(f"{times(ratio.with_query.value)} {word}")
+        if parts:
+            who = _subject(next(iter(last.values())).over_system, label)
+            said = f"At {length:,} tokens {who} needs {' and '.join(parts)}"
+            query = f"; {' and '.join(counted)} when the query’s encoding is counted in"
+            sentences.append(f"{said} of the student per pair{query if counted else ''}.")
+    return sentences
 
 
-def _last(ratios: Sequence[Ratio]) -> dict[str, Ratio]:
-    """Each measure's ratio at its largest length, densely counted, of the first sweep."""
-    last: dict[str, Ratio] = {}
+def _last(ratios: Sequence[Ratio], labels: Labels) -> dict[str, dict[str, Ratio]]:
+    """By sweep and measure, the ratio at the largest length; of FLOPs the dense count."""
+    found: dict[str, dict[str, Ratio]] = {}
     for ratio in ratios:
-        if ratio.key.get("pairs", "dense") != "dense":
-            continue
-        held = last.get(ratio.measure)
-        if held is None or ratio.doc_len > held.doc_len:
-            last[ratio.measure] = ratio
-    return last
+        if ratio.key.get("pairs", "dense") == "dense":
+            of_sweep = found.setdefault(labels.of(ratio.over_system, ratio.key), {})
+            held = of_sweep.get(ratio.measure)
+            if held is None or ratio.doc_len > held.doc_len:
+                of_sweep[ratio.measure] = ratio
+    return dict(sorted(found.items()))
 
 
-def key_figures(fits: Sequence[Fit], ratios: Sequence[Ratio]) -> list[KeyFigure]:
-    """The few numbers that stand at the top."""
+def key_figures(fits: Sequence[Fit], ratios: Sequence[Ratio], labels: Labels) -> list[KeyFigure]:
+    """The few numbers that stand at the top, of the first sweep where there are several."""
     found = []
     for system, who in ((TEACHER, "Teacher"), (STUDENT, "Student")):
-        for fit in _first_sweep([f for f in fits if f.system == system and f.phase == "score"]):
-            if fit.measure == "flops" or fit.order != "not judged":
-                how = "exact count" if fit.exact else "measured"
-                label = f"{who}’s {name_of(fit.measure)} per pair"
-                found.append(KeyFigure(fit.order, label, f"in document length, {how}"))
-                break
-    last = _last(ratios)
+        mine = [f for f in fits if f.system == system and f.phase == "score" and f.values]
+        sweep = next(iter(_sweeps(mine, labels).values()), {})
+        judged = [sweep[m] for m in DECIDING if m in sweep and sweep[m].order != "not judged"]
+        if judged:
+            how = "exact count" if judged[0].exact else "measured"
+            label = f"{who}’s {name_of(judged[0].measure)} per pair"
+            found.append(KeyFigure(judged[0].order, label, f"in document length, {how}"))
+    last = next(iter(_last(ratios, labels).values()), {})
     for measure in DECIDING:
         ratio = last.get(measure)
         if ratio is None:
@@ -142,12 +176,18 @@ def warnings(rows: Sequence[Measurement], labels: Labels) -> list[str]:
         )
     found += _failures(rows)
     for row in rows:
-        ties = row.params.get("tied_queries")
+        where = row.params.get("dataset", "")
+        ties, cut = row.params.get("tied_queries"), row.params.get("documents_cut")
         if isinstance(ties, (int, float)) and ties > MANY_TIES:
-            where = row.params.get("dataset", "")
             found.append(
-                f"{row.system} gives equal scores in {100 * ties:.0f} % of "
-                f"the queries of {where}: its figures hang on the rule that breaks ties."
+                f"{row.system} gives equal scores in {100 * ties:.0f} % of the queries of {where}: "
+                "its figures hang on the rule that breaks ties."
+            )
+        if isinstance(cut, int) and cut > 0:
+            tokens = row.params.get("tokens_cut", 0)
+            found.append(
+                f"{row.system} read {cut:,} documents of {where} cut short "
+                f"({tokens:,} tokens were dropped)."
             )
     return list(dict.fromkeys(found))
 

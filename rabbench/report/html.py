@@ -5,12 +5,19 @@ The page's words and tables come from ``content``; the template engine escapes e
 
 from __future__ import annotations
 
+from rabbench.complexity import ORDERS
 from rabbench.records import Results
 from rabbench.report import content
+from rabbench.report.page import Page
 
 
 def render(results: Results) -> str:
-    """The report of these results; only the SVG that ``plot`` made is passed on unescaped."""
+    """The report of these results."""
+    return of(content.build(results))
+
+
+def of(page: Page) -> str:
+    """A page as HTML; only the SVG that ``plot`` made is passed on unescaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -20,4 +27,5 @@ def render(results: Results) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2").render(page=content.build(results))
+    template = environment.get_template("report.html.j2")
+    return template.render(page=page, strong=ORDERS)

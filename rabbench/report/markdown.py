@@ -16,24 +16,27 @@ from rabbench.report.page import Page, Section, Table
 
 LIMIT = 1000 * 1024  # GitHub drops a step summary above 1,024 KiB whole
 
+CUT = Section(
+    id="cut",
+    title="Left out",
+    text=("Sections are left out here to stay under GitHub’s limit: report.html has them.",),
+)
+
 SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 
 
 def render(results: Results) -> str:
     """The report of these results."""
-    page = content.build(results, draw=False)
-    text = _page(page)
-    if len(text.encode()) > LIMIT:
-        kept = [one for one in page.sections if not one.detail]
-        cut = Section(
-            id="cut",
-            title="Left out",
-            text=("Detailed sections are left out to stay under GitHub’s limit: see report.html.",),
-        )
-        text = _page(replace(page, sections=[*kept, cut]))
-    while len(text.encode()) > LIMIT:
-        kept = kept[:-1]
-        text = _page(replace(page, sections=[*kept, cut]))
+    return of(content.build(results, draw=False))
+
+
+def of(page: Page) -> str:
+    """A page as Markdown."""
+    text, kept = _page(page), list(page.sections)
+    while len(text.encode()) > LIMIT and kept:
+        details = [one for one in kept if one.detail]
+        kept.remove(details[-1] if details else kept[-1])
+        text = _page(replace(page, sections=[*kept, CUT]))
     return text
 
 
@@ -56,7 +59,8 @@ def _page(page: Page) -> str:
     if page.warnings:
         lines = "\n".join(f"> - {_escape(warning)}" for warning in page.warnings)
         parts.append(f"> [!WARNING]\n{lines}")
-    parts += [_section(section) for section in page.sections]
+    written = [one for one in page.sections if one.text or one.tables]
+    parts += [_section(section) for section in written]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

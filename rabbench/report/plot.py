@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rabbench.report.layout import apart, wrapped
 from rabbench.report.units import amount, times
 
 SLOTS = 8
@@ -164,11 +165,11 @@ def _end_labels(axes: Any, series: Sequence[Series]) -> None:
             point = axes.transData.transform((last, one.points[last]))
             ends.append((float(to_axes.transform(point)[1]), one))
     ends.sort(key=lambda end: (end[0], end[1].label))
-    sizes = [0.035 * (one.label.count(" (") + 1) + 0.01 for _, one in ends]  # half heights
+    sizes = [0.035 * (wrapped(one.label).count("\n") + 1) + 0.01 for _, one in ends]  # half heights
     places = apart([y for y, _ in ends], sizes)
     for y, (_, one) in zip(places, ends, strict=True):
         axes.annotate(
-            one.label.replace(" (", "\n("),
+            wrapped(one.label),
             (1.02, y),
             xycoords="axes fraction",
             va="center",
@@ -176,21 +177,6 @@ def _end_labels(axes: Any, series: Sequence[Series]) -> None:
             linespacing=1.05,
             annotation_clip=False,
         )
-
-
-def apart(wanted: Sequence[float], halves: Sequence[float]) -> list[float]:
-    """Places near the wanted ones (ascending) that keep labels of these half heights apart.
-
-    Labels go up where they must and come down again from the top of the axes, 1.
-    """
-    places = list(wanted)
-    for i in range(1, len(places)):
-        places[i] = max(places[i], places[i - 1] + halves[i - 1] + halves[i])
-    ceiling = 1.05
-    for i in range(len(places) - 1, -1, -1):
-        places[i] = min(places[i], ceiling - halves[i])
-        ceiling = places[i] - halves[i]
-    return places
 
 
 def _crossovers(axes: Any, series: Sequence[Series]) -> None:
@@ -251,7 +237,7 @@ def dots(id_: str, found: Sequence[Dot], alt: str) -> str:
                 color=ink,
                 annotation_clip=False,
             )
-        axes.set_yticks(range(len(found)), [dot.label.replace(" (", "\n(") for dot in found])
+        axes.set_yticks(range(len(found)), [wrapped(dot.label) for dot in found])
         axes.set_ylim(-0.6, len(found) - 0.4)
         axes.set_xlim(0, top * 1.04 or 1)
         axes.xaxis.set_major_locator(MaxNLocator(5))

@@ -15,7 +15,8 @@ from rabbench.records import Measurement
 from rabbench.report.labels import Labels
 from rabbench.report.page import Table
 
-TIES_MATTER = 0.0005
+BRACKETS = "; in brackets the mean over all orders of tied documents, where it differs"
+TIES_MATTER = 0.005  # difference of a mean at which the expectation under ties is shown
 
 
 def is_quality(row: Measurement) -> bool:
@@ -52,12 +53,13 @@ def tables(rows: Iterable[Measurement]) -> list[Table]:
             note = " (untrained)" if mine[0].system in labels.untrained else ""
             ties = mine[0].params.get("tied_queries")
             tied = f"{100 * ties:.0f} %" if isinstance(ties, (int, float)) else "–"
-            counted = str(max(len(row.samples) for row in mine))
+            counted = f"{max(len(row.samples) for row in mine):,}"
             lines.append((label + note, *(text or "–" for text in cells), counted, tied))
         found.append(
             Table(
                 id=f"quality-{dataset}",
-                caption=f"{dataset}: mean over queries, with 95 % bootstrap interval",
+                caption=f"{dataset}: mean over queries, with 95 % bootstrap interval"
+                f"{BRACKETS if any('[' in text for line in lines for text in line[1:]) else ''}",
                 columns=("system", *metrics, "queries", "queries with ties"),
                 rows=lines,
                 numeric=frozenset(range(1, len(metrics) + 3)),
@@ -84,7 +86,7 @@ def _cell(row: Measurement) -> str:
         text += f" ({found.low:.3f}–{found.high:.3f})"
     expected = row.params.get("expected_under_ties")
     if isinstance(expected, float) and abs(expected - found.value) > TIES_MATTER:
-        text += f"; {expected:.3f} if ties fell at random"
+        text += f" [{expected:.3f}]"
     return text
 
 

@@ -177,7 +177,7 @@ class Dense:
         return Workload(
             phase=phase,
             run=run,
-            trace=lambda: after_body(self._meta, 1, len(ids), lambda state: state),
+            trace=lambda: after_body(self._meta, [(1, len(ids))], lambda state: state),
             # An encoder masks nothing: both conventions count every pair.
             closed_form=lambda _: shape.body(len(ids), "dense") + pooler,
             index_bytes=(lambda: 4 * shape.width) if phase == "index" else None,

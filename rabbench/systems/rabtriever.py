@@ -8,8 +8,9 @@ nothing, and every row says so (``trained: false``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -30,12 +31,21 @@ def build(options: Options) -> Reranker:
 
 
 class StudentScorer:
-    """Encodes documents and queries apart and scores pairs with the folded predictor."""
+    """Encodes documents and queries apart and scores pairs with the folded predictor.
+
+    Args:
+        options: backbone, device, batch, seed.
+        name: the system's.
+        window: encode a document in windows of this many tokens and average their latents; None
+            encodes it whole, up to the options' limit.
+    """
 
     phases: tuple[Phase, ...] = PHASES
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, name: str = NAME, window: int | None = None) -> None:
         self.options = options
+        self.name = name
+        self.window = window
         self.sequences = Sequences(options)
         self._docs: Mapping[str, str] = {}
 
@@ -65,6 +75,17 @@ class StudentScorer:
         batch = self.options.batch
         return self.sequences.backbone.encode(parts, batch=batch, progress=progress)
 
+    def _latents(self, doc_ids: Sequence[str], progress: Progress) -> torch.Tensor:
+        """z_d of each document, (N, d): of the whole, or the mean over its windows."""
+        prompt = self.sequences.prompt
+        texts = [self._docs[doc_id] for doc_id in doc_ids]
+        if self.window is None:
+            return self._encode([prompt.document(text) for text in texts], progress)
+        windows = [prompt.windows(text, self.window) for text in texts]
+        states = self._encode([part for parts in windows for part in parts], progress)
+        pooled = [part.mean(0) for part in states.split([len(parts) for parts in windows])]
+        return torch.stack(pooled)
+
     def score(
         self,
         queries: Mapping[str, str],
@@ -79,8 +100,7 @@ class StudentScorer:
             return run
         row = {doc_id: i for i, doc_id in enumerate(wanted)}
         with torch.inference_mode():
-            documents = [prompt.document(self._docs[doc_id]) for doc_id in wanted]
-            u_d = self.folded.documents(self._encode(documents, progress))  # (N, m)
+            u_d = self.folded.documents(self._latents(wanted, progress))  # (N, m)
             parts = [prompt.query(query) for query in queries.values()]
             u_q, own = self.folded.queries(self._encode(parts, progress))  # (Q, m), (Q, 1)
             for i, query_id in enumerate(queries):
@@ -93,48 +113,74 @@ class StudentScorer:
         return run
 
     def workloads(self, shape: Shape) -> Iterator[Workload]:
-        """Encode documents, encode a query, score pairs; ``shape.batch`` of each at once."""
-        before_document, before_query, after_query = self.sequences.prompt.template
-        document = shape.doc_len + len(before_document)
-        query = shape.query_len + len(before_query) + len(after_query)
-        self.sequences.check(max(document, query))
-        width = self.sequences.backbone.shape.width
+        """Encode a document, encode a query, score ``shape.batch`` pairs."""
+        sequences = self.sequences
+        before_document, before_query, after_query = sequences.prompt.template
+        window = self.window or shape.doc_len
+        full, rest = divmod(shape.doc_len, window)
+        document = [(full, window + len(before_document))] if full else []
+        document += [(1, rest + len(before_document))] if rest else []
+        query = [(1, shape.query_len + len(before_query) + len(after_query))]
+        sequences.check(max(tokens for _, tokens in document + query))
+        width = sequences.backbone.shape.width
         yield self._encoding("index", document, shape, 2 * width * INNER)
         yield self._encoding("query", query, shape, 2 * width * INNER + 2 * width)
         yield self._scoring(shape)
 
-    def _encoding(self, phase: Phase, tokens: int, shape: Shape, after: int) -> Workload:
+    def _encoding(
+        self, phase: Phase, forwards: list[tuple[int, int]], shape: Shape, after: int
+    ) -> Workload:
+        """Encode a document or a query in forwards of (batch, tokens) each."""
         backbone = self.sequences.backbone
         parts: list[list[int]] = []
 
-        def step(folded: Folded) -> Callable[[torch.Tensor], Any]:
-            return folded.documents if phase == "index" else folded.queries
+        def step(folded: Folded, states: torch.Tensor) -> Any:
+            if phase == "index":
+                return folded.documents(states.mean(0, keepdim=True))
+            return folded.queries(states)
 
         def prepare() -> None:
-            make = self.sequences.document if phase == "index" else self.sequences.query
-            parts[:] = [make(shape)] * shape.batch
+            whole = self.sequences.document(shape) if phase == "index" else []
+            parts[:] = self._split(whole) if whole else [self.sequences.query(shape)]
             _ = self.folded
 
         def run() -> Any:
             with torch.inference_mode():
-                return step(self.folded)(backbone.hidden(parts))
+                # A shorter last window goes by itself: padding it would be work not counted.
+                groups = [list(group) for _, group in groupby(parts, key=len)]
+                batch = self.options.batch
+                states = [backbone.encode(group, batch=batch) for group in groups]
+                return step(self.folded, torch.cat(states))
 
         def trace() -> Traced:
-            on_meta = step(Folded(backbone.shape.width, INNER, device="meta"))
-            return after_body(backbone.meta_model.base_model, shape.batch, tokens, on_meta)
+            folded = Folded(backbone.shape.width, INNER, device="meta")
+            body = backbone.meta_model.base_model
+            return after_body(body, forwards, lambda states: step(folded, states))
+
+        def closed_form(how: str) -> int:
+            bodies = (batch * backbone.shape.body(tokens, how) for batch, tokens in forwards)
+            return sum(bodies) + after
 
         return Workload(
-            system=NAME,
+            system=self.name,
             phase=phase,
             shape=shape,
             device=self.options.device,
-            units=shape.batch,
             prepare=prepare,
             run=run,
             trace=trace,
-            closed_form=lambda how: shape.batch * (backbone.shape.body(tokens, how) + after),
+            closed_form=closed_form,
             index_bytes=(lambda: 4 * INNER) if phase == "index" else None,
         )
+
+    def _split(self, part: list[int]) -> list[list[int]]:
+        """A document part as it is, or as windows with the prompt before each."""
+        if self.window is None:
+            return [part]
+        before = len(self.sequences.prompt.template[0])
+        prompt, ids = part[:before], part[before:]
+        starts = range(0, len(ids), self.window)
+        return [[*prompt, *ids[start : start + self.window]] for start in starts]
 
     def _scoring(self, shape: Shape) -> Workload:
         def inputs(device: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -157,7 +203,7 @@ class StudentScorer:
             return folded, inputs("meta")
 
         return Workload(
-            system=NAME,
+            system=self.name,
             phase="score",
             shape=shape,
             device=self.options.device,

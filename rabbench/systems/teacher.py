@@ -82,7 +82,7 @@ class TeacherScorer:
 
         def trace() -> Traced:
             body, head = model.meta_model.base_model, model.meta_model.get_output_embeddings()
-            return after_body(body, shape.batch, tokens, head)
+            return after_body(body, [(shape.batch, tokens)], head)
 
         yield Workload(
             system=NAME,

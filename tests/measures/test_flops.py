@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from rabbench import scaling
+from rabbench import plugins, scaling
 from rabbench.measures import flops
 from rabbench.models.backbone import resolve
 from rabbench.models.closed_form import ModelShape
 from rabbench.models.meta import after_body
 from rabbench.records import Options, Point, Settings, Shape, UsageError
 
-TRANSFORMERS = ("dense", "teacher", "rabtriever")
+TRANSFORMERS = tuple(name for name in plugins.names("systems") if name != "bm25")
 
 
 def _points(options: Options, *lengths: int) -> list[Point]:
@@ -33,7 +33,7 @@ def _points(options: Options, *lengths: int) -> list[Point]:
 def test_every_transformer_phase_agrees_to_one_percent(options: Options) -> None:
     rows = list(flops.measure(_points(options, 16, 200), Settings()))
     dense = [row for row in rows if row.params.get("pairs") == "dense"]
-    assert len(dense) == 2 * (3 + 1 + 3)
+    assert len(dense) == 2 * (3 + 1 + 2 + 3 + 3)
     for row in dense:
         assert row.status == "ok", row.params.get("message")
         assert row.params["agreement"] <= 0.01
@@ -88,7 +88,9 @@ def test_a_phase_without_tensors_is_not_counted(options: Options) -> None:
 def test_meta_needs_no_weights_and_counts_seven_billion() -> None:
     backbone = resolve("qwen2-7b")
     head = backbone.meta_model.get_output_embeddings()
-    counted, unseen = flops.count_torch(*after_body(backbone.meta_model.base_model, 1, 4096, head))
+    counted, unseen = flops.count_torch(
+        *after_body(backbone.meta_model.base_model, [(1, 4096)], head)
+    )
     assert counted == backbone.shape.body(4096) + backbone.shape.head()
     assert not unseen
     assert "model" not in backbone.__dict__

@@ -38,7 +38,7 @@ def seconds(system: str, phase: str, length: int) -> float:
     if system == "bm25":
         return {"index": 2e-7 * length, "query": 4e-5}[phase]
     if system == "dense":
-        return 0.004 + 6e-5 * min(length, 256)
+        return 0.004 + 6e-5 * (QUERY if phase == "query" else min(length, 254))
     if system == "teacher" or phase == "index":
         return 0.02 + 9.6e-4 * length + 2.9e-7 * length**2
     return 0.085 if phase == "query" else 6.1e-5
@@ -68,7 +68,8 @@ def _flop_rows(make: Callable[..., Measurement], system: str, phase: str, length
     if system == "bm25":
         return [make("flops", None, "FLOP", status="unsupported", message="runs no tensors")]
     if system == "dense":
-        count = 6 * (2 * 12 * 384**2 * min(length, 254) + 4 * 384 * min(length, 254) ** 2)
+        read = QUERY if phase == "query" else min(length, 254)
+        count = 6 * (2 * 12 * 384**2 * read + 4 * 384 * read**2)
         return [make("flops", count, "FLOP", pairs="dense", agreement=0.0)]
     found = []
     for pairs in ("dense", "causal"):
@@ -113,8 +114,8 @@ def scaling_rows(lengths: Sequence[int] = LENGTHS, *, seed: int = 0) -> list[Mea
                 drawn = seconds(system, phase, length) * (1 + 0.03 * rng.normal(size=9))
                 samples = [float(value) for value in drawn]
                 rows.append(make("latency", float(np.median(drawn)), "s", samples=samples))
-                heavy = system in {"teacher", "rabtriever"} and phase != "score"
-                grown = 2.0**20 * (3 + (0.02 * length if heavy or system == "teacher" else 0))
+                heavy = system == "teacher" or (system, phase) == ("rabtriever", "index")
+                grown = 2.0**20 * (3 + (0.02 * length if heavy else 0))
                 grown *= 1 + 0.01 * rng.normal()
                 base = 700 * 2.0**20
                 rows.append(make("peak_memory", base + grown, "B", baseline=base))

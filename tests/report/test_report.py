@@ -1,0 +1,297 @@
+"""Reports: every row is there, the page is whole and escaped, equal results give equal bytes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from rabbench import report, store
+from rabbench.records import Measurement, Results
+from rabbench.report import content, figures, html, markdown
+from rabbench.report.plot import Series
+from rabbench.report.units import cell
+
+VOID = {"meta", "link", "br", "hr", "img", "input", "use", "path", "rect"}
+
+
+class Checker(HTMLParser):
+    """Collects tags, ids and links, and refuses tags that do not close in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remember the tag as open."""
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A tag that closes itself."""
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        """Only the last opened tag may close."""
+        if tag in VOID:
+            return
+        assert self.open, f"</{tag}> without a start"
+        assert self.open[-1] == tag, f"</{tag}> closes <{self.open[-1]}>"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        """Text between tags."""
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def page(demo: Results) -> str:
+    return html.render(demo)
+
+
+@pytest.fixture(scope="module")
+def checked(page: str) -> Checker:
+    checker = Checker()
+    checker.feed(page)
+    return checker
+
+
+def test_every_row_stands_in_both_reports_by_value_or_status(demo: Results, page: str) -> None:
+    text, marked = unescape(page), unescape(markdown.render(demo)).replace("\\", "")
+    for row in demo.rows:
+        shown = f"{row.value:.3f}" if row.phase == "quality" else cell(row)
+        assert shown in text, row
+        assert shown in marked, row
+
+
+def test_the_page_is_well_formed(checked: Checker) -> None:
+    assert checked.open == []
+    names = [tag for tag, _ in checked.tags]
+    assert names.count("h1") == 1
+    assert names.count("main") == 1
+    assert names.count("table") == names.count("caption")
+    html_attrs = next(attrs for tag, attrs in checked.tags if tag == "html")
+    assert html_attrs["lang"] == "en"
+    ids = [attrs["id"] for _, attrs in checked.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_link_inside_the_page_has_its_target(checked: Checker) -> None:
+    ids = {attrs.get("id") for _, attrs in checked.tags}
+    for _, attrs in checked.tags:
+        for name in ("href", "xlink:href"):
+            target = attrs.get(name)
+            if target is not None:
+                assert target.startswith("#"), target
+                assert target[1:] in ids
+
+
+def test_nothing_is_fetched_and_no_script_is_needed(checked: Checker, page: str) -> None:
+    assert not [attrs for _, attrs in checked.tags if "src" in attrs or "srcset" in attrs]
+    assert not [tag for tag, _ in checked.tags if tag in {"link", "iframe", "object", "img"}]
+    assert not re.search(r"@import|url\((?!#)", page)
+    assert "<script src" not in page
+
+
+def test_figures_and_tables_speak_to_a_screen_reader(checked: Checker) -> None:
+    figures = [attrs for tag, attrs in checked.tags if tag == "svg"]
+    assert figures
+    for attrs in figures:
+        assert attrs["role"] == "img"
+        assert len(attrs["aria-label"] or "") > 40
+    heads = [attrs for tag, attrs in checked.tags if tag == "th"]
+    assert all(attrs.get("scope") in {"col", "row"} for attrs in heads)
+
+
+def test_figures_follow_the_pages_colours(page: str) -> None:
+    svgs = "".join(re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL))
+    assert "var(--s0)" in svgs
+    assert "#a0b0" not in svgs
+    assert "#ffffff" not in svgs
+    assert "#000000" not in svgs
+
+
+def test_equal_results_give_equal_bytes(demo: Results, page: str) -> None:
+    assert html.render(demo) == page
+    assert markdown.render(demo) == markdown.render(demo)
+
+
+def test_the_verdict_comes_first_and_says_the_orders(demo: Results) -> None:
+    said = content.build(demo, draw=False).verdict
+    assert said[0].startswith(
+        "Scoring one pair with the teacher is quadratic in document length, by count and by the "
+        "clock: 69.1 kFLOP per token² (exact count)"
+    )
+    assert "is constant in document length, by count and by the clock: 2.05 kFLOP" in said[1]
+    assert said[2].startswith(
+        "The student reads a document once, offline: its indexing is quadratic"
+    )
+    assert "keeps 4.00 KiB of it" in said[2]
+    assert "At 4,096 tokens the teacher needs 1.01\u00a0billion× the FLOPs and" in said[3]
+    assert "when the query’s encoding is counted in" in said[3]
+    assert any(sentence.startswith("Ranking quality on demo") for sentence in said)
+
+
+def test_warnings_name_the_untrained_student_ties_and_failures(synthetic: ModuleType) -> None:
+    rows = [*synthetic.scaling_rows(), *synthetic.quality_rows()]
+    last = next(i for i in reversed(range(len(rows))) if rows[i].measure == "latency")
+    rows[last] = rows[last].but(
+        value=None, status="oom", samples=(), params={"message": "killed at 9 GiB"}
+    )
+    rows[-1] = rows[-1].but(params={"documents_cut": 1200, "tokens_cut": 34_567})
+    warnings = "\n".join(content.build(synthetic.results("demo", rows), draw=False).warnings)
+    assert "the predictor is untrained; its ranking is meaningless, its cost is not" in warnings
+    assert "equal scores in 40 % of the queries" in warnings
+    assert "1 point not measured (oom): killed at 9 GiB" in warnings
+    assert "read 1,200 documents of beir/scifact cut short (34,567 tokens" in warnings
+    assert "unsupported" not in warnings
+
+
+def test_lost_attention_changes_the_verdict(synthetic: ModuleType) -> None:
+    """A teacher counted without its attention must not read as quadratic."""
+    rows = [
+        row.but(value=float(synthetic.N * synthetic.LINEAR * row.params["doc_len"]))
+        if (row.system, row.measure) == ("teacher", "flops")
+        else row
+        for row in synthetic.scaling_rows()
+    ]
+    said = content.build(synthetic.results("scaling", rows), draw=False).verdict
+    assert "linear in document length in FLOPs" in said[0]
+
+
+def test_attention_as_an_axis_gives_each_sweep_its_sentence(synthetic: ModuleType) -> None:
+    both = [
+        row.but(params={"attention": kind})
+        for row in synthetic.scaling_rows()
+        if row.system in {"teacher", "rabtriever"}
+        for kind in ("sdpa", "eager")
+    ]
+    said = content.build(synthetic.results("scaling", both), draw=False).verdict
+    assert said[0].startswith("Scoring one pair with the teacher (eager) is quadratic")
+    assert said[1].startswith("Scoring one pair with the teacher (sdpa) is quadratic")
+    assert "the student (rabtriever, sdpa)" in said[3]
+    assert "the teacher (sdpa) needs" in said[-1]
+
+
+def test_sweeps_that_cost_the_same_share_a_line() -> None:
+    series = [
+        Series(label=label, slot=0, points=points, crossover=9.0)
+        for label, points in (
+            ("teacher (eager)", {1: 1.0}),
+            ("teacher (sdpa)", {1: 1.0}),
+            ("teacher (sdpa, untrained)", {1: 2.0}),
+        )
+    ]
+    first, second = figures._distinct(series)
+    assert (first.label, first.hollow) == ("teacher (eager, sdpa)", False)
+    assert (second.label, second.hollow) == ("teacher (sdpa, untrained)", True)
+
+
+def test_the_cached_teacher_has_its_sentences_and_factors(synthetic: ModuleType) -> None:
+    rows = synthetic.scaling_rows()
+    rows += [row.but(system="teacher-cached") for row in rows if row.system == "teacher"]
+    page = content.build(synthetic.results("scaling", rows), draw=False)
+    assert any("with the teacher over a cached document is" in line for line in page.verdict)
+    assert page.verdict[-1].startswith("At 4,096 tokens the teacher over a cached document needs")
+    (table, *_) = next(one.tables for one in page.sections if one.id == "cost-latency")
+    assert "teacher-cached / rabtriever, its query encoded" in table.columns
+
+
+def test_verdict_alone_is_the_reports(demo: Results) -> None:
+    assert report.verdict(demo) == content.build(demo, draw=False).verdict
+
+
+def test_quality_intervals_and_retention(synthetic: ModuleType) -> None:
+    trained = [
+        row.but(params={"trained": True}) if row.system == "rabtriever" else row
+        for row in synthetic.quality_rows()
+    ]
+    page = content.build(synthetic.results("quality", trained), draw=False)
+    assert any("The student keeps" in sentence for sentence in page.verdict)
+    (table,) = next(one.tables for one in page.sections if one.id == "quality")
+    assert re.fullmatch(r"0\.\d{3} \(0\.\d{3}–0\.\d{3}\).*", table.rows[0][1])
+    assert table.columns[-2:] == ("queries", "queries with ties")
+
+
+def test_rows_of_unknown_kinds_have_a_table(synthetic: ModuleType) -> None:
+    odd = Measurement(
+        system="student",
+        phase="train",
+        measure="loss",
+        value=0.25,
+        unit="nat",
+        better="lower",
+        params={"step": 3},
+    )
+    text = markdown.render(synthetic.results("train", [odd]))
+    assert "# rabbench train" in text
+    assert "0.250 nat" in text
+    assert "Nothing here carries a verdict" in text
+
+
+def test_no_rows_at_all_still_make_a_report(synthetic: ModuleType) -> None:
+    empty = synthetic.results("scaling", [])
+    assert "Nothing here carries a verdict" in markdown.render(empty)
+    assert "<h1>" in html.render(empty)
+
+
+HOSTILE = "<script>alert('x')</script>|`a`*b*[c](http://e.vil)"
+
+
+def test_hostile_names_are_text(synthetic: ModuleType) -> None:
+    rows = [row.but(system=HOSTILE) for row in synthetic.scaling_rows()[:40]]
+    rows += [row.but(params={"dataset": HOSTILE}) for row in synthetic.quality_rows()]
+    results = replace(
+        synthetic.results("demo", rows),
+        suites=[{"name": HOSTILE, "licence": HOSTILE}],
+        environment={"cpu": HOSTILE},
+    )
+    page = html.render(results)
+    checker = Checker()
+    checker.feed(page)
+    assert checker.open == []
+    assert not [tag for tag, _ in checker.tags if tag == "script"]
+    assert "alert" in "".join(checker.text)
+    text = markdown.render(results)
+    assert "<script>" not in text
+    assert not re.search(r"(?<!\\)\]\(", text)
+    for line in text.splitlines():
+        if line.startswith("| "):
+            assert len(re.findall(r"(?<!\\)\|", line)) >= 3
+
+
+def test_markdown_tables_have_equal_widths(demo: Results) -> None:
+    width = None
+    for line in markdown.render(demo).splitlines():
+        if not line.startswith("|"):
+            width = None
+            continue
+        cells = len(re.findall(r"(?<!\\)\|", line)) - 1
+        assert width in {None, cells}, line
+        width = cells
+
+
+def test_a_huge_report_stays_under_the_step_summary_limit(synthetic: ModuleType) -> None:
+    (row, *_) = synthetic.quality_rows(queries=2)
+    many = [
+        row.but(phase="train", measure=f"loss-{i}", params={"note": "x" * 300}) for i in range(4000)
+    ]
+    text = markdown.render(synthetic.results("quality", many))
+    assert len(text.encode()) <= 1024 * 1024
+    assert "left out" in text.lower()
+
+
+def test_write_makes_both_files_from_what_was_stored(demo: Results, tmp_path: Path) -> None:
+    store.save(demo, tmp_path)
+    made = report.write(store.load(tmp_path), tmp_path)
+    assert [path.name for path in made] == ["report.md", "report.html"]
+    assert "<title>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert (tmp_path / "report.md").read_text(encoding="utf-8").startswith("# ")

