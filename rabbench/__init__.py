@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from rabbench.records import Results
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load_results"]
+__all__ = ["__version__", "frame", "load_results"]
 
 
 def load_results(path: Path | str) -> Results:
@@ -17,3 +19,10 @@ def load_results(path: Path | str) -> Results:
     from rabbench.store import load
 
     return load(path)
+
+
+def frame(results: Results) -> pd.DataFrame:
+    """Results as a DataFrame; see :func:`rabbench._frame.frame`."""
+    from rabbench import _frame
+
+    return _frame.frame(results)

@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_output(demo, "rabbench-results/demo")
     report = commands.add_parser("report", help="write the report of a results folder again")
     report.add_argument("folders", nargs="+", type=Path, metavar="DIR")
+    report.add_argument("--csv", action="store_true", help="print the rows as CSV instead")
     listing = commands.add_parser("list", help="list what is known by name")
     listing.add_argument("kind", choices=["systems", "suites", "measures", "models"])
     listing.add_argument("--json", action="store_true", help="as JSON")
@@ -74,8 +75,8 @@ def _add_scaling(commands: Any) -> None:
     )
     add = scaling.add_argument
     add("--max-doc-len", type=_count, required=True, metavar="N", help="longest document, tokens")
-    add("--min-doc-len", type=_count, default=128, metavar="N", help="shortest (default 128)")
-    add("--points", type=_count, default=8, metavar="N", help="lengths between them (default 8)")
+    add("--min-doc-len", type=_count, default=16, metavar="N", help="shortest (default 16)")
+    add("--points", type=_count, metavar="N", help="how many lengths (default: each doubling)")
     add("--query-len", type=_count, default=32, metavar="N", help="query tokens (default 32)")
     add("--systems", type=_listed, metavar="A,B", help="default bm25,dense,teacher,rabtriever")
     add("--measures", type=_listed, metavar="A,B", help="default flops,index-size,memory,latency")
@@ -239,6 +240,9 @@ def _report(arguments: argparse.Namespace) -> int:
     from rabbench import report, store
 
     for folder in arguments.folders:
+        if arguments.csv:
+            _say(rabbench.frame(store.load(folder)).to_csv(index=False).rstrip())
+            continue
         for path in report.write(store.load(folder), folder):
             _say(str(path))
     return DONE

@@ -39,6 +39,7 @@ MIN_LENGTHS, MIN_RANGE, EXACT_LENGTHS = 6, 10.0, 4
 EXACT = 1e-9  # largest relative residual of an exact polynomial
 ALPHA, SURE = 0.05, 0.01  # below SURE an F test stands where AICc, severe at small n, objects
 FLAT, FLATTISH = 0.05, 0.1  # average exponent: constant anyway; constant if no growth is seen
+HOPELESS = 5.0  # a factor of growth that noise cannot exclude: beyond it no number is worth saying
 MATTERS = 0.25  # share of the cost at the largest length in which a quadratic term may hide
 MISFIT = 0.25  # largest relative residual of a fit that a verdict may rest on
 RESAMPLES = 999
@@ -220,7 +221,8 @@ def _refusal(known: Fit) -> str | None:
     need = EXACT_LENGTHS if known.measure in NOISE_FREE else MIN_LENGTHS
     if n < need:
         lengths = "1 length" if n == 1 else f"{n} lengths"
-        return f"{lengths}, at least {need} are needed (--points {need})"
+        remedy = "" if known.reads_at_most is not None else f" (--points {need})"
+        return f"{lengths}, at least {need} are needed{remedy}"
     if high < MIN_RANGE * low:
         return (
             f"{low:,} to {high:,} tokens is less than one decade of lengths; needs "
@@ -399,6 +401,8 @@ def _decide(found: Fit, bent: bool) -> tuple[Order, str]:
         return "constant", f"changes by less than {change} ({low:,} to {high:,} tokens)"
     if not bent and not grows:
         words = f"no growth is certain, but {change} cannot be excluded"
+        if worst > math.log(HOPELESS):
+            words = "the values scatter too much to say how they grow"
         return "not judged", f"{words}; more repetitions or longer documents would decide"
     if misfit > MISFIT:
         words = f"no a + b·L + c·L² fits: it misses a value by {_percent(misfit)}"

@@ -171,9 +171,9 @@ class _Job:
     def _search(self, system: Any) -> tuple[Run, dict[str, float]]:
         """The ranking without excluded documents, and the wall times of this run."""
         excluded = self.suite.excluded
-        deeper = max(
-            (len(excluded.get(query_id, ())) for query_id in self.suite.queries), default=0
-        )
+        deeper = max(len(excluded.get(query_id, ())) for query_id in self.suite.queries)
+        if hasattr(system, "progress"):
+            system.progress = self._inner
         start = time.perf_counter()
         system.index(self.suite.docs)
         indexed = time.perf_counter()

@@ -7,6 +7,7 @@ Knows no system and no measure by name; formats and prints nothing.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
@@ -38,13 +39,14 @@ MEASURES = ("flops", "index-size", "memory", "latency")
 class ScalingConfig:
     """What to sweep.
 
-    ``points`` lengths from ``min_doc_len`` to ``max_doc_len`` in equal ratios; ``query_len`` and
-    the lengths are tokens without the prompt. ``attention`` may name several implementations.
+    ``points`` lengths from ``min_doc_len`` to ``max_doc_len`` in equal ratios (None: as many as
+    doublings); ``query_len`` and the lengths are tokens without the prompt. ``attention`` may name
+    several implementations.
     """
 
     max_doc_len: int
-    min_doc_len: int = 128
-    points: int = 8
+    min_doc_len: int = 16
+    points: int | None = None
     query_len: int = 32
     systems: tuple[str, ...] = SYSTEMS
     measures: tuple[str, ...] = MEASURES
@@ -61,12 +63,13 @@ class ScalingConfig:
         Raises:
             UsageError: if it cannot be laid out.
         """
-        low, high, count = self.min_doc_len, self.max_doc_len, self.points
-        if low < 1 or high < low or count < 1:
+        low, high = self.min_doc_len, self.max_doc_len
+        if low < 1 or high < low or (self.points is not None and self.points < 1):
             raise UsageError(
-                f"--min-doc-len {low} --max-doc-len {high} --points {count}: lengths must rise "
-                "from at least 1 and there must be at least one point"
+                f"--min-doc-len {low} --max-doc-len {high} --points {self.points}: lengths must "
+                "rise from at least 1 and there must be at least one point"
             )
+        count = self.points or round(math.log2(high / low)) + 1
         if count == 1 or low == high:
             return [high]
         ratio = (high / low) ** (1 / (count - 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 from collections.abc import Callable
@@ -89,6 +90,11 @@ def test_quality_on_a_folder_and_its_report_again(
     assert runs == [f"{name}.trec.gz" for name in ("bm25", "dense", "rabtriever", "teacher")]
     with gzip.open(next(out.rglob("bm25.trec.gz")), "rt") as file:
         assert len(file.readline().split()) == 6
+    code, said, _ = run("report", out, "--csv")
+    lines = list(csv.DictReader(said.splitlines()))
+    assert len(lines) == len(rows)
+    found = next(line for line in lines if line["system"] == "bm25" and line["measure"] == "mrr@10")
+    assert float(found["value"]) == bm25["value"]
     (out / "report.md").unlink()
     code, said, _ = run("report", out)
     assert code == 0

@@ -32,6 +32,7 @@ LAYERS = {
     "demo": 4,
     "complexity": 5,
     "report": 5,
+    "_frame": 5,
     "cli": 6,
     "__main__": 6,
 }

@@ -27,14 +27,14 @@ def _config(options: Options, **changes: Any) -> scaling.ScalingConfig:
 
 
 def test_the_grid_rises_in_equal_ratios() -> None:
-    config = scaling.ScalingConfig(max_doc_len=4096)
-    lengths = config.lengths()
+    assert scaling.ScalingConfig(max_doc_len=4096).lengths() == [2**i for i in range(4, 13)]
+    lengths = scaling.ScalingConfig(max_doc_len=4096, min_doc_len=128, points=8).lengths()
     assert (lengths[0], lengths[-1], len(lengths)) == (128, 4096, 8)
     ratios = [b / a for a, b in pairwise(lengths)]
     assert max(ratios) / min(ratios) < 1.02
     assert scaling.ScalingConfig(max_doc_len=64, min_doc_len=64).lengths() == [64]
     with pytest.raises(UsageError, match="lengths must rise"):
-        scaling.ScalingConfig(max_doc_len=64).lengths()
+        scaling.ScalingConfig(max_doc_len=8).lengths()
 
 
 def test_a_sweep_has_a_row_for_every_phase_length_and_measure(

@@ -84,7 +84,7 @@ def evidence(fits: Sequence[Fit], labels: Labels) -> Table:
                 _p(linear.p if linear else None),
                 _p(quadratic.p if quadratic else None),
                 " / ".join(f"{model.aicc:.1f}" for model in fit.models) or "–",
-                f"{100 * (fit.residual or 0):.2g} %",
+                _residual(fit),
             )
         )
     return Table(
@@ -272,6 +272,12 @@ def _with_interval(estimate: Estimate | None, unit: str) -> str:
     if estimate.low == estimate.high:
         return f"{amount(estimate.value, unit)} (exact)"
     return f"{amount(estimate.value, unit)} ({interval(estimate, unit)})"
+
+
+def _residual(fit: Fit) -> str:
+    if fit.residual is None:
+        return "–"
+    return "0 %" if fit.exact else f"{100 * fit.residual:.2g} %"
 
 
 def _p(p: float | None) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from statistics import median, quantiles
 
 from rabbench.complexity import UNKNOWN, Fit
 from rabbench.records import Measurement
@@ -24,6 +25,7 @@ SUBJECTS = {
 DECIDING = ("flops", "latency")
 MOST_SWEEPS = 3  # of one system; the ledger has them all
 MANY_TIES = 0.1  # share of queries with ties at which a ranking deserves a warning
+STEADY = 1.5  # 90th over 10th percentile of one point's timings, median over lengths
 POWERS = {"constant": "", "linear": " per token", "quadratic": " per token²"}
 
 
@@ -70,11 +72,11 @@ def _offline(fits: Sequence[Fit]) -> list[str]:
     if cost is None:
         return []
     bytes_ = f", and keeps {amount(kept.values[-1], 'B')} of it" if kept else ""
-    return [
-        "The student reads a document once, offline: its indexing is "
-        f"{cost.order} in document length ({amount(cost.values[-1], cost.unit)} at "
-        f"{cost.lengths[-1]:,} tokens){bytes_}."
-    ]
+    spent = f"{amount(cost.values[-1], cost.unit)} at {cost.lengths[-1]:,} tokens"
+    how = f"takes {spent}"
+    if cost.order != "not judged":
+        how = f"is {cost.order} in document length ({spent})"
+    return [f"The student reads a document once, offline: its indexing {how}{bytes_}."]
 
 
 def _growth(sweep: Sequence[Fit]) -> str:
@@ -86,8 +88,10 @@ def _growth(sweep: Sequence[Fit]) -> str:
     said = []
     for fit in sweep:
         what = "in FLOPs" if fit.measure == "flops" else "in measured time"
-        detail = _detail(fit) if fit in judged else fit.remark
-        said.append(f"{fit.order} in document length {what} ({detail})")
+        if fit in judged:
+            said.append(f"{fit.order} in document length {what} ({_detail(fit)})")
+        else:
+            said.append(f"not judged {what} ({fit.remark})")
     return f"is {', and '.join(said)}"
 
 
@@ -175,6 +179,7 @@ def warnings(rows: Sequence[Measurement], labels: Labels) -> list[str]:
             f"{names}: the predictor is untrained; its ranking is meaningless, its cost is not."
         )
     found += _failures(rows)
+    found += _scatter(rows)
     for row in rows:
         where = row.params.get("dataset", "")
         ties, cut = row.params.get("tied_queries"), row.params.get("documents_cut")
@@ -207,6 +212,25 @@ def _failures(rows: Sequence[Measurement]) -> list[str]:
             f"{system}, {phase}, {name_of(measure)}: {points} not measured ({status}){why}"
         )
     return sentences
+
+
+def _scatter(rows: Sequence[Measurement]) -> list[str]:
+    """Where repeated timings of the same work differ so much that something disturbed them."""
+    spreads: dict[str, list[float]] = {}
+    for row in rows:
+        if row.measure == "latency" and is_cost(row) and len(row.samples) > 2:
+            low, *_, high = quantiles([float(sample) for sample in row.samples], n=10)
+            spreads.setdefault(f"{row.system} {row.phase}", []).append(high / low)
+    noisy = {name: median(spread) for name, spread in spreads.items()}
+    noisy = {name: spread for name, spread in noisy.items() if spread > STEADY}
+    if not noisy:
+        return []
+    worst = max(noisy, key=lambda name: noisy[name])
+    return [
+        f"The times are unsteady: the 10th and 90th percentile of repeated runs differ "
+        f"{times(noisy[worst])} in the worst case ({worst}), and more than {times(STEADY)} in "
+        f"{len(noisy)} of {len(spreads)} phases. An idle machine is needed."
+    ]
 
 
 def _why(row: Measurement) -> str:

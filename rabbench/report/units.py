@@ -37,14 +37,11 @@ def amount(value: float, unit: str) -> str:
     rate = f"/{per}" if per else ""
     if base == "1":
         return f"{value:.3f}"
-    steps: Sequence[tuple[float, str]]
-    if base == "B":
-        steps = BINARY if abs(value) >= 1 or value == 0 else SMALL
-    else:
-        steps = SI if abs(value) >= 1 or value == 0 else SMALL
+    decimal = SI if abs(value) >= 1 or value == 0 else SMALL
+    steps: Sequence[tuple[float, str]] = BINARY if base == "B" else decimal
     if base == "s" and abs(value) >= 1:
         steps = ((1.0, ""),)
-    if base not in {"FLOP", "s", "B", "J"}:
+    if base not in {"FLOP", "s", "B", "J"} or (base == "B" and 0 < abs(value) < 1):
         return f"{digits(value)} {unit}"
     size, prefix = next((step for step in steps if abs(value) >= step[0]), steps[-1])
     return f"{digits(value / size)} {prefix}{base}{rate}"

@@ -8,10 +8,10 @@ text``, speaker 1 the supporter, whose text starts with ``[Strategy]``.
 - The query is the turns before it, a line each, ``Seeker: …`` or ``Supporter: …``. The strategy
   tags of the supporter's earlier turns are removed: they are labels, and with them a retriever
   could match names instead of reasoning.
-- The source's first line is empty (a window with nothing in it) and is skipped, as would be one
-  without a turn before the last. All others count: 2,775 test and 2,985 dev windows. A few share
-  their dialogue and differ in the label ("Hello" and no more); they stay separate queries, as in
-  the source. A query's id is its line in the source file.
+- A blank line, or a window with no turn before the last, has no query and is skipped; the two files
+  have none, which leaves 2,775 test and 2,985 dev windows. A few share their dialogue and differ in
+  the label ("Hello" and no more); they stay separate queries, as in the source. A query's id is its
+  line in the source file.
 - ``Other`` holds greetings, thanks and all that fits nowhere else; it is a document like the rest.
 
 The definitions of the strategies are our own words, one sentence each.

@@ -75,6 +75,7 @@ def test_attention_is_compared_within_itself(synthetic: ModuleType) -> None:
         (0.6761, "1", "0.676"),
         (12.5, "W", "12.5 W"),
         (-3.0e6, "B", "-2.86 MiB"),
+        (-0.000549, "B/token²", "-5.49e-04 B/token²"),
     ],
 )
 def test_amounts_read_well(value: float, unit: str, text: str) -> None:

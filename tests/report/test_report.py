@@ -15,7 +15,7 @@ from rabbench import report, store
 from rabbench.records import Measurement, Results
 from rabbench.report import content, figures, html, markdown
 from rabbench.report.plot import Series
-from rabbench.report.units import cell
+from rabbench.report.units import amount, cell
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "use", "path", "rect"}
 
@@ -207,6 +207,32 @@ def test_the_cached_teacher_has_its_sentences_and_factors(synthetic: ModuleType)
 
 def test_verdict_alone_is_the_reports(demo: Results) -> None:
     assert report.verdict(demo) == content.build(demo, draw=False).verdict
+
+
+def test_unsteady_times_are_warned_of(synthetic: ModuleType) -> None:
+    calm = synthetic.scaling_rows()
+    busy = [
+        row.but(samples=[*row.samples, *(4 * value for value in row.samples)])
+        if row.measure == "latency" and row.system == "teacher"
+        else row
+        for row in calm
+    ]
+    for rows, said in ((calm, False), (busy, True)):
+        warnings = content.build(synthetic.results("scaling", rows), draw=False).warnings
+        assert any("The times are unsteady" in warning for warning in warnings) is said
+    assert any("(teacher score), and more than 1.50× in 1 of 8 phases" in w for w in warnings)
+
+
+def test_a_short_sweep_says_what_it_lacks(synthetic: ModuleType) -> None:
+    rows = synthetic.scaling_rows((128, 256, 512))
+    said = content.build(synthetic.results("scaling", rows), draw=False).verdict
+    assert said[0] == (
+        "Scoring one pair with the teacher is not judged in FLOPs (3 lengths, at least 4 are "
+        "needed (--points 4)), and not judged in measured time (3 lengths, at least 6 are needed "
+        "(--points 6))."
+    )
+    spent = amount(synthetic.flops("rabtriever", "index", 512, "dense"), "FLOP")
+    assert f"its indexing takes {spent} at 512 tokens, and keeps 4.00 KiB of it" in said[2]
 
 
 def test_quality_intervals_and_retention(synthetic: ModuleType) -> None:

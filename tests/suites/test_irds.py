@@ -1,0 +1,205 @@
+"""The suites behind ir_datasets: names, rules as data, lazy documents, clear refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from rabbench.records import BadInputError, MissingError, Suite, UsageError
+from rabbench.suites import _irds, beir, bright, msmarco, nano_beir
+
+HEADER = "query-id\tcorpus-id\tscore\n"
+
+
+def lines(*records: dict[str, str]) -> str:
+    return "".join(json.dumps({"title": "", "metadata": {}, **record}) + "\n" for record in records)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """The folder that the tests' ir_datasets reads; what a test puts there is removed."""
+    import shutil
+
+    folder = Path(os.environ["IR_DATASETS_HOME"]) / "beir"
+    yield folder
+    for name in ("arguana", "fiqa", "nfcorpus"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def put(home: Path, name: str, files: dict[str, str]) -> None:
+    (home / name).mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(home / name / "source.zip", "w") as archive:
+        for path, text in files.items():
+            archive.writestr(f"{name}/{path}", text)
+
+
+def test_short_names_mean_the_split_that_is_reported() -> None:
+    def full(name: str) -> str:
+        return _irds.resolve("beir", name, beir.DEFAULTS)
+
+    assert full("scifact") == full("beir/scifact/test") == full("scifact/test")
+    assert full("scifact") == "beir/scifact/test"
+    assert full("scifact/train") == "beir/scifact/train"
+    assert full("msmarco") == "beir/msmarco/dev"
+    assert full("nq") == "beir/nq"
+    assert full("webis-touche2020") == "beir/webis-touche2020/v2"
+    assert full("cqadupstack/unix") == "beir/cqadupstack/unix"
+    assert _irds.resolve(msmarco.FAMILY, "dev", msmarco.DEFAULTS) == "msmarco-passage/dev/small"
+    with pytest.raises(UsageError, match="unknown beir data set 'nosuch'; known: arguana, "):
+        beir.load("nosuch")
+
+
+def test_every_name_that_stands_as_data_is_one_that_ir_datasets_has() -> None:
+    known = beir.datasets()
+    for group in beir.GROUPS.values():
+        assert set(group) <= set(known)
+    assert {name: len(group) for name, group in beir.GROUPS.items()} == {
+        "beir-13": 13,
+        "cqadupstack": 12,
+    }
+    bases = {name.split("/")[0] for name in known}
+    assert {*beir.LICENCES, *beir.OWN_ID_EXCLUDED} <= bases
+    assert {"scifact", "scifact/train", "msmarco", "msmarco/dev"} <= set(known)
+    assert list(nano_beir.DEFAULT) == nano_beir.datasets()
+    assert {"biology", "biology-long", "aops"} <= set(bright.datasets())
+    assert {*msmarco.DEFAULT, *msmarco.DEFAULTS} <= set(msmarco.datasets())
+
+
+def test_metrics_follow_each_benchmarks_own_practice() -> None:
+    assert bright.metrics("biology-long") == ("recall@1",)
+    assert bright.metrics("biology")[0] == "ndcg@10"
+    assert msmarco.metrics("dev")[0] == "mrr@10"
+    assert msmarco.metrics("trec-dl-2019") == ("ndcg@10", "mrr@10-l2", "recall@100-l2")
+
+
+def test_a_query_of_arguana_does_not_find_itself(home: Path) -> None:
+    put(
+        home,
+        "arguana",
+        {
+            "corpus.jsonl": lines(
+                {"_id": "q1", "title": "T", "text": "an argument"}, {"_id": "d2", "text": "against"}
+            ),
+            "queries.jsonl": lines(
+                {"_id": "q1", "text": "an argument"}, {"_id": "q2", "text": "x"}
+            ),
+            "qrels/test.tsv": HEADER + "q1\td2\t1\n",
+        },
+    )
+    suite = beir.load("arguana")
+    assert suite.name == "beir/arguana"
+    assert suite.excluded == {"q1": frozenset({"q1"})}
+    assert suite.queries == {"q1": "an argument"}  # q2 has no judgement
+    assert suite.qrels == {"q1": {"d2": 1}}
+    assert suite.licence == "CC BY 4.0"
+    assert list(suite.docs) == ["q1", "d2"]
+    assert suite.docs["q1"] == "T an argument"
+    assert dict(suite.docs.items()) == {"q1": "T an argument", "d2": " against"}
+    assert list(suite.docs.values()) == ["T an argument", " against"]
+    assert (len(suite.docs), len(suite.docs.items()), len(suite.docs.values())) == (2, 2, 2)
+    assert "nosuch" not in suite.docs
+
+
+def test_a_damaged_or_empty_data_set_is_refused(home: Path) -> None:
+    (home / "nfcorpus").mkdir()
+    (home / "nfcorpus" / "source.zip").write_bytes(b"not a zip")
+    with pytest.raises(BadInputError, match=r"'beir/nfcorpus/test' under .* is damaged \(BadZip"):
+        beir.load("nfcorpus")
+    one = {"_id": "1", "text": "x"}
+    files = {"corpus.jsonl": lines(one), "queries.jsonl": lines(one), "qrels/test.tsv": HEADER}
+    put(home, "fiqa", files)
+    with pytest.raises(BadInputError, match=r"'beir/fiqa/test' under .* is empty: no judged quer"):
+        beir.load("fiqa")
+
+
+def test_data_that_is_nowhere_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    import requests
+
+    def unreachable(*args: Any, **kwargs: Any) -> None:
+        raise requests.exceptions.ConnectionError("no network here")
+
+    monkeypatch.setattr(requests, "get", unreachable)
+    message = (
+        r"'beir/scidocs' is not under .* and could not be fetched \(no network here\); "
+        r"set IR_DATASETS_HOME to a writable folder that has it, or run once with a network"
+    )
+    with pytest.raises(MissingError, match=message) as caught:
+        beir.load("scidocs")
+    assert caught.value.exit_code == 3
+
+
+class Fake:
+    """What _irds uses of an ir_datasets data set; counts the documents that are streamed."""
+
+    def __init__(self, n_docs: int) -> None:
+        self.n_docs = n_docs
+        self.streamed = 0
+
+    def docs_store(self) -> SimpleNamespace:
+        """Looks documents up."""
+        return SimpleNamespace(get=self._doc)
+
+    @staticmethod
+    def _doc(doc_id: str) -> SimpleNamespace:
+        return SimpleNamespace(doc_id=doc_id, default_text=lambda: f"text of {doc_id}")
+
+    def docs_iter(self) -> Iterator[SimpleNamespace]:
+        """Streams the documents."""
+        for i in range(self.n_docs):
+            self.streamed += 1
+            yield self._doc(f"d{i}")
+
+    def docs_count(self) -> int:
+        """How many there are."""
+        return self.n_docs
+
+    def queries_iter(self) -> list[SimpleNamespace]:
+        """One query."""
+        return [SimpleNamespace(query_id="q", default_text=lambda: "text")]
+
+    def qrels_iter(self) -> list[SimpleNamespace]:
+        """One relevant document and two excluded ones."""
+        pairs = [("d1", 1), ("d2", -100), ("d3", -100)]
+        return [SimpleNamespace(query_id="q", doc_id=d, relevance=r) for d, r in pairs]
+
+
+def load(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    import ir_datasets
+
+    monkeypatch.setattr(ir_datasets, "load", lambda _: fake)
+    return bright.load("biology")
+
+
+def test_documents_that_bright_excludes_are_no_judgements(monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = load(Fake(5), monkeypatch)
+    assert suite.qrels == {"q": {"d1": 1}}
+    assert suite.excluded == {"q": frozenset({"d2", "d3"})}
+
+
+def test_a_large_collection_is_not_read_to_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = Fake(5_000_000)
+    suite = load(fake, monkeypatch)
+    assert len(suite.docs) == 5_000_000
+    assert suite.docs["d4999999"] == "text of d4999999"
+    assert fake.streamed < 200_000
+
+
+def test_an_empty_collection_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadInputError, match=r"'bright/biology' under .* is empty: no documents"):
+        load(Fake(0), monkeypatch)
+
+
+@pytest.mark.e2e
+def test_scifact_has_its_published_counts(scifact: None) -> None:
+    suite = beir.load("scifact")
+    assert (len(suite.docs), len(suite.queries)) == (5183, 300)
+    assert sum(map(len, suite.qrels.values())) == 339
+    assert suite.docs["4983"].startswith("Microstructural development of human newborn cerebral")
+    assert len(beir.load("scifact/train").queries) == 809
