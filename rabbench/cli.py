@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -41,6 +42,16 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return number
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) *([KMGT]i?)?B?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write it as 512MiB or 4GB")
+    prefix = (found[2] or "").lower()
+    base = 1024 if prefix.endswith("i") else 1000
+    power = "kmgt".index(prefix[0]) + 1 if prefix else 0
+    return int(float(found[1]) * base**power)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,6 +93,7 @@ def _add_scaling(commands: Any) -> None:
     add("--measures", type=_listed, metavar="A,B", help="default flops,index-size,memory,latency")
     add("--attention", type=_listed, default=("sdpa",), metavar="A,B", help="sdpa, eager or both")
     add("--rounds", type=_count, default=3, metavar="N", help="least samples of a time (default 3)")
+    add("--memory-limit", type=_bytes, metavar="SIZE", help="of one point, such as 4GiB")
     add("--timeout", type=float, default=600.0, metavar="S", help="seconds for one memory point")
     add(
         "--extrapolate-positions",
@@ -184,6 +196,7 @@ def _scaling(arguments: argparse.Namespace) -> int:
         attention=arguments.attention,
         rounds=arguments.rounds,
         timeout_s=arguments.timeout,
+        memory_limit=arguments.memory_limit,
         options=_options(arguments),
     )
     with _progress(arguments.quiet) as progress:

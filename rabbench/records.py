@@ -162,13 +162,15 @@ class Point:
     """One workload still to be built: a picklable recipe with what identifies its rows.
 
     ``params`` are the row's params (shape, model, device …). ``build()`` makes the workload in
-    this process; a child process can unpickle the point and do the same.
+    this process; a child process can unpickle the point and do the same. ``samples`` are those
+    that an interrupted run has already taken.
     """
 
     system: str
     phase: Phase
     params: Mapping[str, Any]
     build: Callable[[], Workload]
+    samples: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,13 +249,15 @@ class Settings:
     """How much a measure may do.
 
     ``rounds`` is the least number of samples of each point, ``max_rounds`` the most; between them
-    a point is sampled until it has run for ``min_time_s``. ``timeout_s`` ends a point that hangs.
+    a point is sampled until it has run for ``min_time_s``. ``timeout_s`` ends a point that hangs,
+    ``memory_limit`` (bytes) one that allocates more; both where a point runs in a child process.
     """
 
     rounds: int = 3
     max_rounds: int = 30
     min_time_s: float = 1.0
     timeout_s: float = 600.0
+    memory_limit: int | None = None
     progress: Progress = silent
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -29,10 +29,13 @@ from rabbench.records import (
     Workload,
     silent,
 )
+from rabbench.records import row as record_row
 from rabbench.store import IDENTITY, Store
 
 SYSTEMS = ("bm25", "dense", "teacher", "rabtriever")
 MEASURES = ("flops", "index-size", "memory", "latency")
+BY_CHILDREN = "memory"  # the measure that meets a fault in a child process
+CLOSE = 1.1  # the longest feasible length is known to this factor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,7 @@ class ScalingConfig:
     max_rounds: int = 30
     min_time_s: float = 1.0
     timeout_s: float = 600.0
+    memory_limit: int | None = None
     options: Options = field(default_factory=Options)
 
     def lengths(self) -> list[int]:
@@ -105,15 +109,77 @@ def run(
         max_rounds=config.max_rounds,
         min_time_s=config.min_time_s,
         timeout_s=config.timeout_s,
+        memory_limit=config.memory_limit,
         progress=progress,
     )
-    done = {_key(row.measure, row) for row in store.rows if row.status != "error"}
-    for measure in measures.values():
-        first = measure.MEASURES[0]
-        left = [point for point in points if _key(first, point) not in done]
+    for name, measure in measures.items():
+        left, spared = _left(points, measure, store.rows)
+        store.add(*spared)
         for row in measure.measure(left, settings):
             store.add(row)
+        if name == BY_CHILDREN:
+            store.add(*_longest(config, points, measure, settings, store))
     return store.results
+
+
+def _left(
+    points: list[Point], measure: Any, rows: Sequence[Measurement]
+) -> tuple[list[Point], list[Measurement]]:
+    """The points still to measure, and rows for those that are known to fail.
+
+    A point that ran out of memory or time in a child process is not run in this one. Samples that
+    an interrupted run has taken travel with their point.
+    """
+    first = measure.MEASURES[0]
+    earlier = {_key(row.measure, row): row for row in rows if row.status != "error"}
+    left, spared = [], []
+    for point in points:
+        row = earlier.get(_key(first, point))
+        child = earlier.get(_key("peak_memory", point))
+        if row is not None and row.params.get("complete", True):
+            continue
+        if row is None and child is not None and child.status in {"oom", "timeout"}:
+            params = {"message": f"not run: {child.params.get('message')} (see peak_memory)"}
+            failed = record_row(
+                point, first, None, measure.UNIT, status=child.status, params=params
+            )
+            spared.append(failed)
+            continue
+        taken = row.samples if row is not None and not isinstance(row.samples, Mapping) else ()
+        left.append(replace(point, samples=tuple(taken)))
+    return left, spared
+
+
+def _longest(
+    config: ScalingConfig, points: list[Point], measure: Any, settings: Settings, store: Store
+) -> Iterator[Measurement]:
+    """Bisect between the longest length that fits and the shortest that does not.
+
+    Yields a ``longest_feasible`` row (tokens, known to ``CLOSE``) for each phase that failed.
+    """
+    rows = {_key(row.measure, row): row for row in store.rows}
+    for kind in dict.fromkeys(map(_kind, points)):
+        same = [point for point in points if _kind(point) == kind]
+        status = {p.params["doc_len"]: rows[_key("peak_memory", p)].status for p in same}
+        fits = max((length for length, found in status.items() if found == "ok"), default=0)
+        fails = [n for n, found in status.items() if found in {"oom", "timeout"} and n > fits]
+        if not fails or not fits:
+            continue
+        above = min(fails)
+        while above > CLOSE * fits:
+            middle = round(math.sqrt(fits * above))
+            options = replace(config.options, attention=same[0].params["attention"])
+            tried = [p for p in _points(kind[0], options, config, middle) if p.phase == kind[1]]
+            (found, _) = measure.measure(tried, settings)
+            fits, above = (middle, above) if found.status == "ok" else (fits, middle)
+        params = {"fails_at": above, "doc_len": fits}
+        yield record_row(same[0], "longest_feasible", fits, "token", params=params).but(
+            better="higher"
+        )
+
+
+def _kind(point: Point) -> tuple[str, str, Any]:
+    return point.system, point.phase, point.params.get("attention")
 
 
 def started(command: str, config: Any) -> Results:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rabbench import complexity
-from rabbench.complexity import Fit
+from rabbench.complexity import Fit, curve
 from rabbench.records import Measurement
 
 LENGTHS = (128, 210, 345, 566, 929, 1524, 2501, 4096)
@@ -261,11 +261,11 @@ def test_intervals_cover_the_truth_at_the_nominal_rate(
     Three standard errors of a share of 0.95 over 500 runs are 0.029. With a common effect the
     bootstrap of the raw samples would fail, which is why it is not the interval.
     """
-    monkeypatch.setattr(complexity, "RESAMPLES", 99)
+    monkeypatch.setattr(curve, "RESAMPLES", 99)
     held = {"c": 0, "exponent": 0, "crossover": 0, "sampling": 0}
     if not common:
         del held["sampling"]
-        monkeypatch.setattr(complexity, "_bootstrap", lambda *_: None)
+        monkeypatch.setattr(curve, "_bootstrap", lambda *_: None)
     orders = []
     true = {"c": 3.0e-7, "exponent": (9.6e-4 * 4096 + 6e-7 * 4096**2) / teacher(4096)}
     true |= {"sampling": true["c"], "crossover": 9.6e-4 / 3.0e-7}
@@ -287,7 +287,7 @@ def test_intervals_cover_the_truth_at_the_nominal_rate(
 
 
 def test_a_constant_is_seldom_taken_for_growth(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(complexity, "_bootstrap", lambda *_: None)
+    monkeypatch.setattr(curve, "_bootstrap", lambda *_: None)
     orders = [
         only(rows(lambda _: 6e-5, noise=0.05, common=0.02, seed=seed)).order for seed in range(200)
     ]

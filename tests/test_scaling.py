@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +11,16 @@ from typing import Any
 import pytest
 
 from rabbench import plugins, scaling
-from rabbench.records import MissingError, Options, UsageError
+from rabbench.records import (
+    Measurement,
+    MissingError,
+    Options,
+    Point,
+    Settings,
+    UsageError,
+    row,
+)
+from rabbench.store import Store
 
 
 def _config(options: Options, **changes: Any) -> scaling.ScalingConfig:
@@ -85,6 +95,66 @@ def test_resume_measures_only_what_is_missing(
     assert sum(row.measure == "flops" for row in results.rows) == 3 * 5
 
 
+def test_an_interrupted_round_keeps_its_samples_and_goes_on_from_them(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latency = plugins.load("measures", "latency")
+    monkeypatch.setattr(latency, "LONG_S", 0.0)  # every run counts as long
+    config = _config(options, systems=("teacher",), measures=("latency",), rounds=4, max_rounds=4)
+    rows = latency.measure(scaling.plan(config), Settings(rounds=4, max_rounds=4))
+    first = [next(rows) for _ in range(7)]  # two rounds of three lengths and one more
+    assert [len(row.samples) for row in first] == [1, 1, 1, 2, 2, 2, 3]
+    assert {row.params["complete"] for row in first} == {False}
+    store = Store(tmp_path, scaling.started("scaling", config))
+    store.add(*first)
+    results = scaling.run(config, out=tmp_path, resume=True)
+    kept = {found.params["doc_len"]: found.samples for found in first}
+    assert len(results.rows) == 3
+    for found in results.rows:
+        assert len(found.samples) == 4
+        assert found.params["complete"]
+        before = kept[found.params["doc_len"]]
+        assert list(found.samples)[: len(before)] == list(before)
+
+
+def _memory_to(longest: int) -> Any:
+    """A memory measure that runs out above a length."""
+
+    def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement]:
+        for point in points:
+            fits = point.params["doc_len"] <= longest
+            for name in ("peak_memory", "working_memory"):
+                value = 1.0 if fits else None
+                status = "ok" if fits else "oom"
+                params = {} if fits else {"message": "no more memory"}
+                yield row(point, name, value, "B", status=status, params=params)
+
+    return measure
+
+
+def test_a_point_out_of_memory_is_not_timed_and_the_longest_that_fits_is_found(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins.load("measures", "memory"), "measure", _memory_to(150))
+    config = _config(options, systems=("teacher", "rabtriever"), measures=("memory", "latency"))
+    results = scaling.run(config)
+    timed = {
+        (row.system, row.phase, row.params["doc_len"]): row
+        for row in results.rows
+        if row.measure == "latency"
+    }
+    assert timed["teacher", "score", 63].status == "ok"
+    failed = timed["teacher", "score", 200]
+    assert (failed.status, failed.value) == ("oom", None)
+    assert "not run: no more memory" in failed.params["message"]
+    longest = [row for row in results.rows if row.measure == "longest_feasible"]
+    assert len(longest) == 4
+    for found in longest:
+        assert found.value is not None
+        assert found.value <= 150 < found.params["fails_at"] <= 1.1 * found.value + 1
+        assert found.better == "higher"
+
+
 def _interrupt(points: object, settings: object) -> None:
     raise KeyboardInterrupt
 
@@ -100,7 +170,7 @@ def test_a_length_above_the_context_names_the_flag(options: Options) -> None:
 def test_unknown_names_are_refused_before_anything_runs(options: Options, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="unknown system 'bm26'; known: bm25"):
         scaling.run(_config(options, systems=("bm26",)), out=tmp_path)
-    with pytest.raises(UsageError, match="unknown measure 'time'; known: flops"):
+    with pytest.raises(UsageError, match="unknown measure 'time'; known: energy, flops"):
         scaling.run(_config(options, measures=("time",)), out=tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from rabbench.records import Measurement, Point, Settings, row
 
 MEASURES = ("index_size",)
+UNIT = "B"
 
 
 def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement]:
@@ -15,4 +16,4 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
     for point in points:
         workload = point.build() if point.phase == "index" else None
         if workload is not None and workload.index_bytes is not None:
-            yield row(point, "index_size", workload.index_bytes(), "B")
+            yield row(point, "index_size", workload.index_bytes(), UNIT)

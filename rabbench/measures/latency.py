@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from rabbench.records import Measurement, Point, Settings, Workload, row
 
 MEASURES = ("latency",)
+UNIT = "s"
 # A sample of a very short run covers enough calls to last this long (timeit's rule).
 SAMPLE_S = 0.01
 # A run this long needs no warm-up of its own: shorter ones of its kind have warmed the machine.
@@ -29,6 +30,7 @@ class _Timed:
     calls: int = 1
     samples: list[float] = field(default_factory=list)
     total_s: float = 0.0
+    last_s: float = 0.0
     error: str | None = None
 
 
@@ -55,6 +57,11 @@ def _time_cuda(workload: Workload, calls: int) -> float:
     return float(start.elapsed_time(end)) / 1e3
 
 
+def _prepare(timed: _Timed) -> float:
+    timed.workload.prepare()
+    return 0.0
+
+
 def _warm(timed: _Timed) -> float:
     """Run until warm, and set how many calls make a sample. Returns the seconds of one run."""
     once = time_once(timed.workload)
@@ -70,6 +77,7 @@ def _warm(timed: _Timed) -> float:
 def _sample(timed: _Timed) -> float:
     elapsed = time_once(timed.workload, timed.calls)
     timed.total_s += elapsed
+    timed.last_s = elapsed
     timed.samples.append(elapsed / timed.calls / timed.workload.units)
     return elapsed
 
@@ -83,6 +91,8 @@ def _unfinished(timed: _Timed, settings: Settings) -> bool:
 
 def _guarded(timed: _Timed, step: Callable[[_Timed], float]) -> float:
     """Run a step on a point; a failure is kept with the point, not raised."""
+    if timed.error is not None:
+        return 0.0
     try:
         return step(timed)
     except (RuntimeError, MemoryError) as error:
@@ -94,15 +104,16 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
     """One ``latency`` row a point: seconds a document, query or pair, with raw samples.
 
     Tokenisation is outside the time of transformer phases, which start from token ids; it is
-    part of BM25's, whose work it is.
+    part of BM25's, whose work it is. A long run's row is also yielded after each round, marked
+    ``complete: false`` until its last, so that an interrupted sweep loses nothing.
     """
-    timed = [_Timed(point, point.build()) for point in points]
+    timed = [_Timed(point, point.build(), samples=list(point.samples)) for point in points]
     timed.sort(key=lambda one: one.workload.shape.doc_len)
     long: set[tuple[str, str]] = set()
     for done, one in enumerate(timed):
         settings.progress("latency: warm-up", done, len(timed))
         kind = (one.point.system, one.point.phase)
-        one.workload.prepare()
+        _guarded(one, _prepare)
         if kind not in long and _guarded(one, _warm) > LONG_S:
             long.add(kind)
     collecting = gc.isenabled()
@@ -114,6 +125,8 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
                 what = f"latency: round {number + 1}, {one.point.system} {one.point.phase}"
                 settings.progress(what, done, len(left))
                 _guarded(one, _sample)
+                if one.last_s > LONG_S and _unfinished(one, settings):
+                    yield _row(one, complete=False)
             gc.collect()
     finally:
         if collecting:
@@ -122,16 +135,16 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
         yield _row(one)
 
 
-def _row(one: _Timed) -> Measurement:
+def _row(one: _Timed, *, complete: bool = True) -> Measurement:
     if one.error is not None:
         status = "oom" if "memory" in one.error.lower() else "error"
         params = {"message": one.error}
-        return row(one.point, "latency", None, "s", status=status, params=params)
+        return row(one.point, "latency", None, UNIT, status=status, params=params)
     return row(
         one.point,
         "latency",
         statistics.median(one.samples),
-        "s",
-        samples=one.samples,
-        params={"calls_per_sample": one.calls},
+        UNIT,
+        samples=tuple(one.samples),
+        params={"calls_per_sample": one.calls, "complete": complete},
     )

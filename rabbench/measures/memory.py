@@ -8,22 +8,27 @@ workloads, not systems; writes no files.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import multiprocessing as mp
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rabbench.records import Measurement, Point, Settings, row
+from rabbench.records import Measurement, Point, Settings, Status, row
 
 MEASURES = ("peak_memory", "working_memory")
+UNIT = "B"
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")
+VICTIM = Path("/proc/self/oom_score_adj")
 END_S = 10.0
+POLL_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -77,14 +82,34 @@ def _peak_cuda(run: Callable[[], object]) -> Peak:
     return Peak(baseline, torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved())
 
 
-def _child(point: Point, answers: Any) -> None:
+def _restrict(limit: int, device: str) -> None:
+    """Let this process grow to ``limit`` bytes and no further; more is refused, not killed."""
+    if device == "cuda":
+        import torch
+
+        total = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, limit / total))
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    allowed = _resident("VmData") + max(0, limit - _resident("VmRSS"))
+    resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
+
+
+def _child(point: Point, limit: int | None, answers: Any) -> None:
     """In the child: build, load, measure, send a Peak or an error's text."""
     try:
+        if VICTIM.exists():
+            VICTIM.write_text("1000")  # if memory runs out, the kernel ends this process first
         workload = point.build()
         workload.prepare()
+        if limit is not None:
+            _restrict(limit, workload.device)
         answers.send(peak_of(workload.run, workload.device))
     except (RuntimeError, MemoryError, OSError) as error:
-        answers.send(f"{type(error).__name__}: {str(error).splitlines()[0]}")
+        first = (str(error).splitlines() or [""])[0]
+        answers.send(f"{type(error).__name__}: {first}")
 
 
 def _context() -> Any:
@@ -96,51 +121,79 @@ def _context() -> Any:
     return context
 
 
-def in_child(point: Point, timeout_s: float) -> tuple[Peak | None, str, str]:
-    """Measure one point in a child process: the peak, a status, and a message on failure."""
+def _watch(receiver: Any, pid: int, timeout_s: float) -> tuple[bool, int]:
+    """Wait for the child's answer; whether it came in time, and the most it held meanwhile."""
+    import psutil
+
+    last_peak, end = 0, time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        if receiver.poll(POLL_S):
+            return True, last_peak
+        with contextlib.suppress(psutil.Error):
+            last_peak = max(last_peak, psutil.Process(pid).memory_info().rss)
+    return False, last_peak
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a child: a peak, or a status with a message and the last peak seen."""
+
+    peak: Peak | None
+    status: Status
+    message: str = ""
+    last_peak: int = 0
+
+
+def in_child(point: Point, settings: Settings) -> Outcome:
+    """Measure one point in a child process; whatever happens to the child is an outcome."""
     context = _context()
     receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(point, sender), daemon=True)
+    arguments = (point, settings.memory_limit, sender)
+    child = context.Process(target=_child, args=arguments, daemon=True)
     child.start()
     sender.close()
-    answered = False
+    last_peak, answer = 0, None
     try:
-        if not receiver.poll(timeout_s):
-            return None, "timeout", f"not done after {timeout_s:g} s"
+        in_time, last_peak = _watch(receiver, child.pid, settings.timeout_s)
+        if not in_time:
+            message = f"not done after {settings.timeout_s:g} s"
+            return Outcome(None, "timeout", message, last_peak)
         answer = receiver.recv()
-        answered = True
     except EOFError:
         child.join()
-        killed = child.exitcode == -signal.SIGKILL
-        return None, "oom" if killed else "error", f"the child ended with {child.exitcode}"
+        status: Status = "oom" if child.exitcode == -signal.SIGKILL else "error"
+        return Outcome(None, status, f"the child ended with {child.exitcode}", last_peak)
     finally:
         receiver.close()
-        if answered:
+        if answer is not None:
             child.join(END_S)  # ends by itself, so that its libraries release what they hold
         child.kill()
         child.join()
     if isinstance(answer, Peak):
-        return answer, "ok", ""
-    return None, "oom" if "memory" in answer.lower() else "error", answer
+        return Outcome(answer, "ok")
+    status = "oom" if "memory" in answer.lower() else "error"
+    return Outcome(None, status, answer, last_peak)
 
 
 def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement]:
     """Two rows a point: ``peak_memory`` (all that is resident) and ``working_memory``.
 
     Working memory is the peak less what was resident before the run (weights, libraries); it is
-    what grows with the document.
+    what grows with the document. A point that ran out of memory or time has no value, a status,
+    and in ``params["last_peak"]`` the most that was seen resident.
     """
     for done, point in enumerate(points):
         settings.progress(f"memory {point.system} {point.phase}", done, len(points))
-        peak, status, message = in_child(point, settings.timeout_s)
-        if peak is None:
-            params = {"message": message}
+        outcome = in_child(point, settings)
+        if outcome.peak is None:
+            params = {"message": outcome.message, "last_peak": outcome.last_peak}
             for name in MEASURES:
-                yield row(point, name, None, "B", status=status, params=params)
+                yield row(point, name, None, UNIT, status=outcome.status, params=params)
             continue
+        peak = outcome.peak
         found = {"baseline": peak.baseline}
         if peak.reserved is not None:
             found["reserved"] = peak.reserved
         grown = peak.peak - peak.baseline
-        yield row(point, "peak_memory", peak.peak, "B", params=found, samples=[peak.peak])
-        yield row(point, "working_memory", grown, "B", params=found, samples=[grown])
+        yield row(point, "peak_memory", peak.peak, UNIT, params=found, samples=[peak.peak])
+        yield row(point, "working_memory", grown, UNIT, params=found, samples=[grown])

@@ -6,22 +6,54 @@ counted (elementwise work and norms are below 1 %), as every FLOP counter does.
 For L tokens through n layers of width d, with h query heads and g key/value heads of size e and a
 feed-forward width f::
 
-    F(L) = n · (c·L + 4·h·e·pairs(L)),   c = 2·(2·d·h·e + 2·d·g·e + m·d·f)
+    F(L) = Σ over n layers of (c·L + 4·h·e·pairs(L)),   c = 2·(2·d·h·e + 2·d·g·e + m·d·f)
 
-with m = 3 for a gated feed-forward (gate, up, down) and 2 for a plain one. ``pairs`` is the number
-of query-key pairs: L² counted densely, as the counters do, or L(L+1)/2 under a causal mask.
+with m = 3 for a gated feed-forward (gate, up, down) and 2 for a plain one. In a layer of experts
+m·d·f becomes 3·d·(k·f_x + f_s) + d·E (+ d): the k experts that a token is sent to, a shared one
+with its gate where there is one, and the router over E experts.
+
+``pairs`` is the number of query-key pairs: L² counted densely, as the counters do whatever the
+mask, or those that the mask leaves: L(L+1)/2 under a causal one, of which a sliding window keeps
+the last w keys of each query (transformers, ``masking_utils.sliding_window_overlay``).
+
+Knows configurations, no modules. The tests hold it to the digit against both counters for
+configurations drawn from the families of Llama, Qwen2, Qwen3, Mistral, Gemma 1 to 3, Phi, Phi-3,
+StarCoder2, GPT-NeoX, GPT-2, BERT, RoBERTa, Mixtral, Qwen2-MoE and Qwen3-MoE, and its masked pairs
+against the attention weights that those models compute. For another family the counters decide.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Self
 
 from rabbench.records import UsageError
 
-# Two-matrix feed-forward; other families known here gate theirs with a third matrix.
-PLAIN_FFN = {"bert", "roberta", "gpt_neox", "phi", "gpt2", "opt", "falcon", "starcoder2"}
+# Two-matrix feed-forward; the other families gate theirs with a third matrix.
+PLAIN_FFN = {"bert", "roberta", "xlm-roberta", "gpt_neox", "gpt2", "phi", "starcoder2"}
+# Every token sees every other: there is no mask that would leave fewer pairs.
+ENCODERS = {"bert", "roberta", "xlm-roberta"}
+# One size under several names; the first that a configuration sets is the one that it uses.
+FFN = ("intermediate_size", "n_inner")
+EXPERTS = ("num_local_experts", "num_experts")
+EXPERT_FFN = ("moe_intermediate_size", "intermediate_size")
 PAIRS = ("dense", "causal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experts:
+    """The gated feed-forward of a layer of experts."""
+
+    count: int  # E
+    active: int  # k, of a token
+    ffn: int  # f_x
+    shared_ffn: int = 0  # f_s
+
+    def macs(self, width: int) -> int:
+        """Multiply-accumulates of one token: experts, router, and the shared expert's gate."""
+        gate = 1 if self.shared_ffn else 0
+        return width * (3 * (self.active * self.ffn + self.shared_ffn) + self.count + gate)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +68,11 @@ class ModelShape:
     ffn: int  # f
     ffn_matrices: int  # m
     vocabulary: int  # V
+    window: int = 0  # w, of the layers that have one
+    windowed_layers: int = 0
+    experts: Experts | None = None
+    expert_layers: int = 0
+    masked: bool = True  # False: an encoder, whose tokens see each other
 
     @classmethod
     def from_config(cls, config: Any) -> Self:
@@ -46,18 +83,23 @@ class ModelShape:
         """
         kind = str(config.model_type)
         try:
-            width, heads = int(config.hidden_size), int(config.num_attention_heads)
-            head_dim = getattr(config, "head_dim", None) or width // heads
-            kv_heads = getattr(config, "num_key_value_heads", None) or heads
+            layers, width = int(config.num_hidden_layers), int(config.hidden_size)
+            heads = int(config.num_attention_heads)
+            windowed, sparse = _windowed_layers(config), _expert_layers(config)
             return cls(
-                layers=int(config.num_hidden_layers),
+                layers=layers,
                 width=width,
                 heads=heads,
-                kv_heads=int(kv_heads),
-                head_dim=int(head_dim),
-                ffn=int(getattr(config, "intermediate_size", None) or 4 * width),
+                kv_heads=_first(config, "num_key_value_heads") or heads,
+                head_dim=_first(config, "head_dim") or width // heads,
+                ffn=_first(config, *FFN) or 4 * width,
                 ffn_matrices=2 if kind in PLAIN_FFN else 3,
                 vocabulary=int(config.vocab_size),
+                window=_first(config, "sliding_window") if windowed else 0,
+                windowed_layers=windowed,
+                experts=_experts(config) if sparse else None,
+                expert_layers=sparse,
+                masked=kind not in ENCODERS,
             )
         except AttributeError as error:
             raise UsageError(
@@ -66,29 +108,91 @@ class ModelShape:
 
     @property
     def linear_flops(self) -> int:
-        """FLOPs of one token in one layer outside attention: c of the module's formula."""
+        """FLOPs of one token through all layers outside attention: n·c of the module's formula."""
         d, q, kv = self.width, self.heads * self.head_dim, self.kv_heads * self.head_dim
-        return 2 * (2 * d * q + 2 * d * kv + self.ffn_matrices * d * self.ffn)
+        plain = self.layers - self.expert_layers
+        macs = self.layers * (2 * d * q + 2 * d * kv) + plain * self.ffn_matrices * d * self.ffn
+        if self.experts:
+            macs += self.expert_layers * self.experts.macs(d)
+        return 2 * macs
+
+    @property
+    def pair_flops(self) -> int:
+        """FLOPs of one query-key pair in all heads of a layer: 4·h·e."""
+        return 4 * self.heads * self.head_dim
 
     def body(self, tokens: int, pairs: str = "dense", *, prefix: int = 0) -> int:
         """FLOPs of ``tokens`` new tokens through all layers, without the LM head.
 
         Args:
             tokens: new tokens L.
-            pairs: ``dense`` counts every query-key pair, ``causal`` those that a mask leaves.
+            pairs: ``dense`` counts every query-key pair, ``causal`` those that the mask leaves.
             prefix: tokens P whose keys and values are cached and attended to.
         """
-        if pairs not in PAIRS:
-            raise UsageError(f"unknown pair convention {pairs!r}; known: {', '.join(PAIRS)}")
-        new = tokens * tokens if pairs == "dense" else tokens * (tokens + 1) // 2
-        attention = 4 * self.heads * self.head_dim * (new + tokens * prefix)
-        return self.layers * (self.linear_flops * tokens + attention)
+        attention = self.pair_flops * self.pairs(tokens, pairs, prefix=prefix)
+        return self.linear_flops * tokens + attention
+
+    def pairs(self, tokens: int, convention: str = "dense", *, prefix: int = 0) -> int:
+        """Query-key pairs of a head summed over the layers; arguments as of :meth:`body`."""
+        if convention not in PAIRS:
+            raise UsageError(f"unknown pair convention {convention!r}; known: {', '.join(PAIRS)}")
+        end = prefix + tokens
+        if convention == "dense" or not self.masked:
+            return self.layers * tokens * end
+        # Under a mask the suffix costs what the prefix alone does not.
+        whole = _seen(end) - _seen(prefix)
+        near = _seen(end, self.window) - _seen(prefix, self.window)
+        return (self.layers - self.windowed_layers) * whole + self.windowed_layers * near
 
     def head(self, positions: int = 1) -> int:
         """FLOPs of the LM head at this many positions: 2·d·V each."""
         return 2 * self.width * self.vocabulary * positions
 
     def crossover(self, pairs: str = "dense") -> float:
-        """The length L* at which attention's quadratic term passes the linear one."""
-        share = 1.0 if pairs == "dense" else 0.5
-        return self.linear_flops / (4 * self.heads * self.head_dim * share)
+        """The length L* at which attention's quadratic term passes the linear one.
+
+        Under the mask a windowed layer's attention is linear beyond its window; where all layers
+        have one there is no quadratic term and L* is infinite.
+        """
+        if pairs == "dense" or not self.masked:
+            return self.linear_flops / (self.pair_flops * self.layers)
+        quadratic = self.pair_flops * (self.layers - self.windowed_layers) / 2
+        linear = self.linear_flops + self.pair_flops * self.windowed_layers * self.window
+        return linear / quadratic if quadratic else math.inf
+
+
+def _seen(tokens: int, window: int = 0) -> int:
+    """Pairs under a causal mask in a sequence; with a window each query sees its last w keys."""
+    beyond = max(tokens - window, 0) if window else 0
+    return (tokens * (tokens + 1) - beyond * (beyond + 1)) // 2
+
+
+def _first(config: Any, *names: str) -> int:
+    """The first of these sizes that the configuration sets, or 0."""
+    return next((int(value) for name in names if (value := getattr(config, name, None))), 0)
+
+
+def _windowed_layers(config: Any) -> int:
+    """Layers with a sliding window: those the configuration marks, or all where it marks none."""
+    if not _first(config, "sliding_window"):
+        return 0
+    kinds = getattr(config, "layer_types", None)
+    return kinds.count("sliding_attention") if kinds else int(config.num_hidden_layers)
+
+
+def _expert_layers(config: Any) -> int:
+    """Layers whose feed-forward is experts: all, but for those that Qwen's options leave out."""
+    if not _first(config, *EXPERTS):
+        return 0
+    step = _first(config, "decoder_sparse_step") or 1
+    plain = getattr(config, "mlp_only_layers", None) or ()
+    return sum(i not in plain and (i + 1) % step == 0 for i in range(config.num_hidden_layers))
+
+
+def _experts(config: Any) -> Experts:
+    return Experts(
+        count=_first(config, *EXPERTS),
+        active=int(config.num_experts_per_tok),
+        ffn=_first(config, *EXPERT_FFN),
+        shared_ffn=_first(config, "shared_expert_intermediate_size"),
+    )

@@ -12,14 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from rabbench.complexity import KEYS, NOISE_FREE, Estimate, key
+from rabbench.complexity import NOISE_FREE, Estimate, comparable, key, samples
 from rabbench.records import Measurement
 
 ADDITIVE = ("flops", "latency", "energy")
 """Costs where the query's and the pair's share can be added."""
-
-MATCHED = tuple(name for name in KEYS if name not in {"pairs", "trained"})
-
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
@@ -78,12 +75,8 @@ def _match(row: Measurement, others: Sequence[Measurement], phase: str) -> Measu
     A causal count that equals the dense one has no row of its own, so ``pairs`` only ranks; a
     query's cost does not depend on the document, so there ``doc_len`` only ranks.
     """
-
-    def same(other: Measurement) -> bool:
-        shared = (name for name in MATCHED if name in row.params and name in other.params)
-        return all(row.params[name] == other.params[name] for name in shared)
-
-    fitting = [o for o in others if (o.phase, o.measure) == (phase, row.measure) and same(o)]
+    fitting = [o for o in others if (o.phase, o.measure) == (phase, row.measure)]
+    fitting = [o for o in fitting if comparable(row, o)]
     if phase == "score":
         fitting = [o for o in fitting if o.params["doc_len"] == row.params["doc_len"]]
     ranked = ("doc_len", "pairs")
@@ -98,8 +91,8 @@ def _estimate(over: Measurement, under: Sequence[Measurement]) -> Estimate:
     value = (over.value or 0.0) / sum(row.value or 0.0 for row in under)
     if over.measure in NOISE_FREE:
         return Estimate(value, value, value)
-    samples = [np.asarray(_raw(row), dtype=float) for row in (over, *under)]
-    if any(len(sample) < 2 for sample in samples):
+    drawn = [samples(row) for row in (over, *under)]
+    if any(len(sample) < 2 for sample in drawn):
         return Estimate(value)
 
     def ratio(first: Any, *rest: Any, axis: int = -1) -> Any:
@@ -107,9 +100,5 @@ def _estimate(over: Measurement, under: Sequence[Measurement]) -> Estimate:
 
     rng = np.random.default_rng(0)
     options: Any = {"n_resamples": 999, "method": "percentile", "random_state": rng}
-    found = stats.bootstrap(samples, ratio, **options).confidence_interval
+    found = stats.bootstrap(drawn, ratio, **options).confidence_interval
     return Estimate(value, float(found.low), float(found.high))
-
-
-def _raw(row: Measurement) -> Sequence[float]:
-    return list(row.samples.values()) if isinstance(row.samples, Mapping) else list(row.samples)

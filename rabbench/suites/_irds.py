@@ -6,6 +6,7 @@ data set's rules (default splits, exclusions): the families give them.
 
 from __future__ import annotations
 
+import logging
 import os
 import zipfile
 from collections.abc import Callable, ItemsView, Iterator, Mapping, ValuesView
@@ -104,6 +105,11 @@ def names(family: str, defaults: Mapping[str, str]) -> list[str]:
     return sorted({*have, *short, *(key for key, name in defaults.items() if name in have)})
 
 
+def _worth_saying(record: logging.LogRecord) -> bool:
+    """ir_datasets tells each time it opens a file; its progress and warnings stay."""
+    return not str(record.msg).startswith("Opening ")
+
+
 def _missing(dataset_id: str, error: Exception) -> MissingError:
     import ir_datasets
 
@@ -147,6 +153,7 @@ def suite(
     """
     import ir_datasets
 
+    logging.getLogger("ir_datasets.indices.lz4_pickle").addFilter(_worth_saying)
     dataset = ir_datasets.load(dataset_id)
     home = os.environ.get("IR_DATASETS_HOME", "~/.ir_datasets")
     try:

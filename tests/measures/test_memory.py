@@ -42,6 +42,12 @@ def _exhaust() -> None:
     raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
 
+def _hold_and_wait() -> None:
+    held = np.ones(300 * MIB, dtype=np.uint8)
+    time.sleep(120)
+    del held
+
+
 def _fail() -> None:
     raise RuntimeError("a kernel is missing")
 
@@ -84,7 +90,16 @@ def test_a_fault_is_a_row_and_the_sweep_goes_on(run: object, status: str, messag
 
 def test_a_point_that_hangs_is_ended() -> None:
     started = time.monotonic()
-    (first, _) = memory.measure([_point(partial(time.sleep, 120))], Settings(timeout_s=8))
+    (first, _) = memory.measure([_point(_hold_and_wait)], Settings(timeout_s=8))
     assert first.status == "timeout"
     assert "not done after 8 s" in first.params["message"]
+    assert first.params["last_peak"] > 300 * MIB
     assert time.monotonic() - started < 60
+
+
+def test_a_limit_refuses_more_and_allows_less() -> None:
+    points = [_point(partial(_allocate, size * MIB)) for size in (40, 4000)]
+    settings = Settings(memory_limit=2000 * MIB)
+    rows = list(memory.measure(points, settings))
+    assert [row.status for row in rows] == ["ok", "ok", "oom", "oom"]
+    assert "Unable to allocate" in rows[2].params["message"]

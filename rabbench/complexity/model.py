@@ -1,0 +1,106 @@
+"""What a fit is: estimates, nested models, the growth of one cost, and the rules' constants.
+
+Holds data and the numbers that the rules go by; decides and computes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Order = Literal["constant", "linear", "quadratic", "not judged"]
+ORDERS: tuple[Order, ...] = ("constant", "linear", "quadratic")
+Array = NDArray[np.float64]
+Triple = tuple[float, float, float]
+
+KEYS = ("model", "attention", "dtype", "device", "pairs", "query_len", "n_docs", "k", "trained")
+"""The params that tell two sweeps of one system apart."""
+
+NOISE_FREE = ("flops", "index_size")
+RESOLUTION = 1 << 20  # bytes: allocators and page counts differ that much from run to run
+MIN_LENGTHS, MIN_RANGE, EXACT_LENGTHS = 6, 10.0, 4
+EXACT = 1e-9  # largest relative residual of an exact polynomial
+ALPHA, SURE = 0.05, 0.01  # below SURE an F test stands where AICc, severe at small n, objects
+FLAT, FLATTISH = 0.05, 0.1  # average exponent: constant anyway; constant if no growth is seen
+HOPELESS = 5.0  # a factor of growth that noise cannot exclude: beyond it no number is worth saying
+MATTERS = 0.25  # share of the cost at the largest length in which a quadratic term may hide
+MISFIT = 0.25  # largest relative residual of a fit that a verdict may rest on
+RESAMPLES = 999
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % interval; equal bounds mean exact, infinite ones unknown."""
+
+    value: float
+    low: float = -math.inf
+    high: float = math.inf
+
+
+UNKNOWN = Estimate(math.nan)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """One of the nested models; ``p`` is the F test against the next lower one."""
+
+    order: Order
+    coefficients: tuple[Estimate, ...]
+    aicc: float
+    p: float | None
+    residual: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """The growth of one cost of one phase of one system.
+
+    ``a``, ``b``, ``c`` belong to the full model a + b·L + c·L² whatever order was chosen,
+    ``coefficients`` and ``leading`` (the highest one, with interval) to the chosen one.
+    ``exponents`` is d log F / d log L at each length, ``exponent`` that at the largest by the full
+    model, ``crossover`` L* = b/c, ``growth`` F(largest)/F(smallest) as fitted, ``residual`` the
+    largest relative one, ``sampling`` c by bootstrap. ``failed``: lengths without a value.
+    ``remark`` is the verdict without order and coefficient. ``reads_at_most``: tokens of a document
+    that a truncating system reads; longer documents are left out.
+    """
+
+    system: str
+    phase: str
+    measure: str
+    unit: str
+    key: Mapping[str, Any]
+    lengths: tuple[int, ...]
+    values: tuple[float, ...]
+    order: Order = "not judged"
+    verdict: str = ""
+    remark: str = ""
+    exact: bool = False
+    coefficients: Triple | None = None
+    a: Estimate | None = None
+    b: Estimate | None = None
+    c: Estimate | None = None
+    leading: Estimate | None = None
+    sampling: Estimate | None = None
+    models: tuple[Model, ...] = ()
+    exponents: tuple[float, ...] = ()
+    exponent: Estimate | None = None
+    crossover: Estimate | None = None
+    growth: Estimate | None = None
+    residual: float | None = None
+    failed: tuple[tuple[int, str], ...] = ()
+    reads_at_most: int | None = None
+
+    @property
+    def n_points(self) -> int:
+        """How many lengths the fit rests on."""
+        return len(set(self.lengths))
+
+    def predict(self, length: float) -> float:
+        """The cost at a length by ``coefficients``; NaN without them."""
+        a, b, c = self.coefficients or (math.nan,) * 3
+        return a + b * length + c * length**2

@@ -1,0 +1,62 @@
+"""Energy of a unit of work, through zeus (NVML on a GPU, RAPL on a CPU) where a machine has it.
+
+An extra (``pip install 'rabbench[energy]'``). Where neither zeus nor a counter it can read is
+there, a row says so and has no value. Knows workloads, not systems; writes no files.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rabbench.records import Measurement, Point, Settings, Workload, row
+
+MEASURES = ("energy",)
+UNIT = "J"
+# Counters are updated every few tens of milliseconds; a window this long reads them to about 2 %.
+WINDOW_S = 2.0
+
+
+def _monitor() -> tuple[Any, str]:
+    """A zeus monitor with at least one counter, or None and why not."""
+    try:
+        from zeus.monitor import ZeusMonitor
+    except ImportError:
+        return None, "zeus is not installed; pip install 'rabbench[energy]'"
+    try:
+        monitor = ZeusMonitor(approx_instant_energy=False)
+    except Exception as error:
+        return None, f"no energy counter could be read: {error}"
+    if not monitor.gpu_indices and not monitor.cpu_indices:
+        return None, "this machine offers no energy counter (neither NVML nor RAPL)"
+    return monitor, ""
+
+
+def _joules(monitor: Any, workload: Workload) -> tuple[float, int]:
+    """Energy of as many runs as fill a window, and how many they were."""
+    runs, end = 0, time.monotonic() + WINDOW_S
+    monitor.begin_window("rabbench")
+    while runs == 0 or time.monotonic() < end:
+        workload.run()
+        runs += 1
+    return float(monitor.end_window("rabbench").total_energy), runs
+
+
+def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement]:
+    """One ``energy`` row a point: joules of all counters of the machine, idle power included."""
+    monitor, missing = _monitor()
+    for done, point in enumerate(points):
+        settings.progress(f"energy {point.system} {point.phase}", done, len(points))
+        if monitor is None:
+            params = {"message": missing}
+            yield row(point, "energy", None, UNIT, status="unsupported", params=params)
+            continue
+        workload = point.build()
+        workload.prepare()
+        workload.run()
+        samples = []
+        for _ in range(settings.rounds):
+            joules, runs = _joules(monitor, workload)
+            samples.append(joules / runs / workload.units)
+        yield row(point, "energy", sorted(samples)[len(samples) // 2], UNIT, samples=samples)
