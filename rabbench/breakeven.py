@@ -90,7 +90,6 @@ class Bill:
     phases: Mapping[str, float]
     missing: Mapping[str, str] = field(default_factory=dict)
     draws: Mapping[str, NDArray[np.float64]] = field(default_factory=dict, compare=False)
-    row: Measurement | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +150,7 @@ def _bill(score: Measurement, costs: Sequence[Measurement]) -> Bill:
             for row in costs
             if (row.system, row.phase, row.measure) == (score.system, phase, score.measure)
             and (phase == "query" or row.params["doc_len"] == length)
-            and comparable(score, row)
+            and comparable(score.params, row.params)
         ]
         fitting = [score] if phase == "score" else fitting
         fitting.sort(
@@ -176,7 +175,6 @@ def _bill(score: Measurement, costs: Sequence[Measurement]) -> Bill:
         phases=values,
         missing=missing,
         draws=draws,
-        row=score,
     )
 
 
@@ -274,17 +272,12 @@ def matches(
             fitting = [
                 bill
                 for bill in found
-                if (bill.system, bill.measure, bill.doc_len)
-                == (name, other.measure, other.doc_len)
-                and _comparable(bill, other)
+                if (bill.system, bill.measure, bill.doc_len) == (name, other.measure, other.doc_len)
+                and comparable(bill.key, other.key)
             ]
             fitting.sort(key=lambda bill: bill.key.get("pairs") != other.key.get("pairs"))
             if fitting:
                 yield fitting[0], other
-
-
-def _comparable(bill: Bill, other: Bill) -> bool:
-    return bill.row is None or other.row is None or comparable(bill.row, other.row)
 
 
 def break_evens(

@@ -31,6 +31,7 @@ LAYERS = {
     "doctor": 4,
     "demo": 4,
     "complexity": 5,
+    "breakeven": 5,
     "report": 5,
     "_frame": 5,
     "cli": 6,

@@ -35,10 +35,10 @@ def key(row: Measurement) -> dict[str, Any]:
     return {name: row.params[name] for name in KEYS if name in row.params}
 
 
-def comparable(row: Measurement, other: Measurement) -> bool:
+def comparable(params: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
     """Whether two systems' rows are of comparable sweeps: equal in every param that both name."""
-    shared = (name for name in MATCHED if name in row.params and name in other.params)
-    return all(row.params[name] == other.params[name] for name in shared)
+    shared = (name for name in MATCHED if name in params and name in others)
+    return all(params[name] == others[name] for name in shared)
 
 
 def fits(rows: Iterable[Measurement]) -> list[Fit]:

@@ -18,6 +18,7 @@ from rabbench.records import Measurement
 ADDITIVE = ("flops", "latency", "energy")
 """Costs where the query's and the pair's share can be added."""
 
+
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
     """One factor ``over``/``under`` of the online cost of a pair.
@@ -76,7 +77,7 @@ def _match(row: Measurement, others: Sequence[Measurement], phase: str) -> Measu
     query's cost does not depend on the document, so there ``doc_len`` only ranks.
     """
     fitting = [o for o in others if (o.phase, o.measure) == (phase, row.measure)]
-    fitting = [o for o in fitting if comparable(row, o)]
+    fitting = [o for o in fitting if comparable(row.params, o.params)]
     if phase == "score":
         fitting = [o for o in fitting if o.params["doc_len"] == row.params["doc_len"]]
     ranked = ("doc_len", "pairs")

@@ -153,7 +153,7 @@ def suite(
     """
     import ir_datasets
 
-    logging.getLogger("ir_datasets.indices.lz4_pickle").addFilter(_worth_saying)
+    logging.getLogger("ir_datasets").addFilter(_worth_saying)
     dataset = ir_datasets.load(dataset_id)
     home = os.environ.get("IR_DATASETS_HOME", "~/.ir_datasets")
     try:
