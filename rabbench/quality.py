@@ -221,7 +221,7 @@ class _Job:
                 unit="1",
                 better="higher",
                 status=status,
-                params={**params, "error": text[:1000]},
+                params={**params, "message": text[:1000]},
             )
             for name in self.measures
         ]

@@ -48,7 +48,11 @@ def fits(rows: Iterable[Measurement]) -> list[Fit]:
         phase = str([*PHASES].index(row.phase))  # type: ignore[arg-type]
         return (row.measure, phase, row.system, *(str(row.params.get(name)) for name in KEYS))
 
-    costs = [row for row in rows if row.phase in PHASES and "doc_len" in row.params]
+    costs = [
+        row
+        for row in rows
+        if row.phase in PHASES and "doc_len" in row.params and row.better == "lower"
+    ]
     return [fit(list(of_one)) for _, of_one in groupby(sorted(costs, key=group), key=group)]
 
 

@@ -264,14 +264,22 @@ def cache_of(prefix: Prefix) -> Any:
 @contextmanager
 def _loading(backbone: Backbone) -> Iterator[None]:
     """Turn a model that cannot be found into a MissingError; show a bar only for downloads."""
+    try:
+        with bars(shown=backbone.source == "hub"):
+            yield
+    except OSError as error:
+        raise _missing(backbone.name, str(error).splitlines()[0]) from error
+
+
+@contextmanager
+def bars(*, shown: bool) -> Iterator[None]:
+    """Show or hide transformers' own progress bars for a while."""
     from transformers.utils import logging as transformers_logging
 
-    if backbone.source != "hub":
+    if not shown:
         transformers_logging.disable_progress_bar()
     try:
         yield
-    except OSError as error:
-        raise _missing(backbone.name, str(error).splitlines()[0]) from error
     finally:
         transformers_logging.enable_progress_bar()
 

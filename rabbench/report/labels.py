@@ -27,12 +27,13 @@ PHASE_WORDS: Mapping[str, str] = {
     "score": "score (per pair)",
 }
 
+SEPARATOR = " · "
 SHOWN = tuple(name for name in KEYS if name not in {"pairs", "trained"})
 
 
 def is_cost(row: Measurement) -> bool:
-    """Whether a row belongs to a sweep over document length."""
-    return row.phase in PHASES and "doc_len" in row.params
+    """Whether a row belongs to a sweep over document length: the less, the better."""
+    return row.phase in PHASES and "doc_len" in row.params and row.better == "lower"
 
 
 def name_of(measure: str) -> str:
@@ -50,7 +51,7 @@ class Labels:
     """Labels for the sweeps of these rows.
 
     A param is named only where one system was measured with several of its values, so that
-    ``teacher`` stays ``teacher`` until there is ``teacher (eager)`` beside ``teacher (sdpa)``.
+    ``teacher`` stays ``teacher`` until there is ``teacher · eager`` beside ``teacher · sdpa``.
     """
 
     def __init__(self, rows: Iterable[Measurement]) -> None:
@@ -72,7 +73,7 @@ class Labels:
             f"{name} {params[name]}" if isinstance(params[name], int) else str(params[name])
             for name in names
         ]
-        return f"{system} ({', '.join(values)})" if values else system
+        return SEPARATOR.join([system, *values])
 
 
 FIRST = ("teacher", "rabtriever", "bm25", "dense")

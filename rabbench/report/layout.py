@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 
 def wrapped(label: str) -> str:
-    """A label in short lines: the name, then what is in its brackets."""
-    return label.replace(" (", "\n(").replace(", ", ",\n")
+    """A label in short lines: the name, then each detail."""
+    return label.replace(" · ", "\n").replace(" (", "\n(").replace(", ", ",\n")
 
 
 def apart(wanted: Sequence[float], halves: Sequence[float]) -> list[float]:

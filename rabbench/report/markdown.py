@@ -42,6 +42,7 @@ def of(page: Page) -> str:
 
 def _escape(text: str) -> str:
     """Text that Markdown and the HTML inside it leave as it is, on one line."""
+    text = text.replace("\n", ", ")
     return SPECIAL.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of finished text; the first column heads its rows, ``numeric`` ones align right."""
+    """A table of finished text; the first column heads its rows, ``numeric`` ones align right.
+
+    A cell may have lines, of which the first is the most important. ``links`` leads from a cell
+    (row, column) to the section or ``table-…`` that backs it, by id.
+    """
 
     id: str
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     numeric: frozenset[int] = frozenset()
+    links: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse a row of another width, which would shift its figures under wrong headings."""
@@ -46,7 +51,10 @@ class KeyFigure:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report under one heading; ``detail`` may be left out of a short Markdown."""
+    """A part of the report under one heading.
+
+    ``detail`` is for who wants to check: closed at first in HTML, left out of a short Markdown.
+    """
 
     id: str
     title: str

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from rabbench import synthetic
-from rabbench.models.backbone import packaged
+from rabbench.models.backbone import bars, packaged
 from rabbench.models.catalog import DENSE
 from rabbench.models.closed_form import ModelShape
 from rabbench.models.meta import after_body
@@ -90,11 +90,12 @@ class Dense:
         from sentence_transformers import SentenceTransformer
 
         try:
-            model = SentenceTransformer(
-                self.location,
-                device=self.device,
-                model_kwargs={"attn_implementation": self.options.attention},
-            )
+            with bars(shown=not Path(self.location).is_dir()):
+                model = SentenceTransformer(
+                    self.location,
+                    device=self.device,
+                    model_kwargs={"attn_implementation": self.options.attention},
+                )
         except OSError as error:
             raise self._missing(error) from error
         return model.eval().requires_grad_(False)

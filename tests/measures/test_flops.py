@@ -11,9 +11,8 @@ import torch
 from rabbench import plugins, scaling
 from rabbench.measures import flops
 from rabbench.models.backbone import resolve
-from rabbench.models.closed_form import ModelShape
 from rabbench.models.meta import after_body
-from rabbench.records import Options, Point, Settings, Shape, UsageError
+from rabbench.records import Options, Point, Settings, Shape
 
 TRANSFORMERS = tuple(name for name in plugins.names("systems") if name != "bm25")
 
@@ -94,33 +93,6 @@ def test_meta_needs_no_weights_and_counts_seven_billion() -> None:
     assert counted == backbone.shape.body(4096) + backbone.shape.head()
     assert not unseen
     assert "model" not in backbone.__dict__
-
-
-@pytest.mark.parametrize(
-    ("preset", "crossover"),
-    [("smollm2-135m-shape", 3072), ("qwen2-0.5b", 8320), ("qwen2-1.5b", 15232)],
-)
-def test_published_crossovers(preset: str, crossover: int) -> None:
-    assert resolve(preset).shape.crossover() == pytest.approx(crossover)
-
-
-def test_causal_pairs_and_a_cached_prefix() -> None:
-    shape = resolve("smollm2-135m-shape").shape
-    per_pair = 30 * 4 * 9 * 64
-    assert shape.body(100) - shape.body(100, "causal") == per_pair * (100 * 100 - 100 * 101 // 2)
-    whole, prefix = shape.body(100, "causal"), shape.body(80, "causal")
-    # Causally, a suffix over a cached prefix costs what the prefix does not.
-    assert shape.body(20, "causal", prefix=80) == whole - prefix
-    with pytest.raises(UsageError, match="unknown pair convention 'sparse'"):
-        shape.body(1, "sparse")
-
-
-def test_a_configuration_without_sizes_is_refused() -> None:
-    class Odd:
-        model_type = "odd"
-
-    with pytest.raises(UsageError, match="no closed form for model type 'odd'"):
-        ModelShape.from_config(Odd())
 
 
 def test_shape_params_are_the_contracts() -> None:

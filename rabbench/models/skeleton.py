@@ -1,0 +1,148 @@
+"""A transformer's body from its configuration alone: some layers to time, or fake ones to weigh.
+
+Knows torch and transformers; loads no weights and no tokenizer. Layers of one model are alike, so
+a few of them with random weights tell the time of all, and tensors without storage tell how many
+bytes a forward holds at its peak.
+"""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
+
+from rabbench.models.backbone import cache_of
+from rabbench.models.closed_form import ModelShape
+
+VOCABULARY = 256  # of a skeleton: the embedding is a lookup, whose size costs no time
+
+
+@dataclass(frozen=True, order=True)
+class Forward:
+    """One forward through a body: B sequences of L new tokens over P cached ones."""
+
+    batch: int
+    tokens: int
+    prefix: int = 0
+
+
+def trimmed(config: Any, layers: int) -> Any:
+    """The configuration with another number of layers and a small vocabulary."""
+    small = copy.deepcopy(config)
+    small.num_hidden_layers, small.vocab_size = layers, VOCABULARY
+    if isinstance(getattr(small, "layer_types", None), list):
+        small.layer_types = small.layer_types[:layers]
+    for name in ("pad_token_id", "bos_token_id", "eos_token_id"):
+        if getattr(small, name, None) is not None:
+            setattr(small, name, None)
+    return small
+
+
+def body(config: Any, *, layers: int, device: str, dtype: str, attention: str) -> Any:
+    """A body of this many layers with random weights, in evaluation mode."""
+    from transformers import AutoModel
+
+    with torch.random.fork_rng(devices=[]), torch.device(device):
+        model = AutoModel.from_config(
+            trimmed(config, layers),
+            dtype=getattr(torch, dtype),
+            attn_implementation=attention,
+        )
+    return model.eval().requires_grad_(False)
+
+
+def forward(model: Any, work: Forward, device: str) -> Callable[[], Any]:
+    """What runs this forward through a skeleton; the keys and values of a prefix are zeros."""
+    ids = torch.zeros(work.batch, work.tokens, dtype=torch.long, device=device)  # (B, L)
+    shape = ModelShape.from_config(model.config)
+    size = (work.batch, shape.kv_heads, work.prefix, shape.head_dim)
+    kept = []
+    if work.prefix:
+        zeros = {"device": device, "dtype": next(model.parameters()).dtype}
+        kept = [
+            (torch.zeros(size, **zeros), torch.zeros(size, **zeros)) for _ in range(shape.layers)
+        ]
+
+    def run() -> Any:
+        with torch.inference_mode():
+            if work.prefix:
+                return model(input_ids=ids, past_key_values=cache_of(kept), use_cache=True)
+            return model(input_ids=ids, use_cache=False)
+
+    return run
+
+
+class _Live(TorchDispatchMode):
+    """Bytes of the storages that exist, by watching each appear and go."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # torch leaves its base untyped
+        self.now = self.peak = self.operators = 0
+        self._seen: dict[int, int] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        self.operators += 1
+        for tensor in tree_flatten(out)[0]:
+            if isinstance(tensor, torch.Tensor):
+                self._add(tensor.untyped_storage())
+        return out
+
+    def _add(self, storage: Any) -> None:
+        key = storage._cdata
+        if key not in self._seen:
+            self._seen[key] = storage.nbytes()
+            self.now += self._seen[key]
+            self.peak = max(self.peak, self.now)
+            weakref.finalize(storage, self._gone, key)
+
+    def _gone(self, key: int) -> None:
+        self.now -= self._seen.pop(key, 0)
+
+
+def peak_bytes(config: Any, work: Forward, *, dtype: str, attention: str) -> int:
+    """Bytes that a forward holds at its peak, weights and given keys and values apart.
+
+    Two layers are run on tensors without storage, exactly as they would be with one; further
+    layers reuse the same room, and add only the keys and values that a cache keeps.
+    """
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    shape = ModelShape.from_config(config)
+    layers = min(2, shape.layers)
+    with FakeTensorMode():
+        model = body(config, layers=layers, device="cpu", dtype=dtype, attention=attention)
+        run = forward(model, work, "cpu")
+        live = _Live()
+        with live:
+            run()
+    kept = 0
+    if work.prefix:
+        size = torch.empty((), dtype=getattr(torch, dtype)).element_size()
+        kept = 2 * shape.kv_heads * shape.head_dim * size * (work.prefix + work.tokens) * work.batch
+    return live.peak + (shape.layers - layers) * kept
+
+
+def operators(module: Any, inputs: tuple[Any, ...]) -> int:
+    """How many operators a module on ``meta`` dispatches."""
+    live = _Live()
+    with torch.no_grad(), live:
+        module(*inputs)
+    return live.operators
+
+
+def parameters(config: Any) -> int:
+    """Parameters of the whole model, tied ones once: with its LM head where it is a causal LM."""
+    from transformers import AutoModel, AutoModelForCausalLM
+
+    encoder = str(config.model_type) in {"bert", "roberta"}
+    kind = AutoModel if encoder else AutoModelForCausalLM
+    with torch.device("meta"):
+        model = kind.from_config(config)
+    return sum(parameter.numel() for parameter in model.parameters())
