@@ -14,8 +14,8 @@ import pytest
 
 from rabbench import plugins
 from rabbench.measures.latency import time_once
-from rabbench.models.backbone import packaged
 from rabbench.models.catalog import DENSE
+from rabbench.models.locate import packaged
 from rabbench.records import Options, Shape, Workload
 
 OPTIONS = Options(model="smollm2-135m-shape")

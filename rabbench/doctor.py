@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from rabbench.environment import device, home
-from rabbench.models.backbone import packaged
 from rabbench.models.catalog import DENSE, NAMED
+from rabbench.models.locate import packaged
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ def examine() -> list[Check]:
             checks.append(Check(name, False, f"install it with '{model.install}'"))
     checks.append(Check("device", True, device("auto")))
     checks.append(Check("cache", os.access(_existing(), os.W_OK), str(home())))
-    for variable in ("RABBENCH_DATA", "IR_DATASETS_HOME"):
-        checks.append(Check(variable, True, os.environ.get(variable, "not set (data are fetched)")))
-    return checks
+    unset = "not set (data are fetched)"
+    variables = ("RABBENCH_DATA", "IR_DATASETS_HOME")
+    return [*checks, *(Check(name, True, os.environ.get(name, unset)) for name in variables)]
 
 
 def _existing() -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from rabbench import plugins, quality, selection, trec
-from rabbench.models.backbone import packaged
+from rabbench.models.locate import packaged
 from rabbench.models.catalog import DENSE
 from rabbench.quality import QualityConfig
 from rabbench.records import (

@@ -44,7 +44,6 @@ class Target:
     config: Any
     dtype: str
     attention: str
-    causal: bool
     longest: int
     suffix: int = 0
 
@@ -57,7 +56,7 @@ class Target:
     def key(self) -> str:
         """What makes two targets the same layers."""
         parts = [str(self.config.model_type), asdict(self.shape), self.dtype, self.attention]
-        text = json.dumps([*parts, self.causal], sort_keys=True)
+        text = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -154,7 +153,7 @@ def trace_curve(target: Target, *, device: str, seconds: float) -> Curve:
     """
     shape = target.shape
     size = torch.empty((), dtype=getattr(torch, target.dtype)).element_size()
-    layer_bytes = shape.linear_flops // 2 * size
+    layer_bytes = shape.linear_flops // 2 // shape.layers * size
     timed = min(shape.layers, max(1, math.ceil(RESIDENT / layer_bytes)))
     ladder = _ladder(target, size)
     built = {"device": device, "dtype": target.dtype, "attention": target.attention}
@@ -169,8 +168,8 @@ def trace_curve(target: Target, *, device: str, seconds: float) -> Curve:
         if target.suffix and length in PREFIXES:
             cached = Forward(1, target.suffix, length)
             jobs.append(("cached", length, skeleton.forward(layers, cached, device)))
-    jobs.sort(key=lambda job: (job[1], job[0] == "whole"))
-    times = sampled([run for _, _, run in jobs], seconds=seconds, device=device)
+    named = [(kind, run) for kind, _, run in jobs]
+    times = sampled(named, seconds=seconds, device=device)
     points: dict[str, list[tuple[int, tuple[float, ...]]]] = {}
     for (name, at, _), samples in zip(jobs, times, strict=True):
         points.setdefault(name, [])
@@ -208,7 +207,7 @@ def _attention(target: Target, length: int, device: str) -> Any:
         def fused() -> Any:
             with torch.inference_mode():
                 attend = torch.nn.functional.scaled_dot_product_attention
-                return attend(q, q, q, is_causal=target.causal and length > 1)
+                return attend(q, q, q, is_causal=target.shape.masked and length > 1)
 
         return fused
     mask = torch.zeros(length, length, device=device, dtype=dtype)  # (L, L)
@@ -216,7 +215,7 @@ def _attention(target: Target, length: int, device: str) -> Any:
     def eager() -> Any:
         with torch.inference_mode():
             scores = q @ q.transpose(2, 3) * shape.head_dim**-0.5  # (1, h, L, L)
-            scores = scores + mask if target.causal else scores
+            scores = scores + mask if target.shape.masked else scores
             weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(dtype)
             return weights @ q
 

