@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -213,16 +212,16 @@ def _sizes(targets: Sequence[Target]) -> tuple[int, int]:
     return (576, 1536) if widest is None else (widest.width, widest.ffn)
 
 
-def _probes(
-    width: int, ffn: int, *, device: str, dtype: str, seconds: float
-) -> tuple[Timing, ...]:
+def _probes(width: int, ffn: int, *, device: str, dtype: str, seconds: float) -> tuple[Timing, ...]:
     """The machine's own rates, all sampled in the same rounds."""
     import torch
 
     kind = getattr(torch, dtype)
     jobs: list[tuple[dict[str, Any], Callable[[], Any]]] = []
 
-    def add(what: str, size: dict[str, int], work: float, unit: str, run: Callable[[], Any]) -> None:
+    def add(
+        what: str, size: dict[str, int], work: float, unit: str, run: Callable[[], Any]
+    ) -> None:
         jobs.append(({"what": what, "size": size, "work": work, "unit": unit}, run))
 
     def random(*size: int) -> torch.Tensor:
@@ -252,7 +251,8 @@ def _probes(
         size = {"L": length, "h": heads, "e": 64}
         add("attention", size, 4 * heads * 64 * length**2, "FLOP", run)
     with torch.inference_mode():
-        times = sampled([run for _, run in jobs], seconds=seconds, device=device)
+        named = [(about["what"], run) for about, run in jobs]
+        times = sampled(named, seconds=seconds, device=device)
     return tuple(
         Timing(**about, samples=tuple(samples))
         for (about, _), samples in zip(jobs, times, strict=True)
@@ -265,10 +265,3 @@ def _loop() -> int:
     for i in range(LOOP):
         total += i & 3
     return total
-
-
-def elapsed(run: Callable[[], object]) -> float:
-    """Seconds that one call takes."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -240,6 +241,33 @@ def test_sweeps_that_differ_in_a_param_are_fitted_apart() -> None:
         ("latency", {"attention": "eager"}),
     ]
     assert [fit.c.value for fit in found[:2] if fit.c] == pytest.approx([PAIRS / 2, PAIRS])
+
+
+def test_what_should_be_large_is_no_cost() -> None:
+    longest = [row.but(measure="longest_feasible", better="higher") for row in rows(teacher)]
+    assert complexity.fits(longest) == []
+
+
+def test_the_curves_band_holds_the_truth_and_narrows_with_less_noise() -> None:
+    """The band at a length is the interval of the curve there, so of 100 runs about 95 hold it."""
+    held = 0
+    for seed in range(100):
+        fit = only(rows(teacher, noise=0.05, repeats=3, seed=seed))
+        low, high = fit.band(1524)
+        held += fit.order != "quadratic" or low < teacher(1524) < high
+    assert 88 <= held <= 100
+    wide, narrow = (only(rows(teacher, noise=noise)).band(4096) for noise in (0.05, 0.01))
+    assert wide[1] - wide[0] > narrow[1] - narrow[0] > 0
+    assert np.isnan(only(rows(teacher, lengths=LENGTHS[:2])).band(100)).all()
+
+
+def test_noise_beyond_all_sense_is_not_put_in_numbers() -> None:
+    """No verdict speaks of thousands of per cent."""
+    for seed in range(40):
+        for cost in (teacher, lambda _: 1.0):
+            fit = only(rows(cost, noise=0.3, common=0.8, repeats=3, seed=seed))
+            for share in re.findall(r"([\d,]+) %", fit.remark):
+                assert int(share.replace(",", "")) <= 500, fit.remark
 
 
 def test_the_fit_is_the_same_every_time() -> None:

@@ -135,11 +135,23 @@ def statistical(known: Fit, samples: list[Array]) -> Fit:
         order=order,
         remark=remark,
         coefficients=beta,
+        covariance=_covariance(nested[degree], scale),
         leading=None if bends_down else chosen[degree],
         exponents=_exponents(known.lengths, beta),
         residual=models[degree].residual,
     )
     return replace(found, verdict=said(found, remark))
+
+
+def _covariance(result: Any, scale: Array) -> tuple[Triple, Triple, Triple]:
+    """The covariance of a + b·L + c·L² per token, times t²; zeros for what the model lacks."""
+    from scipy.stats import t
+
+    n = len(result.params)
+    V = np.asarray(result.cov_params()) / np.outer(scale[:n], scale[:n])
+    V = np.pad(V * float(t.ppf(0.975, result.df_resid)) ** 2, (0, 3 - n))
+    a, b, c = (tuple(map(float, row)) for row in V)
+    return a, b, c  # type: ignore[return-value]
 
 
 def _ratio(result: Any, over: Array, under: Array) -> Estimate:

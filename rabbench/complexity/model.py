@@ -64,7 +64,8 @@ class Fit:
     ``coefficients`` and ``leading`` (the highest one, with interval) to the chosen one.
     ``exponents`` is d log F / d log L at each length, ``exponent`` that at the largest by the full
     model, ``crossover`` L* = b/c, ``growth`` F(largest)/F(smallest) as fitted, ``residual`` the
-    largest relative one, ``sampling`` c by bootstrap. ``failed``: lengths without a value.
+    largest relative one, ``sampling`` c by bootstrap, ``covariance`` that of ``coefficients`` times
+    t², t the 97.5 % quantile of Student's t. ``failed``: lengths without a value.
     ``remark`` is the verdict without order and coefficient. ``reads_at_most``: tokens of a document
     that a truncating system reads; longer documents are left out.
     """
@@ -81,6 +82,7 @@ class Fit:
     remark: str = ""
     exact: bool = False
     coefficients: Triple | None = None
+    covariance: tuple[Triple, Triple, Triple] | None = None
     a: Estimate | None = None
     b: Estimate | None = None
     c: Estimate | None = None
@@ -104,3 +106,10 @@ class Fit:
         """The cost at a length by ``coefficients``; NaN without them."""
         a, b, c = self.coefficients or (math.nan,) * 3
         return a + b * length + c * length**2
+
+    def band(self, length: float) -> tuple[float, float]:
+        """The 95 % confidence interval of the curve at a length; NaN without a covariance."""
+        powers = np.array([1.0, length, length**2])
+        spread = powers @ np.array(self.covariance or math.nan * np.ones((3, 3))) @ powers
+        middle, half = self.predict(length), math.sqrt(max(float(spread), 0.0))
+        return middle - half, middle + half

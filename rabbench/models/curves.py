@@ -25,7 +25,7 @@ from rabbench.models.skeleton import Forward
 
 LADDER = (1, 64, 256, 512, 1024, 2048, 4096)
 PREFIXES = (256, 1024, 2048)
-RESIDENT = 1 << 26  # bytes of timed layers' weights: beyond the caches of common processors
+RESIDENT = 40_000_000  # bytes of timed layers' weights: beyond the caches of common processors
 SCORES = 1 << 30  # bytes of eager attention's scores at the longest length timed
 
 Points = tuple[tuple[int, tuple[float, ...]], ...]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 SAMPLE_S = 0.005  # a sample of a short call covers enough calls to last this long
 ROUNDS = 31
-# The next of a kind, four times as long with attention, may take this many times the last: three
-# runs of it at least (warm-up, sample, and the others' share) must fit into what is left.
-ROOM = 20
+# The next of a kind takes two to three times as long as the last; a warm-up and a sample of it must
+# fit into what is left.
+ROOM = 6
 
 Job = tuple[str, Callable[[], object]]
 """A kind of work and what does it once."""

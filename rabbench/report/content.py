@@ -13,9 +13,18 @@ from typing import Any
 
 from rabbench import complexity
 from rabbench.records import Measurement, Results
-from rabbench.report import cost_tables, factors, figures, headline, quality_tables
-from rabbench.report.labels import Labels, is_cost, name_of, slots
+from rabbench.report import (
+    cost_tables,
+    factors,
+    figures,
+    headline,
+    ledger,
+    quality_tables,
+    timings,
+)
+from rabbench.report.labels import LONGEST, Labels, is_cost, name_of, slots
 from rabbench.report.page import Page, Section, Table
+from rabbench.report.payoff import Payoff, load_of
 from rabbench.report.units import amount, cell
 
 TITLES = {
@@ -32,25 +41,39 @@ def build(results: Results, *, draw: bool = True) -> Page:
     rows = list(results.rows)
     costs = [row for row in rows if is_cost(row)]
     fits = complexity.fits(costs)
-    overs = (headline.TEACHER, headline.CACHED)
-    ratios = [r for over in overs for r in factors.ratios(costs, over=over, under=headline.STUDENT)]
-    labels = Labels(costs)
-    said = [*headline.verdict(fits, ratios, labels), *quality_tables.verdict(rows)]
+    ratios = [
+        ratio
+        for over in (headline.TEACHER, headline.CACHED)
+        for under in (headline.STUDENT, headline.CHUNKED)
+        for ratio in factors.ratios(costs, over=over, under=under)
+    ]
+    labels, colours = Labels(costs), slots(rows)
+    payoff = Payoff(costs, load_of(results.config), labels)
+    said = [
+        *headline.verdict(fits, ratios, labels),
+        *payoff.sentences(),
+        *quality_tables.verdict(rows),
+    ]
+    drawn = figures.draw(fits, ratios, rows, labels, colours) if draw else ()
+    paid = payoff.section(colours, draw=draw)
     sections = [
+        *_orders(fits, rows, labels),
+        Section(id="figures", title="At a glance", figures=drawn),
+        *([paid] if paid else []),
         *_cost_sections(costs, fits, ratios, labels),
         *_quality_sections(rows),
         *_other_sections(rows),
         _suites(results.suites),
         _provenance(results),
     ]
-    if draw:
-        drawn = figures.draw(fits, ratios, rows, labels, slots(rows))
-        sections.insert(0, Section(id="figures", title="At a glance", figures=drawn))
     return Page(
         title=TITLES.get(results.command, f"rabbench {results.command}"),
         subtitle=_subtitle(results),
         verdict=said or ["Nothing here carries a verdict: see the tables."],
-        key_figures=headline.key_figures(fits, ratios, labels),
+        key_figures=[
+            *headline.key_figures(fits, ratios, labels),
+            *filter(None, [payoff.key_figure()]),
+        ],
         warnings=headline.warnings(rows, Labels(rows)),
         sections=[one for one in sections if one.text or one.tables or one.figures],
     )
@@ -68,6 +91,18 @@ def _subtitle(results: Results) -> str:
     return " · ".join(str(part) for part in parts if part)
 
 
+def _orders(
+    fits: Sequence[complexity.Fit], rows: Sequence[Measurement], labels: Labels
+) -> list[Section]:
+    found = [ledger.orders(fits, labels), cost_tables.limits(rows, labels)]
+    text = (
+        "What each phase costs as documents grow longer. The cost’s name leads to its intervals "
+        "and reasons.",
+    )
+    tables = [table for table in found if table is not None]
+    return [Section(id="orders", title="Phase ledger", text=text, tables=tables)] if tables else []
+
+
 def _cost_sections(
     costs: Sequence[Measurement],
     fits: Sequence[complexity.Fit],
@@ -80,7 +115,7 @@ def _cost_sections(
     sections = [
         Section(
             id="ledger",
-            title="Phase ledger",
+            title="How each order was found",
             text=(
                 "Each cost of each phase is fitted with a + b·L + c·L², L the document’s tokens. "
                 "FLOPs are counted, so their polynomial is exact or not at all; times and memory "
@@ -88,7 +123,7 @@ def _cost_sections(
                 "the length at which the quadratic term passes the linear one; the local "
                 "exponent, at the largest length, is the slope of the log–log curve there.",
             ),
-            tables=cost_tables.ledger(fits, labels),
+            tables=ledger.ledger(fits, labels),
         )
     ]
     for measure, tables in cost_tables.per_length(costs, ratios, labels).items():
@@ -110,10 +145,15 @@ def _cost_sections(
             id="evidence",
             title="Evidence",
             text=("Intervals rest on the scatter between lengths.", *headline.unsupported(costs)),
-            tables=[cost_tables.evidence(fits, labels)],
+            tables=[ledger.evidence(fits, labels)],
             detail=True,
         )
     )
+    spread = timings.spread(costs, labels)
+    if spread is not None:
+        sections.append(
+            Section(id="timings", title="Repeated timings", tables=[spread], detail=True)
+        )
     return sections
 
 
@@ -124,7 +164,11 @@ def _quality_sections(rows: Sequence[Measurement]) -> list[Section]:
 
 def _other_sections(rows: Sequence[Measurement]) -> list[Section]:
     """Rows that no other section knows, as they are."""
-    others = [row for row in rows if not is_cost(row) and not quality_tables.is_quality(row)]
+    others = [
+        row
+        for row in rows
+        if not is_cost(row) and not quality_tables.is_quality(row) and row.measure != LONGEST
+    ]
     if not others:
         return []
     lines = [

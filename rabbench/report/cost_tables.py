@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 
 from rabbench.records import PHASES, Measurement
 from rabbench.report.factors import Ratio
-from rabbench.report.labels import PHASE_WORDS, Labels, is_cost, measures_of, name_of
+from rabbench.report.labels import LONGEST, PHASE_WORDS, Labels, is_cost, measures_of, name_of, rank
 from rabbench.report.page import Table
-from rabbench.report.units import amount, between, cell, interval
+from rabbench.report.timings import timed
+from rabbench.report.units import between
 
 
 def per_length(
@@ -31,51 +32,44 @@ def per_length(
                     if (row.measure, row.phase) == (measure, phase)
                     and row.params.get("pairs", conventions[0]) == pairs
                 ]
-                factors = [
-                    ratio
-                    for ratio in ratios
-                    if phase == "score"
-                    and ratio.measure == measure
-                    and ratio.key.get("pairs", pairs) == pairs
-                ]
-                table = _lengths_table(here, factors, labels, (measure, phase, pairs))
+                table = _lengths_table(here, labels, (measure, phase, pairs))
                 tables.setdefault(measure, []).append(table)
+        for pairs in _conventions(costs, measure, "score"):
+            mine = [
+                ratio
+                for ratio in ratios
+                if ratio.measure == measure and ratio.key.get("pairs", pairs) == pairs
+            ]
+            if mine:
+                tables[measure].append(_factors_table(mine, labels, measure, pairs))
     return tables
 
 
 def _lengths_table(
-    rows: Sequence[Measurement],
-    factors: Sequence[Ratio],
-    labels: Labels,
-    what: tuple[str, str, str],
+    rows: Sequence[Measurement], labels: Labels, what: tuple[str, str, str]
 ) -> Table:
     measure, phase, pairs = what
     series: dict[str, dict[int, list[str]]] = {}
-    for row in rows:
+    named = sorted(rows, key=lambda row: (rank(row.system), labels.of(row.system, row.params)))
+    for row in named:
         length = int(row.params["doc_len"])
         of_series = series.setdefault(labels.of(row.system, row.params), {})
-        of_series.setdefault(length, []).append(cell(row))
-    columns, cells = sorted(series), []
+        of_series.setdefault(length, []).append(timed(row))
     lengths = sorted({length for of_series in series.values() for length in of_series})
-    extra = _factor_columns(factors, labels, lengths)
-    for i, length in enumerate(lengths):
-        line = [f"{length:,}"]
-        line += [", ".join(series[name].get(length, ["–"])) for name in columns]
-        cells.append([*line, *(column[i] for column in extra.values())])
-    named = f" ({pairs} pairs)" if pairs else ""
     return Table(
-        id=f"{measure}-{phase}{'-' + pairs if pairs else ''}",
-        caption=f"{name_of(measure)}{named}, {PHASE_WORDS[phase]}",
-        columns=["document tokens", *columns, *extra],
-        rows=cells,
-        numeric=frozenset(range(len(columns) + len(extra) + 1)),
+        id=f"{measure}-{phase}{_suffix(pairs)}",
+        caption=f"{name_of(measure)}{_named(pairs)}, {PHASE_WORDS[phase]}",
+        columns=["document tokens", *series],
+        rows=[
+            [f"{length:,}", *(", ".join(one.get(length, ["–"])) for one in series.values())]
+            for length in lengths
+        ],
+        numeric=frozenset(range(len(series) + 1)),
     )
 
 
-def _factor_columns(
-    factors: Sequence[Ratio], labels: Labels, lengths: Sequence[int]
-) -> dict[str, list[str]]:
-    """Per heading, a cell for each length; a column that would be empty is left out."""
+def _factors_table(factors: Sequence[Ratio], labels: Labels, measure: str, pairs: str) -> Table:
+    """How many times the cost of a pair; a column a comparison, with the query where it adds up."""
     found: dict[str, dict[int, str]] = {}
     for ratio in factors:
         heading = f"{labels.of(ratio.over_system, ratio.key)} / {ratio.under_system}"
@@ -83,10 +77,44 @@ def _factor_columns(
         if ratio.with_query is not None:
             counted = found.setdefault(f"{heading}, its query encoded", {})
             counted[ratio.doc_len] = between(ratio.with_query)
-    return {
-        heading: [column.get(length, "–") for length in lengths]
-        for heading, column in found.items()
-    }
+    lengths = sorted({ratio.doc_len for ratio in factors})
+    return Table(
+        id=f"{measure}-factor{_suffix(pairs)}",
+        caption=f"{name_of(measure)}{_named(pairs)} of a pair: how many times the student’s",
+        columns=["document tokens", *found],
+        rows=[
+            [f"{length:,}", *(column.get(length, "–") for column in found.values())]
+            for length in lengths
+        ],
+        numeric=frozenset(range(len(found) + 1)),
+    )
+
+
+def limits(rows: Iterable[Measurement], labels: Labels) -> Table | None:
+    """The longest documents that memory and time allowed, where a length was found to fail."""
+    lines = [
+        (
+            labels.of(row.system, row.params),
+            row.phase,
+            f"{row.value:,.0f}",
+            f"{row.params['fails_at']:,}" if "fails_at" in row.params else "–",
+        )
+        for row in rows
+        if row.measure == LONGEST and row.value is not None
+    ]
+    if not lines:
+        return None
+    columns = ("system", "phase", "longest that fits, tokens", "shortest that does not")
+    caption = "How long a document may be on this machine"
+    return Table("limits", caption, columns, lines, frozenset({2, 3}))
+
+
+def _suffix(pairs: str) -> str:
+    return f"-{pairs}" if pairs else ""
+
+
+def _named(pairs: str) -> str:
+    return f" ({pairs} pairs)" if pairs else ""
 
 
 def counters(rows: Iterable[Measurement], labels: Labels) -> Table | None:

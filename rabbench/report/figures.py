@@ -12,7 +12,7 @@ from rabbench.complexity import Fit
 from rabbench.records import Measurement
 from rabbench.report import plot, quality_tables
 from rabbench.report.factors import Ratio
-from rabbench.report.labels import Labels, is_cost, name_of
+from rabbench.report.labels import SEPARATOR, Labels, is_cost, name_of
 from rabbench.report.page import Figure
 from rabbench.report.plot import Dot, Series
 from rabbench.report.units import amount, times
@@ -25,6 +25,7 @@ DRAWN = (
     ("index", "latency"),
     ("index", "working_memory"),
 )
+STUDENT = "rabtriever"
 UNTRAINED = "untrained"
 PER = {"index": "per document, offline", "query": "per query", "score": "per pair"}
 
@@ -66,10 +67,11 @@ def _series(
     points = {int(row.params["doc_len"]): row.value for row in mine if row.value}
     judged = fit.order != "not judged"
     return Series(
-        label=_with(label, UNTRAINED) if fit.key.get("trained") is False else label,
+        label=label,
         slot=slots[fit.system],
         points=points,
         curve=fit.predict if judged else None,
+        band=fit.band if judged and fit.covariance else None,
         fitted=frozenset(fit.lengths),
         failed=fit.failed if points else (),
         crossover=fit.crossover.value if fit.crossover and judged else None,
@@ -77,8 +79,8 @@ def _series(
 
 
 def _with(label: str, detail: str) -> str:
-    """A label with one more detail in its brackets."""
-    return f"{label[:-1]}, {detail})" if label.endswith(")") else f"{label} ({detail})"
+    """A label with one more detail."""
+    return f"{label}{SEPARATOR}{detail}"
 
 
 def _distinct(series: Sequence[Series]) -> list[Series]:
@@ -90,13 +92,11 @@ def _distinct(series: Sequence[Series]) -> list[Series]:
         if twin is None:
             found.append(replace(one, hollow=bool(kin), crossover=None if kin else one.crossover))
         else:
-            system, _, held = found[twin].label.partition(" (")
-            both = [
-                *held.removesuffix(")").split(", "),
-                *one.label.partition(" (")[2][:-1].split(", "),
-            ]
-            details = sorted(dict.fromkeys(both), key=lambda detail: detail == UNTRAINED)
-            label = f"{system} ({', '.join(filter(None, details))})"
+            system, *held = found[twin].label.split(SEPARATOR)
+            both = dict.fromkeys([*held, *one.label.split(SEPARATOR)[1:]])
+            names = ", ".join(detail for detail in both if detail != UNTRAINED)
+            details = [names, UNTRAINED if UNTRAINED in both else ""]
+            label = SEPARATOR.join(filter(None, [system, *details]))
             found[twin] = replace(found[twin], label=label, failed=found[twin].failed or one.failed)
     return found
 
@@ -118,6 +118,7 @@ def _cost_figure(
 
 def _factor_figure(ratios: Sequence[Ratio], slots: Mapping[str, int]) -> Figure | None:
     """Teacher over student against length, as measured and with the query's encoding counted."""
+    ratios = [ratio for ratio in ratios if ratio.under_system == STUDENT]
     if not ratios:
         return None
     main = ratios[0].over_system

@@ -12,11 +12,12 @@ from statistics import median, quantiles
 from rabbench.complexity import UNKNOWN, Fit
 from rabbench.records import Measurement
 from rabbench.report.factors import Ratio
-from rabbench.report.labels import Labels, is_cost, name_of
+from rabbench.report.labels import SEPARATOR, Labels, is_cost, name_of
 from rabbench.report.page import KeyFigure
 from rabbench.report.units import amount, interval, times
 
 TEACHER, CACHED, STUDENT = "teacher", "teacher-cached", "rabtriever"
+CHUNKED = "rabtriever-chunked"
 SUBJECTS = {
     TEACHER: "the teacher",
     CACHED: "the teacher over a cached document",
@@ -43,7 +44,13 @@ def verdict(fits: Sequence[Fit], ratios: Sequence[Ratio], labels: Labels) -> lis
             if deciding:
                 who = _subject(system, label)
                 sentences.append(f"Scoring one pair with {who} {_growth(deciding)}.")
-    return [*sentences, *_offline(fits), *_factor_sentences(ratios, labels)]
+    whole = [ratio for ratio in ratios if ratio.under_system == STUDENT]
+    return [
+        *sentences,
+        *_offline(fits),
+        *_factor_sentences(whole, labels),
+        *_chunked(fits, ratios),
+    ]
 
 
 def _sweeps(fits: Sequence[Fit], labels: Labels) -> dict[str, dict[str, Fit]]:
@@ -59,24 +66,54 @@ def _subject(system: str, label: str) -> str:
     """“the teacher”, “the student (rabtriever, eager)”, or a system by its label."""
     if system not in SUBJECTS:
         return label
-    details = [system if system == STUDENT else "", label.removeprefix(system).strip(" ()")]
-    detail = ", ".join(filter(None, details))
+    named = label if system == STUDENT else label.removeprefix(system)
+    detail = ", ".join(filter(None, named.split(SEPARATOR)))
     return f"{SUBJECTS[system]} ({detail})" if detail else SUBJECTS[system]
 
 
 def _offline(fits: Sequence[Fit]) -> list[str]:
     """What the student pays once a document for being cheap per pair."""
-    index = [fit for fit in fits if (fit.system, fit.phase) == (STUDENT, "index") and fit.values]
+    said = _indexing(fits, STUDENT)
+    return [f"The student reads a document once, offline: its indexing {said}."] if said else []
+
+
+def _indexing(fits: Sequence[Fit], system: str) -> str:
+    """“is quadratic in document length (1.2 TFLOP at …), and keeps 4 KiB of it”."""
+    index = [fit for fit in fits if (fit.system, fit.phase) == (system, "index") and fit.values]
     cost = next((f for f in index if f.key.get("pairs") == "dense"), None)
     kept = next((fit for fit in index if fit.measure == "index_size"), None)
     if cost is None:
-        return []
+        return ""
     bytes_ = f", and keeps {amount(kept.values[-1], 'B')} of it" if kept else ""
     spent = f"{amount(cost.values[-1], cost.unit)} at {cost.lengths[-1]:,} tokens"
-    how = f"takes {spent}"
-    if cost.order != "not judged":
-        how = f"is {cost.order} in document length ({spent})"
-    return [f"The student reads a document once, offline: its indexing {how}{bytes_}."]
+    if cost.order == "not judged":
+        return f"takes {spent}{bytes_}"
+    return f"is {_order(cost)} in document length ({spent}){bytes_}"
+
+
+def _order(fit: Fit) -> str:
+    bends_down = fit.order == "linear" and fit.leading is None
+    return "at most linear" if bends_down else fit.order
+
+
+def _chunked(fits: Sequence[Fit], ratios: Sequence[Ratio]) -> list[str]:
+    """What reading a document in windows changes, and its factor."""
+    indexing = _indexing(fits, CHUNKED)
+    if not indexing:
+        return []
+    said = f"Read in windows ({CHUNKED}), indexing a document {indexing}"
+    mine = [r for r in ratios if (r.over_system, r.under_system) == (TEACHER, CHUNKED)]
+    mine = [r for r in mine if r.key.get("pairs", "dense") == "dense"]
+    longest = max((ratio.doc_len for ratio in mine), default=0)
+    at = {ratio.measure: ratio for ratio in reversed(mine) if ratio.doc_len == longest}
+    parts = [
+        f"{times(at[measure].score.value)} the {word}"
+        for measure, word in (("flops", "FLOPs"), ("latency", "time"))
+        if measure in at
+    ]
+    if parts:
+        said += f"; a pair then costs the teacher {' and '.join(parts)} at {longest:,} tokens"
+    return [f"{said}."]
 
 
 def _growth(sweep: Sequence[Fit]) -> str:
@@ -154,7 +191,8 @@ def key_figures(fits: Sequence[Fit], ratios: Sequence[Ratio], labels: Labels) ->
             how = "exact count" if judged[0].exact else "measured"
             label = f"{who}’s {name_of(judged[0].measure)} per pair"
             found.append(KeyFigure(judged[0].order, label, f"in document length, {how}"))
-    last = next(iter(_last(ratios, labels).values()), {})
+    whole = [ratio for ratio in ratios if ratio.under_system == STUDENT]
+    last = next(iter(_last(whole, labels).values()), {})
     for measure in DECIDING:
         ratio = last.get(measure)
         if ratio is None:
@@ -178,7 +216,7 @@ def warnings(rows: Sequence[Measurement], labels: Labels) -> list[str]:
         found.append(
             f"{names}: the predictor is untrained; its ranking is meaningless, its cost is not."
         )
-    found += _failures(rows)
+    found += _failures(rows, labels)
     found += _scatter(rows)
     for row in rows:
         where = row.params.get("dataset", "")
@@ -197,20 +235,20 @@ def warnings(rows: Sequence[Measurement], labels: Labels) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _failures(rows: Sequence[Measurement]) -> list[str]:
+def _failures(rows: Sequence[Measurement], labels: Labels) -> list[str]:
     """One sentence per kind of failure; ``unsupported`` is a property, not a failure."""
-    lost = Counter(
-        (row.system, row.phase, row.measure, row.status, _why(row))
-        for row in rows
-        if row.status not in {"ok", "unsupported"}
-    )
+    lost: dict[tuple[str, ...], Counter[str]] = {}
+    for row in rows:
+        if row.status not in {"ok", "unsupported"}:
+            kind = (labels.of(row.system, row.params), row.phase, row.status, _why(row))
+            lost.setdefault(kind, Counter())[name_of(row.measure)] += 1
     sentences = []
-    for (system, phase, measure, status, message), count in lost.items():
+    for (label, phase, status, message), measures in lost.items():
+        count = max(measures.values())
         points = "1 point" if count == 1 else f"{count} points"
         why = f": {message}" if message else ""
-        sentences.append(
-            f"{system}, {phase}, {name_of(measure)}: {points} not measured ({status}){why}"
-        )
+        named = ", ".join(measures)
+        sentences.append(f"{label}, {phase}, {named}: {points} not measured ({status}){why}")
     return sentences
 
 

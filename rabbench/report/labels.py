@@ -27,6 +27,9 @@ PHASE_WORDS: Mapping[str, str] = {
     "score": "score (per pair)",
 }
 
+LONGEST = "longest_feasible"
+"""Not a cost: the longest document, in tokens, that a phase could take."""
+
 SEPARATOR = " · "
 SHOWN = tuple(name for name in KEYS if name not in {"pairs", "trained"})
 
@@ -76,6 +79,12 @@ class Labels:
         return SEPARATOR.join([system, *values])
 
 
+def rank(system: str) -> tuple[int, str]:
+    """Where a system stands in a table: teachers, students, then the others by name."""
+    return (ORDER.index(system) if system in ORDER else len(ORDER), system)
+
+
+ORDER = ("teacher", "teacher-cached", "rabtriever", "rabtriever-chunked")
 FIRST = ("teacher", "rabtriever", "bm25", "dense")
 """Systems that every report shows in the same colour."""
 

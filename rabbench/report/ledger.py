@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from rabbench.complexity import Estimate, Fit
 from rabbench.records import PHASES
-from rabbench.report.labels import MEASURES, Labels, measures_of, name_of
+from rabbench.report.labels import MEASURES, Labels, measures_of, name_of, rank
 from rabbench.report.page import Table
 from rabbench.report.units import amount, interval
 
@@ -26,18 +26,20 @@ def orders(fits: Sequence[Fit], labels: Labels) -> Table | None:
     """
     cells: dict[tuple[str, str], dict[str, Fit]] = {}
     present = {fit.measure for fit in fits}
-    for fit in sorted(fits, key=lambda f: (labels.rank(f.system), labels.of(f.system, f.key))):
+    for fit in sorted(fits, key=lambda f: (rank(f.system), labels.of(f.system, f.key))):
         if fit.key.get("pairs", "dense") == "dense" and _shown(fit.measure, present):
             name = labels.of(fit.system, fit.key)
             cells.setdefault((name, fit.measure), {})[fit.phase] = fit
     names = dict.fromkeys(name for name, _ in cells)
-    rows, links = [], {}
+    rows: list[tuple[str, ...]] = []
+    links = {}
     for name in names:
         for measure in GLANCED:
             of_phase = cells.get((name, measure), {})
             if not any(fit.values for fit in of_phase.values()):
                 continue
-            links[len(rows), 1] = f"table-ledger-{measure}{'-dense' * (measure == 'flops')}"
+            dense = any(fit.key.get("pairs") == "dense" for fit in of_phase.values())
+            links[len(rows), 1] = f"table-ledger-{measure}{'-dense' if dense else ''}"
             found = [_glance(of_phase.get(phase)) for phase in PHASES]
             rows.append((name, name_of(measure), *found))
     if not rows:
@@ -45,9 +47,10 @@ def orders(fits: Sequence[Fit], labels: Labels) -> Table | None:
     return Table(
         id="orders",
         caption="Order of growth with document length, and its coefficient",
-        columns=("system", "cost", "index\nonce a document", "query\nonce a query", "score\na pair"),
+        columns=("system", "cost", "index (a document)", "query (a query)", "score (a pair)"),
         rows=rows,
         links=links,
+        grouped=True,
     )
 
 
@@ -99,7 +102,7 @@ def _ledger_table(fits: Sequence[Fit], labels: Labels, measure: str, pairs: str)
             _crossover(fit),
             fit.remark,
         )
-        for fit in sorted(fits, key=lambda f: (f.system, str(f.key), PHASES.index(f.phase)))
+        for fit in sorted(fits, key=lambda f: (rank(f.system), str(f.key), PHASES.index(f.phase)))
     ]
     columns = ("system", "phase", "order", "coefficient", "95 % interval", "exponent", "L*", "why")
     named = f" ({pairs} pairs)" if pairs else ""

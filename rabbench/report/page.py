@@ -11,7 +11,8 @@ class Table:
     """A table of finished text; the first column heads its rows, ``numeric`` ones align right.
 
     A cell may have lines, of which the first is the most important. ``links`` leads from a cell
-    (row, column) to the section or ``table-…`` that backs it, by id.
+    (row, column) to the section or ``table-…`` that backs it, by id. In a ``grouped`` one rows of
+    one heading follow each other, and it is shown once.
     """
 
     id: str
@@ -20,6 +21,7 @@ class Table:
     rows: Sequence[Sequence[str]]
     numeric: frozenset[int] = frozenset()
     links: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    grouped: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a row of another width, which would shift its figures under wrong headings."""

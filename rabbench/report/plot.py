@@ -1,14 +1,10 @@
-"""Draws series and dots as inline SVG that follows the page's colours, light or dark.
+"""Draws series over document length and dots with their intervals.
 
-Knows matplotlib, not measurements. Colours are drawn as marks (odd hex values) and replaced by CSS
-variables; ids are made the figure's own; hash salt and date are fixed, so equal data draw equal
-bytes. Matplotlib's object interface and a local rc context: no global state.
+Knows matplotlib, not measurements.
 """
 
 from __future__ import annotations
 
-import html
-import io
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -16,35 +12,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from rabbench.report.layout import apart, wrapped
+from rabbench.report.svg import LINE, MARKERS, SLOTS, STYLE, color, svg
 from rabbench.report.units import amount, times
 
-SLOTS = 8
-TEXT, MUTED, LINE = "#a0b0d0", "#a0b0d1", "#a0b0d2"
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
-STYLE = {
-    "svg.hashsalt": "rabbench",
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": LINE,
-    "axes.labelcolor": MUTED,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "text.color": TEXT,
-    "axes.unicode_minus": False,
-}
+NEAR = 0.25  # lengths this close in their logarithm share a label
 
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """One line of a log–log figure; ``fitted`` are the lengths that the curve rests on."""
+    """One line of a log–log figure; ``fitted`` are the lengths that the curve rests on.
+
+    ``band`` gives the curve's interval at a length.
+    """
 
     label: str
     slot: int
     points: Mapping[int, float]
     curve: Callable[[float], float] | None = None
+    band: Callable[[float], tuple[float, float]] | None = None
     fitted: frozenset[int] | None = None
     failed: Sequence[tuple[int, str]] = ()
     crossover: float | None = None
@@ -62,11 +47,6 @@ class Dot:
     high: float
 
 
-def color(slot: int) -> str:
-    """The mark that stands for a series' CSS colour."""
-    return f"#a0b0c{slot % SLOTS}"
-
-
 def curves(id_: str, series: Sequence[Series], unit: str, alt: str) -> str:
     """Cost against document length, both logarithmic, each line labelled at its end."""
     import matplotlib
@@ -82,7 +62,7 @@ def curves(id_: str, series: Sequence[Series], unit: str, alt: str) -> str:
         _failures(axes, series)
         _end_labels(axes, series)
         _crossovers(axes, series)
-        return _svg(figure, id_, alt)
+        return svg(figure, id_, alt)
 
 
 def _line(axes: Any, one: Series) -> None:
@@ -96,7 +76,15 @@ def _line(axes: Any, one: Series) -> None:
     else:
         fitted = sorted(one.fitted or lengths)
         grid = np.geomspace(fitted[0], fitted[-1], 120)
-        axes.plot(grid, [one.curve(length) for length in grid], color=ink, lw=1.6, zorder=2)
+        style: Any = (0, (5, 2)) if one.hollow else "-"
+        axes.plot(
+            grid, [one.curve(length) for length in grid], color=ink, lw=1.6, ls=style, zorder=2
+        )
+        if one.band is not None:
+            low, high = zip(*map(one.band, grid), strict=True)
+            least = min(values) / 10  # a logarithm has no room for a bound at 0
+            shown = np.clip(low, least, None)
+            axes.fill_between(grid, shown, high, color=ink, alpha=0.18, lw=0, zorder=1)
     for length, value in zip(lengths, values, strict=True):
         hollow = one.hollow or (one.fitted is not None and length not in one.fitted)
         face = "none" if hollow else ink
@@ -183,12 +171,17 @@ def _crossovers(axes: Any, series: Sequence[Series]) -> None:
     """A dotted line down from each curve's L*, its length written where no line runs."""
     low, high = axes.get_xlim()
     to_axes = axes.transAxes.inverted()
+    said_at: list[float] = []
     for one in series:
         at = one.crossover
         if at is None or not low < at < high or one.curve is None:
             continue
         ink, bottom = color(one.slot), axes.get_ylim()[0]
         axes.vlines(at, bottom, one.curve(at), color=ink, lw=0.8, ls=":")
+        if any(abs(math.log(at / other)) < NEAR for other in said_at):
+            continue  # its label would cover another's that says nearly the same
+        said_at.append(at)
+        said = f"L* {at:,.0f}"
         nearest = [min(o.points, key=lambda length: abs(math.log(length / at))) for o in series]
         taken = [
             float(to_axes.transform(axes.transData.transform((at, o.points[length])))[1])
@@ -198,7 +191,7 @@ def _crossovers(axes: Any, series: Sequence[Series]) -> None:
         free = [y / 20 for y in range(1, 20) if y / 20 < top - 0.1]
         y = max(free, key=lambda y: (min(min(abs(y - t) for t in taken), 0.12), -y), default=0.05)
         axes.annotate(
-            f"L* {at:,.0f}",
+            said,
             (at, y),
             xycoords=("data", "axes fraction"),
             xytext=(-4, 0),
@@ -245,28 +238,4 @@ def dots(id_: str, found: Sequence[Dot], alt: str) -> str:
         axes.tick_params(length=0, pad=5)
         axes.spines["left"].set_visible(False)
         axes.set_axisbelow(True)
-        return _svg(figure, id_, alt)
-
-
-def _svg(figure: Any, id_: str, alt: str) -> str:
-    """The figure as an SVG element for a page: themed, named, with ids of its own."""
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    out = io.StringIO()
-    FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None})
-    text = out.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'(<path [^>]*?|<rect [^>]*?)style="fill: #ffffff[^"]*"', r'\1fill="none"', text)
-    text = re.sub(r'\bid="([^"]+)"', rf'id="{id_}-\1"', text)
-    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{id_}-\1)", text)
-    text = re.sub(r'href="#([^"]+)"', rf'href="#{id_}-\1"', text)
-    for slot in range(SLOTS):
-        text = text.replace(color(slot), f"var(--s{slot})")
-    for mark, name in ((TEXT, "currentColor"), (MUTED, "var(--muted)"), (LINE, "var(--line)")):
-        text = text.replace(mark, name)
-    box = re.search(r'viewBox="[^"]+"', text)
-    named = html.escape(alt, quote=True)
-    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-    head = f'<svg {spaces} {box[0] if box else ""} role="img" aria-label="{named}">'
-    return head + text[text.index(">") + 1 :].strip()
+        return svg(figure, id_, alt)

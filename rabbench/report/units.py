@@ -47,6 +47,14 @@ def amount(value: float, unit: str) -> str:
     return f"{digits(value / size)} {prefix}{base}{rate}"
 
 
+def duration(seconds: float) -> str:
+    """A time as a person would say it: ``90.3 ms``, ``14.6 min``, ``24.3 h``, ``101 days``."""
+    for size, word in ((86_400.0, "days"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 2 * size:
+            return f"{digits(seconds / size)} {word}"
+    return amount(seconds, "s")
+
+
 def cell(row: Measurement | None) -> str:
     """A row's value for a table; a missing one says why."""
     if row is None:

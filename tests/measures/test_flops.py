@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from fvcore.nn import FlopCountAnalysis
+from torch.utils.flop_counter import flop_registry
 
 from rabbench import plugins, scaling
 from rabbench.measures import flops
 from rabbench.models.backbone import resolve
 from rabbench.models.meta import after_body
-from rabbench.records import Options, Point, Settings, Shape
+from rabbench.records import Measurement, Options, Point, Settings, Shape, Workload
 
 TRANSFORMERS = tuple(name for name in plugins.names("systems") if name != "bm25")
 
@@ -63,16 +68,125 @@ def test_a_lost_attention_term_fails_and_names_the_operators(tiny_model: Path) -
     assert any("scaled_dot_product" in name and "fvcore" in name for name in counts.unseen)
 
 
-def test_a_planted_error_gives_a_row_without_a_value(options: Options) -> None:
-    (point,) = [p for p in _points(options, 64) if p.system == "teacher"]
+def _planted(options: Options, monkeypatch: pytest.MonkeyPatch, where: str) -> list[Measurement]:
+    """Rows of the teacher at three lengths with one of the three counts wrong.
+
+    Beyond 300 tokens torch's formula of a batched product says nothing, or fvcore knows no
+    ``matmul`` at all, or the closed form has no attention.
+    """
+    points = [point for point in _points(options, 16, 40, 350) if point.system == "teacher"]
+    if where == "torch":
+        known = flop_registry[torch.ops.aten.bmm]
+
+        def short_only(*args: Any, **kwargs: Any) -> int:
+            return 0 if max(args[0].shape) > 300 else int(known(*args, **kwargs))
+
+        short_only._get_raw = True
+        monkeypatch.setitem(flop_registry, torch.ops.aten.bmm, short_only)
+    elif where == "fvcore":
+        handlers = sys.modules[FlopCountAnalysis.__module__]._DEFAULT_SUPPORTED_OPS
+        monkeypatch.delitem(handlers, "aten::matmul")
+    else:
+        points = [replace(point, build=partial(_without_attention, point)) for point in points]
+    rows = flops.measure(points, Settings())
+    return [row for row in rows if row.params.get("pairs") == "dense"]
+
+
+def _without_attention(point: Point) -> Workload:
     workload = point.build()
-    assert workload.closed_form is not None
-    linear = 2 * workload.closed_form("dense") // 3
-    wrong = replace(point, build=lambda: replace(workload, closed_form=lambda _: linear))
-    (row,) = flops.measure([wrong], Settings())
-    assert row.status == "error"
-    assert row.value is None
-    assert "FLOP counts differ by 50.0%" in row.params["message"]
+    closed_form = workload.closed_form
+    assert closed_form is not None
+    # Dense pairs are twice the causal ones, but for the diagonal.
+    return replace(workload, closed_form=lambda _: 2 * closed_form("causal") - closed_form("dense"))
+
+
+def test_a_miscount_of_torch_is_caught_at_the_length_where_it_is(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though only one layer is run there, since the first length was in order."""
+    short, middle, long = _planted(options, monkeypatch, "torch")
+    assert (short.status, short.params["layers_run"]) == ("ok", "all")
+    assert (middle.status, middle.params["layers_run"]) == ("ok", "1 of 2")
+    assert (long.status, long.value, long.params["layers_run"]) == ("error", None, "1 of 2")
+    assert "FLOP counts differ by" in long.params["message"]
+    assert "the counters differ in body.layers.0.self_attn" in long.params["message"]
+
+
+def test_a_miscount_of_fvcore_is_caught_and_its_operator_named(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for row in _planted(options, monkeypatch, "fvcore"):
+        assert (row.status, row.value) == ("error", None)
+        assert "operators missing: aten::matmul (fvcore)" in row.params["message"]
+
+
+def test_a_miscount_of_the_closed_form_is_caught(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for row in _planted(options, monkeypatch, "closed form"):
+        assert (row.status, row.value) == ("error", None)
+        assert "FLOP counts differ by" in row.params["message"]
+        assert "so the closed form is off" in row.params["message"]
+
+
+class _Repeats(torch.nn.Module):
+    """A product made a number of times, which its printed form does not tell."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+        self.product = torch.nn.Linear(8, 8, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for _ in range(self.times):
+            x = self.product(x)
+        return x
+
+
+class _Tower(torch.nn.Module):
+    """A stack of given layers."""
+
+    def __init__(self, *layers: torch.nn.Module) -> None:
+        super().__init__()
+        self.layers = torch.nn.ModuleList(layers)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+@pytest.mark.parametrize(
+    ("layers", "products", "run"),
+    [
+        ([_Repeats(1), _Repeats(1), _Repeats(1)], 3, "1 of 3"),
+        ([_Repeats(1), _Repeats(2), _Repeats(3)], 6, ""),  # print alike, and are not
+        ([_Repeats(1), torch.nn.Linear(8, 8, bias=False)], 2, ""),  # cost alike, and are not
+    ],
+)
+def test_one_layer_stands_for_all_only_where_all_are_alike(
+    layers: list[torch.nn.Module], products: int, run: str
+) -> None:
+    tower, counter = _Tower(*layers).to("meta"), flops.Counter()
+    for tokens in (5, 7, 9):
+        counts = counter.count(tower, (torch.empty(tokens, 8, device="meta"),))
+        expected = products * 2 * tokens * 8 * 8
+        assert (counts.torch, counts.fvcore) == (expected, expected)
+        assert counts.layers == ("" if tokens == 5 else run)
+        assert list(tower.layers) == layers
+
+
+def test_one_layer_of_each_phase_gives_the_count_of_all(options: Options) -> None:
+    counter = flops.Counter()
+    run = set()
+    for point in _points(options, 16, 200):
+        workload = point.build()
+        assert workload.trace is not None
+        module, inputs = workload.trace()
+        counts, whole = counter.count(module, inputs), flops.count(module, inputs)
+        assert replace(counts, layers="") == whole
+        run.add(counts.layers)
+    assert run == {"", "1 of 2"}
 
 
 def test_a_phase_without_tensors_is_not_counted(options: Options) -> None:
@@ -87,11 +201,9 @@ def test_a_phase_without_tensors_is_not_counted(options: Options) -> None:
 def test_meta_needs_no_weights_and_counts_seven_billion() -> None:
     backbone = resolve("qwen2-7b")
     head = backbone.meta_model.get_output_embeddings()
-    counted, unseen = flops.count_torch(
-        *after_body(backbone.meta_model.base_model, [(1, 4096)], head)
-    )
-    assert counted == backbone.shape.body(4096) + backbone.shape.head()
-    assert not unseen
+    tally = flops.count_torch(*after_body(backbone.meta_model.base_model, [(1, 4096)], head))
+    assert tally.total == backbone.shape.body(4096) + backbone.shape.head()
+    assert not tally.unseen
     assert "model" not in backbone.__dict__
 
 

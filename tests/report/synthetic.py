@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from rabbench.records import Measurement, Results
 LENGTHS = (128, 210, 345, 566, 929, 1524, 2501, 4096)
 # SmolLM2-135M: layers, width, heads × size, key/value heads × size, feed-forward, vocabulary
 N, D, HE, GE, F, V = 30, 576, 576, 192, 1536, 49152
-INNER, QUERY, PROMPT = 1024, 32, 24
+INNER, QUERY, PROMPT, WINDOW = 1024, 32, 24, 256
 LINEAR = 2 * (2 * D * HE + 2 * D * GE + 3 * D * F)
 
 
@@ -26,6 +26,14 @@ def flops(system: str, phase: str, length: int, pairs: str) -> int:
     """FLOPs of one phase at one document length."""
     if system == "teacher":
         return body(length + QUERY + PROMPT, pairs) + 2 * D * V
+    if system == "teacher-cached":
+        document, suffix = length + 8, QUERY + PROMPT - 8
+        over = body(document + suffix, pairs) - body(document, pairs)
+        return body(document, pairs) if phase == "index" else over + 2 * D * V
+    if system == "rabtriever-chunked" and phase == "index":
+        full, rest = divmod(length, WINDOW)
+        windows = full * body(WINDOW + 8, pairs) + (body(rest + 8, pairs) if rest else 0)
+        return windows + 2 * D * INNER
     if phase == "index":
         return body(length + 8, pairs) + 2 * D * INNER
     if phase == "query":
@@ -39,6 +47,10 @@ def seconds(system: str, phase: str, length: int) -> float:
         return {"index": 2e-7 * length, "query": 4e-5}[phase]
     if system == "dense":
         return 0.004 + 6e-5 * (QUERY if phase == "query" else min(length, 254))
+    if system == "teacher-cached" and phase == "score":
+        return 0.04 + 1.1e-5 * length
+    if system == "rabtriever-chunked" and phase == "index":
+        return 0.02 + 1.05e-3 * length
     if system == "teacher" or phase == "index":
         return 0.02 + 9.6e-4 * length + 2.9e-7 * length**2
     return 0.085 if phase == "query" else 6.1e-5
@@ -52,14 +64,21 @@ SYSTEMS: dict[str, tuple[str, ...]] = {
 }
 
 
+ALL_SYSTEMS = {
+    **SYSTEMS,
+    "teacher-cached": ("index", "score"),
+    "rabtriever-chunked": ("index", "query", "score"),
+}
+
+
 def _params(system: str, length: int) -> dict[str, Any]:
     shape = {"doc_len": length, "query_len": QUERY, "n_docs": 64, "n_queries": 1, "k": 1}
     params: dict[str, Any] = {**shape, "batch": 1, "device": "cpu"}
     if system == "dense":
         params |= {"model": "all-minilm-l6-v2", "tokens_read": min(length, 254)}
-    if system in {"teacher", "rabtriever"}:
+    if system.startswith(("teacher", "rabtriever")):
         params |= {"model": "smollm2-135m", "attention": "sdpa", "dtype": "float32"}
-    if system == "rabtriever":
+    if system.startswith("rabtriever"):
         params["trained"] = False
     return params
 
@@ -79,12 +98,17 @@ def _flop_rows(make: Callable[..., Measurement], system: str, phase: str, length
     return found
 
 
-def scaling_rows(lengths: Sequence[int] = LENGTHS, *, seed: int = 0) -> list[Measurement]:
+def scaling_rows(
+    lengths: Sequence[int] = LENGTHS,
+    *,
+    seed: int = 0,
+    systems: Mapping[str, tuple[str, ...]] = SYSTEMS,
+) -> list[Measurement]:
     """The rows of a sweep over four systems; latency has 3 % noise."""
     rng = np.random.default_rng(seed)
     rows: list[Measurement] = []
     for length in lengths:
-        for system, phases in SYSTEMS.items():
+        for system, phases in systems.items():
             for phase in phases:
 
                 def make(
@@ -114,16 +138,48 @@ def scaling_rows(lengths: Sequence[int] = LENGTHS, *, seed: int = 0) -> list[Mea
                 drawn = seconds(system, phase, length) * (1 + 0.03 * rng.normal(size=9))
                 samples = [float(value) for value in drawn]
                 rows.append(make("latency", float(np.median(drawn)), "s", samples=samples))
-                heavy = system == "teacher" or (system, phase) == ("rabtriever", "index")
+                heavy = (system, phase) == ("teacher", "score") or (
+                    phase == "index" and system in {"teacher-cached", "rabtriever"}
+                )
                 grown = 2.0**20 * (3 + (0.02 * length if heavy else 0))
                 grown *= 1 + 0.01 * rng.normal()
                 base = 700 * 2.0**20
                 rows.append(make("peak_memory", base + grown, "B", baseline=base))
                 rows.append(make("working_memory", grown, "B", baseline=base))
                 if phase == "index":
-                    kept = {"bm25": 6.0 * length, "dense": 1536.0}.get(system, 4.0 * INNER)
+                    cached = 4.0 * 2 * N * GE * (length + 8)
+                    kept = {"bm25": 6.0 * length, "dense": 1536.0, "teacher-cached": cached}.get(
+                        system, 4.0 * INNER
+                    )
                     rows.append(make("index_size", kept, "B"))
     return rows
+
+
+def full_rows() -> list[Measurement]:
+    """All six systems, the teachers with both attentions; eager runs out of memory at the end."""
+    rows = scaling_rows(systems=ALL_SYSTEMS)
+    for row in scaling_rows(systems={"teacher": ("score",)}, seed=1):
+        length = row.params["doc_len"]
+        eager = row.but(params={"attention": "eager"})
+        if row.measure == "latency":
+            slower = [1.1 * float(s) + 2e-8 * length**2 for s in row.samples]
+            eager = eager.but(value=float(np.median(slower)), samples=slower)
+        if row.measure in {"working_memory", "peak_memory"} and row.value is not None:
+            eager = eager.but(value=row.value + 4.0 * 9 * 1.5 * length**2)
+        if length == LENGTHS[-1] and row.measure not in {"flops", "index_size"}:
+            message = "the child ended with -9"
+            eager = eager.but(value=None, status="oom", samples=(), params={"message": message})
+        rows.append(eager)
+    fits = rows[-1].but(
+        measure="longest_feasible",
+        value=3012,
+        unit="token",
+        better="higher",
+        status="ok",
+        params={"fails_at": 3290, "doc_len": 3012},
+        samples=(),
+    )
+    return [*rows, fits]
 
 
 QUALITY = {"bm25": 0.676, "dense": 0.645, "teacher": 0.702, "rabtriever": 0.01}

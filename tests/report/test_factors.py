@@ -10,7 +10,7 @@ from rabbench.complexity import Estimate
 from rabbench.report.factors import ratios
 from rabbench.report.layout import apart, wrapped
 from rabbench.report.page import Table
-from rabbench.report.units import amount, between, digits, interval, times
+from rabbench.report.units import amount, between, digits, duration, interval, times
 
 
 def test_ratios_state_the_pair_alone_and_with_the_query(synthetic: ModuleType) -> None:
@@ -96,6 +96,25 @@ def test_factors_and_intervals_read_well() -> None:
     assert interval(Estimate(1.0), "s") == "–"
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.09, "90.0 ms"),
+        (119.0, "119 s"),
+        (880.0, "14.7 min"),
+        (87_429, "24.3 h"),
+        (9e6, "104 days"),
+    ],
+)
+def test_durations_read_well(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_labels_stay_inside_the_axes() -> None:
+    low = apart([0.0, 0.01], [0.05, 0.05])
+    assert low == pytest.approx([0.05, 0.15])
+
+
 def test_labels_keep_apart_near_where_they_belong() -> None:
     placed = apart([0.1, 0.12, 0.9, 1.0], [0.05, 0.05, 0.05, 0.05])
     assert placed == pytest.approx([0.06, 0.16, 0.9, 1.0])
@@ -103,8 +122,9 @@ def test_labels_keep_apart_near_where_they_belong() -> None:
     assert close == pytest.approx([0.3, 0.5, 0.7])
 
 
-def test_labels_break_before_and_inside_their_brackets() -> None:
-    assert wrapped("rabtriever (sdpa, untrained)") == "rabtriever\n(sdpa,\nuntrained)"
+def test_labels_break_at_their_details() -> None:
+    assert wrapped("rabtriever · sdpa · untrained") == "rabtriever\nsdpa\nuntrained"
+    assert wrapped("teacher (a, b)") == "teacher\n(a,\nb)"
 
 
 def test_a_table_refuses_a_row_of_another_width() -> None:

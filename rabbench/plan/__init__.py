@@ -1,0 +1,84 @@
+"""What a run will cost, predicted from configurations alone; budgets, and prediction against fact.
+
+No weights are loaded and nothing is downloaded but configurations and tokenizers that are not
+here. Prints nothing; importing it loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rabbench.plan.budget import Budget, check_budget, parse_budget
+from rabbench.plan.comparison import Compared, compare, within
+from rabbench.plan.record import Plan, Sizes, Step
+from rabbench.plan.roofline import PAPER, Achieved, Factor, achieved, factors
+from rabbench.records import Progress, silent
+
+if TYPE_CHECKING:
+    from rabbench.calibration import Calibration
+    from rabbench.plan.evaluation import Evaluation
+    from rabbench.plan.sweep import Sweep
+    from rabbench.quality import QualityConfig
+    from rabbench.scaling import ScalingConfig
+
+__all__ = [
+    "PAPER", "Achieved", "Budget", "Compared", "Factor", "Plan", "Sizes", "Step", "achieved",
+    "calibrate", "check_budget", "compare", "factors", "parse_budget", "predict", "within",
+]  # fmt: skip
+
+
+def calibrate(
+    config: ScalingConfig | QualityConfig,
+    *,
+    seconds: float = 10.0,
+    recalibrate: bool = False,
+    sizes: Sizes | None = None,
+    progress: Progress = silent,
+) -> Calibration:
+    """The calibration of this machine that a plan of ``config`` needs, kept in the cache.
+
+    Args:
+        config: of a sweep or an evaluation.
+        seconds: how long to time what the cache lacks.
+        recalibrate: time everything again.
+        sizes: as of :func:`predict`.
+        progress: told what is being timed.
+    """
+    from rabbench import calibration
+
+    return calibration.calibrate(
+        _planner(config, sizes).targets(),
+        device=config.options.device,
+        dtype=config.options.dtype,
+        seconds=seconds,
+        recalibrate=recalibrate,
+        progress=progress,
+    )
+
+
+def predict(
+    config: ScalingConfig | QualityConfig,
+    calibration: Calibration,
+    *,
+    sizes: Sizes | None = None,
+) -> Plan:
+    """Predict what a sweep or an evaluation will cost.
+
+    Args:
+        config: with a resolved device (``cpu`` or ``cuda``).
+        calibration: of this machine, from :func:`calibrate`.
+        sizes: of an evaluation's data sets that are not on this machine.
+
+    Raises:
+        UsageError: as the run itself would, for an unknown name or an impossible length.
+        MissingError: if a data set's sizes are neither given nor to be had from a local copy.
+    """
+    return _planner(config, sizes).plan(calibration)
+
+
+def _planner(config: ScalingConfig | QualityConfig, sizes: Sizes | None) -> Sweep | Evaluation:
+    from rabbench.plan.evaluation import Evaluation
+    from rabbench.plan.sweep import Sweep
+    from rabbench.scaling import ScalingConfig
+
+    return Sweep(config) if isinstance(config, ScalingConfig) else Evaluation(config, sizes)

@@ -1,0 +1,71 @@
+"""Prediction against measurement, row by row; reads rows only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rabbench.plan.record import Plan
+from rabbench.records import Measurement, Results
+
+COMPARED = ("flops", "latency", "working_memory", "index_size")
+SAME = ("doc_len", "query_len", "batch", "attention", "dtype", "device", "model")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """One prediction beside its measurement; ``ratio`` is predicted over measured."""
+
+    system: str
+    phase: str
+    measure: str
+    unit: str
+    doc_len: int
+    attention: str | None
+    bound: str
+    predicted: float
+    measured: float
+
+    @property
+    def ratio(self) -> float:
+        """Predicted over measured; 1 is right, above 1 too pessimistic."""
+        return self.predicted / self.measured
+
+
+def _key(row: Measurement) -> tuple[Any, ...]:
+    pairs = row.params.get("pairs") if row.measure == "flops" else None
+    return (row.system, row.phase, row.measure, pairs, *(row.params.get(name) for name in SAME))
+
+
+def compare(plan: Plan, results: Results) -> list[Compared]:
+    """Every predicted row that was also measured, FLOPs under both conventions."""
+    measured = {_key(row): row.value for row in results.rows if row.value}
+    found = []
+    for row in plan.rows:
+        actual = measured.get(_key(row))
+        if row.measure not in COMPARED or row.value is None or actual is None:
+            continue
+        found.append(
+            Compared(
+                system=row.system,
+                phase=row.phase,
+                measure=row.measure,
+                unit=row.unit,
+                doc_len=int(row.params["doc_len"]),
+                attention=row.params.get("attention"),
+                bound=str(row.params.get("bound", "")),
+                predicted=row.value,
+                measured=actual,
+            )
+        )
+    return found
+
+
+def within(
+    rows: Iterable[Compared], *, tolerance: float = 0.1, bound: str = "compute"
+) -> tuple[Sequence[Compared], Sequence[Compared]]:
+    """The latencies of this bound that lie within the tolerance, and those that do not."""
+    times = [row for row in rows if row.measure == "latency" and row.bound == bound]
+    good = [row for row in times if abs(row.ratio - 1) <= tolerance]
+    return good, [row for row in times if row not in good]
