@@ -12,6 +12,7 @@ from rabbench.plan.budget import Budget, check_budget, parse_budget
 from rabbench.plan.comparison import Compared, compare, within
 from rabbench.plan.record import Plan, Sizes, Step
 from rabbench.plan.roofline import PAPER, Achieved, Factor, achieved, factors
+from rabbench.plan.told import told
 from rabbench.records import Progress, silent
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PAPER", "Achieved", "Budget", "Compared", "Factor", "Plan", "Sizes", "Step", "achieved",
-    "calibrate", "check_budget", "compare", "factors", "parse_budget", "predict", "within",
+    "calibrate", "check_budget", "compare", "factors", "parse_budget", "predict", "told", "within",
 ]  # fmt: skip
 
 

@@ -77,7 +77,7 @@ def check_budget(plan: Plan, budget: Budget) -> None:
         UsageError: saying predicted against allowed, what takes most, and what to lower.
     """
     over = [
-        f"{what}: predicted {_said(predicted, what)}, allowed {_said(allowed, what)}"
+        f"{what}: predicted {said(predicted, what)}, allowed {said(allowed, what)}"
         for what, predicted, allowed in (
             ("time", plan.wall_s, budget.wall_s),
             ("memory", plan.peak_bytes, budget.peak_bytes),
@@ -90,7 +90,7 @@ def check_budget(plan: Plan, budget: Budget) -> None:
         raise UsageError(f"--budget would be exceeded; {'; '.join(over)}. {_remedy(plan)}")
 
 
-def _said(value: float, what: str) -> str:
+def said(value: float, what: str) -> str:
     """A time as ``1 h 12 min`` or ``42 s``, bytes in decimal units."""
     if what == "time":
         if value < 120:

@@ -195,7 +195,7 @@ class Predictor:
             return [failed, row(point, "latency", value, "s", params=bound)]
         dense, causal = work.flops("dense"), work.flops("causal")
         seconds, bound_by = self.seconds(work)
-        params = {"bound": bound_by, "run_s": seconds}
+        params: dict[str, str | float] = {"bound": bound_by, "run_s": seconds}
         found = [
             row(point, "flops", dense / workload.units, "FLOP", params={"pairs": "dense"}),
             row(point, "latency", seconds / workload.units, "s", params=params),

@@ -1,0 +1,138 @@
+"""The words of the command line: commands, options, their types and defaults.
+
+Parses only; what a command does stands in ``cli``. Nothing heavy is imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+import rabbench
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise argparse.ArgumentTypeError("give at least one name, or several with commas")
+    return names
+
+
+def _count(text: str) -> int:
+    number = int(text.replace(",", "").replace("_", ""))
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) *([KMGT]i?)?B?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write it as 512MiB or 4GB")
+    prefix = (found[2] or "").lower()
+    base = 1024 if prefix.endswith("i") else 1000
+    power = "kmgt".index(prefix[0]) + 1 if prefix else 0
+    return int(float(found[1]) * base**power)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    words = argparse.ArgumentParser(
+        prog="rabbench",
+        description="Can an LLM reranker be replaced by its distilled student? Measure what each "
+        "costs as documents grow, and how well each ranks.",
+        epilog="exit codes: 0 done, 1 a gate found a regression, 2 wrong usage, 3 something is "
+        "missing, 4 a bad input file, 5 done in part, 130 interrupted",
+    )
+    words.add_argument("--version", action="version", version=f"rabbench {rabbench.__version__}")
+    commands = words.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    scaling = commands.add_parser(
+        "scaling", help="cost against document length: FLOPs, latency, memory, fits, verdicts"
+    )
+    _add_sweep(scaling)
+    _add_output(scaling, "rabbench-results/scaling")
+    _add_prediction(scaling)
+    quality = commands.add_parser("quality", help="how well each system ranks")
+    _add_evaluation(quality)
+    _add_output(quality, "rabbench-results/quality")
+    _add_prediction(quality)
+    plan = commands.add_parser("plan", help="what a run would cost, before it is run")
+    kinds = plan.add_subparsers(dest="planned", required=True, metavar="scaling|quality")
+    for name, add in (("scaling", _add_sweep), ("quality", _add_evaluation)):
+        kind = kinds.add_parser(name, help=f"of 'rabbench {name}' with the same options")
+        add(kind)
+        kind.add_argument("--recalibrate", action="store_true", help="time this machine again")
+        kind.add_argument("--json", action="store_true", help="as JSON")
+        kind.add_argument("--quiet", action="store_true", help="no progress")
+        kind.add_argument("--budget", metavar="20m,8GB", help="exit 2 if it would take more")
+    demo = commands.add_parser("demo", help="a short sweep and evaluation on built-in data")
+    _add_model(demo)
+    _add_output(demo, "rabbench-results/demo")
+    report = commands.add_parser("report", help="write the report of a results folder again")
+    report.add_argument("folders", nargs="+", type=Path, metavar="DIR")
+    report.add_argument("--csv", action="store_true", help="print the rows as CSV instead")
+    listing = commands.add_parser("list", help="list what is known by name")
+    listing.add_argument("kind", choices=["systems", "suites", "measures", "models"])
+    listing.add_argument("--json", action="store_true", help="as JSON")
+    doctor = commands.add_parser("doctor", help="what this machine has and what is missing")
+    doctor.add_argument("--json", action="store_true", help="as JSON")
+    return words
+
+
+def _add_sweep(scaling: Any) -> None:
+    add = scaling.add_argument
+    add("--max-doc-len", type=_count, required=True, metavar="N", help="longest document, tokens")
+    add("--min-doc-len", type=_count, default=16, metavar="N", help="shortest (default 16)")
+    add("--points", type=_count, metavar="N", help="how many lengths (default: each doubling)")
+    add("--query-len", type=_count, default=32, metavar="N", help="query tokens (default 32)")
+    add("--systems", type=_listed, metavar="A,B", help="default bm25,dense,teacher,rabtriever")
+    add("--measures", type=_listed, metavar="A,B", help="default flops,index-size,memory,latency")
+    add("--attention", type=_listed, default=("sdpa",), metavar="A,B", help="sdpa, eager or both")
+    add("--rounds", type=_count, default=3, metavar="N", help="least samples of a time (default 3)")
+    add("--memory-limit", type=_bytes, metavar="SIZE", help="of one point, such as 4GiB")
+    add("--timeout", type=float, default=600.0, metavar="S", help="seconds for one memory point")
+    add(
+        "--extrapolate-positions",
+        action="store_true",
+        help="allow lengths above the model's context; only the cost means anything there",
+    )
+    _add_model(scaling)
+
+
+def _add_evaluation(quality: Any) -> None:
+    add = quality.add_argument
+    add("--suite", required=True, help="a suite ('rabbench list suites') or a BEIR-layout folder")
+    add("--datasets", type=_listed, metavar="A,B", help="data sets of the suite")
+    add("--systems", type=_listed, metavar="A,B", help="default bm25,dense,teacher,rabtriever")
+    add("--metrics", type=_listed, metavar="A,B", help="ranx, ir_measures or trec_eval names")
+    add("--depth", type=_count, default=100, metavar="K", help="candidates reranked (default 100)")
+    add("--max-queries", type=_count, metavar="N", help="a seeded sample of the queries")
+    add("--first-stage", default="bm25", metavar="SYSTEM", help="of rerankers (default bm25)")
+    add("--max-doc-tokens", type=_count, default=512, metavar="N", help="cut documents (512)")
+    add("--batch", type=_count, default=16, metavar="N", help="texts in one forward (default 16)")
+    _add_model(quality)
+
+
+def _add_prediction(parser: Any) -> None:
+    add = parser.add_argument
+    add("--predict", action="store_true", help="predict first; the report shows both")
+    add("--budget", metavar="20m,8GB", help="predict first, and refuse to run what takes more")
+
+
+def _add_model(parser: Any) -> None:
+    add = parser.add_argument
+    add("--model", default="smollm2-135m", metavar="NAME", help="name, folder or hub id")
+    add("--dense-model", default="all-minilm-l6-v2", metavar="NAME", help="of the bi-encoder")
+    add("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    add("--dtype", default="auto", choices=["auto", "float32", "bfloat16", "float16"])
+    add("--seed", type=int, default=0)
+
+
+def _add_output(parser: Any, default: str) -> None:
+    add = parser.add_argument
+    add("--out", type=Path, default=Path(default), metavar="DIR", help=f"default {default}")
+    add("--resume", action="store_true", help="keep what DIR holds, do only what is missing")
+    add("--json", action="store_true", help="print the results as JSON, not the verdict")
+    add("--quiet", action="store_true", help="no progress")
