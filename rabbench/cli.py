@@ -252,7 +252,9 @@ def _warn(line: str) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = parser().parse_args(argv)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)  # libraries that lower their own loggers stay quiet too
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     try:
         return COMMANDS[arguments.command](arguments)
     except RabbenchError as error:

@@ -140,8 +140,8 @@ def _counts(module: Any, inputs: tuple[Any, ...], repeated: Mapping[str, int]) -
 
 
 def _apart(one: Mapping[str, int], other: Mapping[str, int]) -> tuple[str, ...]:
-    """Paths whose counts differ, without the paths around them."""
-    differ = sorted(path for path in {*one, *other} if one.get(path, 0) != other.get(path, 0))
+    """Paths of both whose counts differ, without the paths around them."""
+    differ = sorted(path for path in one.keys() & other.keys() if one[path] != other[path])
     return tuple(
         path
         for path in differ

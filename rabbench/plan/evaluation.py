@@ -7,15 +7,19 @@ are not on this machine are not fetched: their sizes must be given.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import islice
 from typing import Any
 
 from rabbench import plugins, selection
 from rabbench.calibration import Calibration
+from rabbench.models.backbone import resolve
+from rabbench.models.catalog import PRESETS
 from rabbench.models.curves import Target
+from rabbench.plan.models import is_local
 from rabbench.plan.record import Plan, Sizes, Step
 from rabbench.plan.sweep import IMPORTS_TURNS, load_seconds, model_sizes, peak_bytes
 from rabbench.plan.work import Predictor, Work, examine, short_run
@@ -23,6 +27,7 @@ from rabbench.quality import QualityConfig
 from rabbench.records import Measurement, MissingError, Phase, Point, Shape, Workload, row
 
 WORD_TOKENS = 1.35  # tokens of a word of English prose, where the tokenizer is not asked
+SAMPLED = 100  # texts whose tokens are counted
 PROBE = Shape(doc_len=64, query_len=8, n_docs=512)  # a short run of what has nothing to count
 
 
@@ -99,12 +104,31 @@ class Evaluation:
         if self.config.max_queries is not None:
             suite = selection.sample(suite, self.config.max_queries, self.config.options.seed)
         card = selection.card(name, suite, family)
+        of_docs = self._word_tokens(islice(suite.docs.values(), SAMPLED))
+        of_queries = self._word_tokens(islice(suite.queries.values(), SAMPLED))
         return Sizes(
             n_docs=card["n_docs"],
             n_queries=card["n_queries"],
-            doc_tokens=WORD_TOKENS * card["doc_words"]["mean"],
-            query_tokens=WORD_TOKENS * card["query_words"]["mean"],
+            doc_tokens=of_docs * card["doc_words"]["mean"],
+            query_tokens=of_queries * card["query_words"]["mean"],
         )
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        """The model's tokenizer, or None where it is not on this machine."""
+        options = self.config.options
+        if options.model in PRESETS or not is_local(options.model):
+            return None
+        return resolve(options.model).tokenizer
+
+    def _word_tokens(self, texts: Iterable[str]) -> float:
+        """Tokens of a word of these texts."""
+        some = list(texts)
+        words = sum(len(text.split()) for text in some)
+        if self._tokenizer is None or not words:
+            return WORD_TOKENS
+        ids = self._tokenizer(some, add_special_tokens=False).input_ids
+        return sum(map(len, ids)) / words
 
     def _case(self, dataset: str, name: str, sizes: Sizes) -> _Case:
         options = self.config.options
@@ -144,7 +168,10 @@ class Evaluation:
         return units / batch * seconds
 
     def _assumptions(self) -> tuple[str, ...]:
-        given = "as given" if self.sizes else f"the mean of its words × {WORD_TOKENS}"
+        given = "as given"
+        if self.sizes is None:
+            asked = "tokens of a word by the model's tokenizer"
+            given = f"mean words × {WORD_TOKENS if self._tokenizer is None else asked}"
         return (
             f"tokens of a text: {given}; every document as long as the mean, cut at the limit",
             "queries draw their candidates independently, so documents are shared by chance only",

@@ -190,15 +190,15 @@ class Predictor:
         if not work.counted:
             params = {"message": NOT_RUN}
             failed = row(point, "flops", None, "FLOP", status="unsupported", params=params)
-            bound = {"bound": "timed", "run_s": short_s * scale}
+            bound: dict[str, object] = {"bound": "timed", "run_s": short_s * scale}
             value = short_s * scale / workload.units
             return [failed, row(point, "latency", value, "s", params=bound)]
         dense, causal = work.flops("dense"), work.flops("causal")
         seconds, bound_by = self.seconds(work)
-        params: dict[str, str | float] = {"bound": bound_by, "run_s": seconds}
+        timed = {"bound": bound_by, "run_s": seconds}
         found = [
             row(point, "flops", dense / workload.units, "FLOP", params={"pairs": "dense"}),
-            row(point, "latency", seconds / workload.units, "s", params=params),
+            row(point, "latency", seconds / workload.units, "s", params=timed),
         ]
         if causal != dense:
             value = causal / workload.units

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
 
@@ -23,7 +23,10 @@ from rabbench.models.closed_form import Experts, ModelShape
 from rabbench.models.meta import after_body, after_prefix
 from rabbench.records import UsageError
 
-EXAMPLES = 3  # of each family
+# Few examples of each family and no shrinking: a failing one is small, and takes half a second.
+DRAWN = settings(
+    deadline=None, max_examples=3, derandomize=True, database=None, phases=[Phase.generate]
+)
 Sizes = dict[str, st.SearchStrategy[Any]]
 
 FFN: Sizes = {"intermediate_size": st.integers(1, 40)}
@@ -110,7 +113,7 @@ def _traced(model: Any, shape: ModelShape, tokens: int, prefix: int) -> tuple[An
 
 @pytest.mark.parametrize("family", FAMILIES)
 @given(data=st.data(), tokens=st.integers(1, 20), prefix=st.integers(0, 9))
-@settings(deadline=None, max_examples=EXAMPLES, derandomize=True, database=None)
+@DRAWN
 def test_drawn_shapes_agree_to_the_digit(
     family: str, data: st.DataObject, tokens: int, prefix: int
 ) -> None:
@@ -122,7 +125,7 @@ def test_drawn_shapes_agree_to_the_digit(
 
 @pytest.mark.parametrize("family", FAMILIES)
 @given(data=st.data(), tokens=st.integers(1, 20), prefix=st.integers(0, 9))
-@settings(deadline=None, max_examples=EXAMPLES, derandomize=True, database=None)
+@DRAWN
 def test_masked_pairs_are_those_the_model_gives_weight(
     family: str, data: st.DataObject, tokens: int, prefix: int
 ) -> None:
