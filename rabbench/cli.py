@@ -129,7 +129,8 @@ def _measured(job: Any, config: Any, arguments: argparse.Namespace) -> int:
     with _progress(arguments.quiet) as progress:
         predicted = None
         if budget is not None or arguments.predict:
-            calibration = plan.calibrate(config, progress=progress)
+            # Afresh: an earlier calibration may have met a busy machine.
+            calibration = plan.calibrate(config, recalibrate=True, progress=progress)
             predicted = plan.predict(config, calibration)
             if budget is not None:
                 plan.check_budget(predicted, budget)
