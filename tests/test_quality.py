@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from rabbench import plugins, quality, selection, trec
-from rabbench.models.locate import packaged
 from rabbench.models.catalog import DENSE
+from rabbench.models.locate import packaged
 from rabbench.quality import QualityConfig
 from rabbench.records import (
     BadInputError,
