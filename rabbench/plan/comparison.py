@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,10 @@ SAME = ("doc_len", "query_len", "batch", "attention", "dtype", "device", "model"
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """One prediction beside its measurement; ``ratio`` is predicted over measured."""
+    """One prediction beside its measurement; ``ratio`` is predicted over measured.
+
+    ``same`` holds the params in which both rows agree.
+    """
 
     system: str
     phase: str
@@ -23,6 +26,7 @@ class Compared:
     unit: str
     doc_len: int
     attention: str | None
+    same: Mapping[str, Any]
     bound: str
     predicted: float
     measured: float
@@ -54,6 +58,7 @@ def compare(plan: Plan, results: Results) -> list[Compared]:
                 unit=row.unit,
                 doc_len=int(row.params["doc_len"]),
                 attention=row.params.get("attention"),
+                same={name: row.params.get(name) for name in SAME},
                 bound=str(row.params.get("bound", "")),
                 predicted=row.value,
                 measured=actual,

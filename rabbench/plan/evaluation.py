@@ -162,7 +162,7 @@ class Evaluation:
             return self._short[key] / work.workload.units * units
         if work.config is None:  # a product over all of a query's candidates at once
             queries = work.workload.shape.n_queries
-            overhead = work.operators * predictor.calibration.call_s * queries
+            overhead = predictor.small_s(work) * queries
             return overhead + units * work.flops() / predictor.calibration.rate("gemv")
         seconds, _ = predictor.seconds(work, batch=batch)
         return units / batch * seconds

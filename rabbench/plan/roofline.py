@@ -54,6 +54,7 @@ class Achieved:
     phase: str
     doc_len: int
     attention: str | None
+    model: str | None
     flops: float
     latency_s: float
     rate: float
@@ -100,7 +101,7 @@ def achieved(
             continue
         rate, matmul = row.value / latency, calibration.rate("matmul")
         weights = (moved or {}).get(str(row.params.get("model")))
-        # A product that is too small to read all weights reads two bytes of FLOPs' worth at most.
+        # What does not run the whole model reads at most its own operands: two bytes a FLOP.
         intensity = None if weights is None else row.value / min(weights, 2 * row.value)
         roof = None if intensity is None else min(matmul, intensity * calibration.rate("copy"))
         found.append(
@@ -109,6 +110,7 @@ def achieved(
                 phase=row.phase,
                 doc_len=int(row.params["doc_len"]),
                 attention=row.params.get("attention"),
+                model=row.params.get("model"),
                 flops=row.value,
                 latency_s=latency,
                 rate=rate,

@@ -25,8 +25,7 @@ def beside(plan: Plan, results: Results, calibration: Calibration) -> Iterator[M
         if found.measure == "flops":
             continue  # counted from the same closed form; a test holds them equal
         params = {
-            "doc_len": found.doc_len,
-            "attention": found.attention,
+            **found.same,
             "bound": found.bound,
             "ratio": found.ratio,
         }
@@ -45,6 +44,7 @@ def beside(plan: Plan, results: Results, calibration: Calibration) -> Iterator[M
         params = {
             "doc_len": point.doc_len,
             "attention": point.attention,
+            "model": point.model,
             "flop_per_s": point.rate,
             "bound": point.bound,
         }

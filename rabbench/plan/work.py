@@ -6,9 +6,10 @@ ids and the mask behind it says how many keys they see; knows no system by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from statistics import median
 from typing import Any
 
 import torch
@@ -17,11 +18,12 @@ from rabbench.calibration import Calibration
 from rabbench.models import skeleton
 from rabbench.models.closed_form import ModelShape
 from rabbench.models.curves import Target
-from rabbench.models.sampling import once
+from rabbench.models.sampling import once, sampled
 from rabbench.models.skeleton import Forward
 from rabbench.records import Measurement, Point, Workload, row
 
-OVERHEAD_SHARE = 0.5  # above this share of small calls a phase is bound by them
+SMALL_S = 0.1  # for timing a phase without a body
+OVERHEAD_SHARE = 0.5  # below this share of reading, a small phase is bound by calls
 AROUND = 4  # small operators around a body: gather, cast, two logits
 NOT_RUN = "runs no tensor operations that could be counted"
 
@@ -30,21 +32,16 @@ NOT_RUN = "runs no tensor operations that could be counted"
 class Work:
     """A workload with what its trace says: the body's configuration and forwards.
 
-    ``config`` is None for tensor operations without a body, and with ``counted`` false for none
-    at all (then only a short run can tell its time).
+    ``config`` is None for tensor operations without a body, which ``small`` runs on zeros, and with
+    ``counted`` false for none at all (then only a short run can tell its time).
     """
 
     point: Point
     workload: Workload
     config: Any
     forwards: tuple[Forward, ...]
-    operators: int
     counted: bool
-
-    @property
-    def tokens(self) -> int:
-        """New tokens of the longest sequence."""
-        return max((one.tokens for one in self.forwards), default=0)
+    small: Callable[[], object] | None = None
 
     @property
     def target(self) -> Target | None:
@@ -79,9 +76,7 @@ def examine(point: Point) -> Work:
     """Build a point's workload and read its trace; no weights are loaded."""
     workload = point.build()
     if workload.trace is None or workload.closed_form is None:
-        return Work(
-            point=point, workload=workload, config=None, forwards=(), operators=0, counted=False
-        )
+        return Work(point=point, workload=workload, config=None, forwards=(), counted=False)
     module, inputs = workload.trace()
     body = getattr(module, "body", None)
     return Work(
@@ -89,9 +84,23 @@ def examine(point: Point) -> Work:
         workload=workload,
         config=None if body is None else body.config,
         forwards=() if body is None else tuple(_forwards(inputs)),
-        operators=skeleton.operators(module, inputs) if body is None else AROUND,
         counted=True,
+        small=None if body is not None else _zeroed(module, inputs, workload.device),
     )
+
+
+def _zeroed(module: Any, inputs: tuple[Any, ...], device: str) -> Callable[[], object]:
+    """A module traced on ``meta``, with zeros for its weights and inputs on the device."""
+    module = module.to_empty(device=device)
+    for tensor in (*module.parameters(), *module.buffers()):
+        tensor.data.zero_()
+    zeros = [torch.zeros(one.shape, dtype=one.dtype, device=device) for one in inputs]
+
+    def run() -> object:
+        with torch.inference_mode():
+            return module(*zeros)
+
+    return run
 
 
 def _forwards(inputs: Sequence[torch.Tensor]) -> Iterable[Forward]:
@@ -107,6 +116,7 @@ class Predictor:
 
     calibration: Calibration
     peaks: dict[tuple[str, Forward], int] = field(default_factory=dict)
+    timed: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def seconds(self, work: Work, *, batch: int = 1) -> tuple[float, str]:
         """Time of one run and what bounds it.
@@ -116,7 +126,11 @@ class Predictor:
             batch: run so many of its texts or pairs at once; the time is of them all.
         """
         known = self.calibration
-        calls = work.operators * known.call_s
+        if work.small is not None:
+            calls = self.small_s(work) * batch
+            read_s = 2 * work.flops() * batch / known.rate("copy")
+            return calls, "memory" if read_s > OVERHEAD_SHARE * calls else "overhead"
+        calls = AROUND * known.call_s
         rows = max(sum(one.batch for one in work.forwards), 1) * batch
         flops = work.after_flops * batch
         item = torch.empty((), dtype=getattr(torch, known.dtype)).element_size()
@@ -124,9 +138,17 @@ class Predictor:
         after = max(read, flops / known.rate("matmul"))
         body = sum(self._body(work, replace(one, batch=one.batch * batch)) for one in work.forwards)
         total = body + after + calls
-        if calls > OVERHEAD_SHARE * total:
-            return total, "overhead"
-        return total, "compute" if body and self._computes(work, batch) else "memory"
+        return total, "compute" if self._computes(work, batch) else "memory"
+
+    def small_s(self, work: Work) -> float:
+        """Seconds of a run without a body, timed here and now on zeros."""
+        key = (work.point.system, work.point.phase)
+        if work.small is not None and key not in self.timed:
+            (samples,) = sampled(
+                [("small", work.small)], seconds=SMALL_S, device=work.workload.device
+            )
+            self.timed[key] = median(samples)
+        return self.timed[key]
 
     def _computes(self, work: Work, batch: int) -> bool:
         """Whether the forwards do more FLOPs for a byte of weights than the ridge."""

@@ -7,7 +7,7 @@ a document, ``query`` a query, ``score`` is one dot product.
 
 from __future__ import annotations
 
-import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -148,13 +148,28 @@ class Dense:
                 run[query_id] = top(dict(named), k)
         return run
 
+    @cached_property
     def _limit(self) -> int:
-        """Text tokens that fit beside the two special tokens."""
+        """Text tokens that fit beside the two special tokens; of a local model without weights."""
+        settings = Path(self.location) / "sentence_bert_config.json"
+        if settings.is_file():
+            stated = json.loads(settings.read_text(encoding="utf-8")).get("max_seq_length")
+            if stated is not None:
+                return int(stated) - 2
         return int(self.encoder.max_seq_length) - 2
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from transformers import AutoTokenizer
+
+        try:
+            return AutoTokenizer.from_pretrained(self.location)
+        except OSError as error:
+            raise self._missing(error) from error
 
     def workloads(self, shape: Shape) -> Iterator[Workload]:
         """Encode a document, encode a query, multiply two vectors."""
-        limit = self._limit()
+        limit = self._limit
         width = int(self._config.hidden_size)
         common: dict[str, Any] = {"system": self.name, "shape": shape, "device": self.device}
         for phase, length in (("index", shape.doc_len), ("query", shape.query_len)):
@@ -162,7 +177,7 @@ class Dense:
         yield _dot(width, self.device, common)
 
     def _encoding(self, phase: Phase, tokens: int, common: dict[str, Any]) -> Workload:
-        tokenizer = self.encoder.tokenizer
+        tokenizer = self._tokenizer
         seed = self.options.seed
         ids = synthetic.token_ids(tokenizer, tokens, seed=seed, size=int(self._config.vocab_size))
         ids = [tokenizer.cls_token_id, *ids, tokenizer.sep_token_id]
@@ -177,6 +192,7 @@ class Dense:
         pooler = 2 * shape.width**2  # BERT's own, computed though the mean of tokens is used
         return Workload(
             phase=phase,
+            prepare=lambda: self.encoder,
             run=run,
             trace=lambda: after_body(self._meta, [(1, len(ids))], lambda state: state),
             # An encoder masks nothing: both conventions count every pair.
@@ -192,15 +208,6 @@ class Dense:
 
         with torch.device("meta"):
             return AutoModel.from_config(self._config, attn_implementation="eager").eval()
-
-    @property
-    def revision(self) -> str:
-        """A content hash of a local model, or the hub id."""
-        weights = Path(self.location) / "model.safetensors"
-        if not weights.is_file():
-            return self.location
-        with weights.open("rb") as file:
-            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
 
 
 def _dot(width: int, device: str, common: dict[str, Any]) -> Workload:
