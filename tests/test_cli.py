@@ -6,11 +6,12 @@ import csv
 import gzip
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from rabbench import cli
+from rabbench import cli, plan
 from rabbench.records import Measurement
 
 Main = Callable[..., tuple[int, str, str]]
@@ -34,6 +35,12 @@ def run(capsys: pytest.CaptureFixture[str]) -> Main:
 @pytest.fixture
 def tiny(tiny_model: Path, tiny_dense: Path) -> list[object]:
     return ["--model", tiny_model, "--dense-model", tiny_dense, "--device", "cpu", "--quiet"]
+
+
+@pytest.fixture
+def quick_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One second instead of ten: what is predicted matters here, not how well."""
+    monkeypatch.setattr("rabbench.plan.calibrate", partial(plan.calibrate, seconds=1.0))
 
 
 @pytest.fixture
@@ -218,7 +225,7 @@ def test_doctor_says_what_to_install(run: Main, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_plan_predicts_and_a_budget_refuses(
-    run: Main, tiny: list[object], tmp_path: Path
+    run: Main, tiny: list[object], tmp_path: Path, quick_calibration: None
 ) -> None:
     sweep = ["--max-doc-len", 40, "--points", 2, "--query-len", 5, "--systems", "rabtriever",
              "--measures", "flops,latency"]  # fmt: skip
@@ -242,7 +249,7 @@ def test_a_plan_predicts_and_a_budget_refuses(
 
 
 def test_a_prediction_stands_beside_what_was_measured(
-    run: Main, tiny: list[object], tmp_path: Path
+    run: Main, tiny: list[object], tmp_path: Path, quick_calibration: None
 ) -> None:
     code, _, _ = run(
         "scaling", "--max-doc-len", 40, "--points", 2, "--query-len", 5, "--systems", "teacher",

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.e2e  # offline, but half a minute
 SYSTEMS = ("bm25", "dense", "teacher", "teacher-cached", "rabtriever", "rabtriever-chunked")
 POINTS = 12
 CHILD = """

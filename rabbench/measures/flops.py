@@ -261,8 +261,11 @@ def _rows(point: Point, closed_form: Any, counts: Counts, units: int) -> Iterato
 
 def _culprit(counts: Counts) -> str:
     """What a disagreement comes from, as far as the counters tell."""
-    operators = ", ".join(counts.unseen) or "none that a counter reports as unknown"
-    where = "the counters agree with each other, so the closed form is off"
     if counts.torch != counts.fvcore:
         where = f"the counters differ in {', '.join(path or 'the whole' for path in counts.apart)}"
+    elif counts.unseen:
+        where = "the counters agree, both without them"
+    else:
+        where = "the counters agree, so the closed form is off"
+    operators = ", ".join(counts.unseen) or "none that a counter reports as unknown"
     return f"operators missing: {operators}; {where}"

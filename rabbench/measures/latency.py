@@ -118,6 +118,7 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
             long.add(kind)
     collecting = gc.isenabled()
     gc.disable()
+    gc.freeze()  # what is there stays: the collections between rounds look at new objects only
     try:
         for number in range(settings.max_rounds):
             left = [one for one in timed if _unfinished(one, settings)]
@@ -129,6 +130,7 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
                     yield _row(one, complete=False)
             gc.collect()
     finally:
+        gc.unfreeze()
         if collecting:
             gc.enable()
     for one in timed:

@@ -129,6 +129,20 @@ def test_a_miscount_of_the_closed_form_is_caught(
         assert "so the closed form is off" in row.params["message"]
 
 
+def test_an_operator_unknown_to_a_counter_fails_though_the_sums_agree(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_unknown(module: Any, inputs: tuple[Any, ...]) -> flops.Tally:
+        return replace(known(module, inputs), unseen=frozenset({"aten.new_mm (torch)"}))
+
+    known = flops.count_torch
+    monkeypatch.setattr(flops, "count_torch", with_unknown)
+    points = [point for point in _points(options, 16) if point.system == "teacher"]
+    (row,) = flops.measure(points, Settings())
+    assert (row.status, row.value, row.params["agreement"]) == ("error", None, 0)
+    assert "operators missing: aten.new_mm (torch)" in row.params["message"]
+
+
 class _Repeats(torch.nn.Module):
     """A product made a number of times, which its printed form does not tell."""
 

@@ -155,6 +155,13 @@ def test_published_expert_models_have_their_active_parameters() -> None:
     assert active == pytest.approx(2.7e9, rel=0.02)
 
 
+def test_experts_sit_where_the_model_puts_them() -> None:
+    config = AutoConfig.for_model(
+        "qwen3_moe", num_hidden_layers=6, decoder_sparse_step=2, mlp_only_layers=[1]
+    )
+    assert ModelShape.from_config(config).expert_layers == 2  # the fourth and the sixth
+
+
 def test_a_window_moves_the_crossover() -> None:
     """At L* the quadratic part of the masked pairs costs what everything linear does."""
     plain = ModelShape.from_config(AutoConfig.for_model("mistral", sliding_window=None))
