@@ -101,6 +101,7 @@ class Backbone:
                     revision=self._hub_revision,
                     dtype=dtype,
                     attn_implementation=self.attention,
+                    use_safetensors=True,  # never a pickle
                 )
         else:
             torch.manual_seed(self.seed)

@@ -94,7 +94,10 @@ class Dense:
                 model = SentenceTransformer(
                     self.location,
                     device=self.device,
-                    model_kwargs={"attn_implementation": self.options.attention},
+                    model_kwargs={
+                        "attn_implementation": self.options.attention,
+                        "use_safetensors": True,  # never a pickle
+                    },
                 )
         except OSError as error:
             raise self._missing(error) from error
