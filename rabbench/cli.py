@@ -195,7 +195,7 @@ def _finish(results: Results, arguments: argparse.Namespace) -> int:
     if arguments.json:
         _say(json.dumps(store.to_json(results), indent=1))
     else:
-        _say(*report.verdict(results), "", *(f"{path}" for path in written))
+        _say(*written.verdict, "", *map(str, written.paths))
     failed = [row for row in results.rows if row.status in FAILED]
     for row in failed:
         where = ", ".join(
@@ -213,7 +213,7 @@ def _report(arguments: argparse.Namespace) -> int:
         if arguments.csv:
             _say(rabbench.frame(store.load(folder)).to_csv(index=False).rstrip())
             continue
-        for path in report.write(store.load(folder), folder):
+        for path in report.write(store.load(folder), folder).paths:
             _say(str(path))
     return DONE
 

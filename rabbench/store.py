@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -36,15 +36,28 @@ def _clean(value: Any) -> Any:
 
 def to_json(results: Results) -> dict[str, Any]:
     """The results as the dictionary that is written."""
-    rows = [_clean(asdict(row)) for row in results.rows]
+    return {**_head(results), "rows": [_clean(asdict(row)) for row in results.rows]}
+
+
+def _head(results: Results) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "command": results.command,
         "config": _clean(results.config),
         "environment": _clean(results.environment),
         "suites": _clean(list(results.suites)),
-        "rows": rows,
     }
+
+
+def _text(row: Measurement) -> str:
+    """A row as one line of the file."""
+    return json.dumps(_clean(asdict(row)), allow_nan=False)
+
+
+def _document(results: Results, rows: Iterable[str]) -> str:
+    """The whole file: a readable head, then a row a line."""
+    head = json.dumps(_head(results), indent=1, allow_nan=False).removesuffix("\n}")
+    return head + ',\n "rows": [\n' + ",\n".join(rows) + "\n]\n}\n"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -58,7 +71,7 @@ def write_text(path: Path, text: str) -> None:
 def save(results: Results, out: Path) -> Path:
     """Write ``out/results.json`` atomically and return its path."""
     path = out / FILENAME
-    write_text(path, json.dumps(to_json(results), indent=1, allow_nan=False) + "\n")
+    write_text(path, _document(results, map(_text, results.rows)))
     return path
 
 
@@ -123,6 +136,9 @@ class Store:
     def __init__(self, out: Path | None, results: Results, *, resume: bool = False) -> None:
         self.out = out
         self.results = results
+        # A row never changes, so its identity and its line are made once. The row is kept beside
+        # them, since its id() is the key.
+        self._lines: dict[int, tuple[Measurement, tuple[str, ...], str]] = {}
         if resume and out is not None and (out / FILENAME).exists():
             earlier = load(out)
             _require_same(earlier, results, out)
@@ -135,8 +151,8 @@ class Store:
 
     def add(self, *rows: Measurement) -> None:
         """Keep rows, each in place of an earlier one of the same identity, and save."""
-        new = {identity(row): row for row in rows}
-        kept = [row for row in self.results.rows if identity(row) not in new]
+        new = {self._line(row)[1]: row for row in rows}
+        kept = [row for row in self.results.rows if self._line(row)[1] not in new]
         self.results = replace(self.results, rows=(*kept, *new.values()))
         self._save()
 
@@ -146,9 +162,15 @@ class Store:
         self.results = replace(self.results, suites=(*kept, dict(suite)))
         self._save()
 
+    def _line(self, row: Measurement) -> tuple[Measurement, tuple[str, ...], str]:
+        if id(row) not in self._lines:
+            self._lines[id(row)] = (row, identity(row), _text(row))
+        return self._lines[id(row)]
+
     def _save(self) -> None:
         if self.out is not None:
-            save(self.results, self.out)
+            lines = (self._line(row)[2] for row in self.results.rows)
+            write_text(self.out / FILENAME, _document(self.results, lines))
 
 
 def _require_same(earlier: Results, now: Results, out: Path) -> None:

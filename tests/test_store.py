@@ -9,7 +9,7 @@ import pytest
 
 import rabbench
 from rabbench.records import BadInputError, Measurement, Results, UsageError
-from rabbench.store import Store, save
+from rabbench.store import Store, save, to_json
 
 
 def _row(value: float, **params: object) -> Measurement:
@@ -89,3 +89,16 @@ def test_no_file_says_so(tmp_path: Path) -> None:
 def test_no_nan_reaches_the_file(tmp_path: Path) -> None:
     path = save(_results(x=float("inf")), tmp_path)
     assert json.loads(path.read_text())["config"] == {"x": None}
+
+
+def test_a_kept_row_is_written_as_it_is(tmp_path: Path) -> None:
+    """Lines are made once a row; the file must still hold what the rows hold."""
+    store = Store(tmp_path, _results())
+    for value in range(50):
+        store.add(_row(float(value), doc_len=value % 7))
+    written = rabbench.load_results(tmp_path).rows
+    assert [(row.params["doc_len"], row.value) for row in written] == [
+        (row.params["doc_len"], row.value) for row in store.rows
+    ]
+    assert sorted(row.value for row in written) == [float(n) for n in range(43, 50)]
+    assert json.loads((tmp_path / "results.json").read_text()) == to_json(store.results)

@@ -122,7 +122,12 @@ class Backbone:
         from transformers import AutoModelForCausalLM
 
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(self.config, attn_implementation="eager")
+            model = AutoModelForCausalLM.from_config(
+                self.config,
+                attn_implementation="eager",
+                # The other ways to run experts look at values, which ``meta`` has none of.
+                experts_implementation="batched_mm",
+            )
         return model.eval().requires_grad_(False)
 
     def hidden(self, sequences: Sequence[Sequence[int]]) -> torch.Tensor:

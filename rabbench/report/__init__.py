@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from rabbench.records import Results
 
 MARKDOWN, HTML = "report.md", "report.html"
 
 
-def write(results: Results, out: Path) -> tuple[Path, Path]:
-    """Write ``out/report.md`` and ``out/report.html`` and return their paths."""
+class Written(NamedTuple):
+    """The report's files and the sentences that open it."""
+
+    paths: tuple[Path, Path]
+    verdict: list[str]
+
+
+def write(results: Results, out: Path) -> Written:
+    """Write ``out/report.md`` and ``out/report.html``."""
     from rabbench.report import content, html, markdown
     from rabbench.store import write_text
 
     page = content.build(results)
     write_text(out / MARKDOWN, markdown.of(page))
     write_text(out / HTML, html.of(page))
-    return out / MARKDOWN, out / HTML
-
-
-def verdict(results: Results) -> list[str]:
-    """The sentences that open the report."""
-    from rabbench.report import content
-
-    return list(content.build(results, draw=False).verdict)
+    return Written((out / MARKDOWN, out / HTML), list(page.verdict))

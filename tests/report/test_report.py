@@ -387,10 +387,6 @@ def test_break_evens_in_words(
     assert payoff_words.when(found).endswith(clause)
 
 
-def test_verdict_alone_is_the_reports(demo: Results) -> None:
-    assert report.verdict(demo) == content.build(demo, draw=False).verdict
-
-
 def test_unsteady_times_are_warned_of(synthetic: ModuleType) -> None:
     calm = synthetic.scaling_rows()
     busy = [
@@ -500,6 +496,7 @@ def test_a_huge_report_stays_under_the_step_summary_limit(synthetic: ModuleType)
 def test_write_makes_both_files_from_what_was_stored(demo: Results, tmp_path: Path) -> None:
     store.save(demo, tmp_path)
     made = report.write(store.load(tmp_path), tmp_path)
-    assert [path.name for path in made] == ["report.md", "report.html"]
+    assert [path.name for path in made.paths] == ["report.md", "report.html"]
+    assert made.verdict == content.build(demo, draw=False).verdict
     assert "<title>" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert (tmp_path / "report.md").read_text(encoding="utf-8").startswith("# ")
