@@ -13,12 +13,12 @@ from rabbench.records import Options, Progress, Results, silent
 from rabbench.store import save
 
 SHORTEST, LONGEST, POINTS = 48, 512, 6
-QUERIES = 20
+QUERIES = 16
 DEPTH = 20
 
 
 def run(options: Options, *, out: Path, progress: Progress = silent) -> Results:
-    """Sweep to 512 tokens, rank a sample of the built-in queries, keep both in one results file.
+    """Sweep FLOPs and times to 512 tokens, rank a sample of the built-in queries, keep both in one results file.
 
     Args:
         options: model, device and seed; the rerankers' candidates come from the dense retriever,
@@ -30,6 +30,7 @@ def run(options: Options, *, out: Path, progress: Progress = silent) -> Results:
         min_doc_len=SHORTEST,
         max_doc_len=LONGEST,
         points=POINTS,
+        measures=("flops", "index-size", "latency"),
         min_time_s=0.3,
         max_rounds=10,
         options=options,
