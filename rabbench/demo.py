@@ -18,7 +18,7 @@ DEPTH = 20
 
 
 def run(options: Options, *, out: Path, progress: Progress = silent) -> Results:
-    """Sweep FLOPs and times to 512 tokens, rank a sample of the built-in queries, keep both in one results file.
+    """Sweep FLOPs and times to 512 tokens, rank a sample of queries, keep both in one file.
 
     Args:
         options: model, device and seed; the rerankers' candidates come from the dense retriever,

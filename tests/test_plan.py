@@ -16,6 +16,7 @@ from rabbench.plan.models import described, is_local
 from rabbench.quality import QualityConfig
 from rabbench.records import Measurement, MissingError, Options, Results, UsageError
 
+pytestmark = pytest.mark.e2e  # offline, but a quarter of a minute
 TRANSFORMERS = ("teacher", "teacher-cached", "rabtriever", "rabtriever-chunked")
 
 

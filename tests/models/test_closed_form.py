@@ -111,6 +111,7 @@ def _traced(model: Any, shape: ModelShape, tokens: int, prefix: int) -> tuple[An
     return after_prefix(backbone, prefix, tokens, head), expected
 
 
+@pytest.mark.e2e  # offline, but a quarter of a minute
 @pytest.mark.parametrize("family", FAMILIES)
 @given(data=st.data(), tokens=st.integers(1, 20), prefix=st.integers(0, 9))
 @DRAWN
@@ -123,6 +124,7 @@ def test_drawn_shapes_agree_to_the_digit(
     assert flops.count(*traced) == flops.Counts(torch=expected, fvcore=expected, unseen=())
 
 
+@pytest.mark.e2e  # offline, but a quarter of a minute
 @pytest.mark.parametrize("family", FAMILIES)
 @given(data=st.data(), tokens=st.integers(1, 20), prefix=st.integers(0, 9))
 @DRAWN
