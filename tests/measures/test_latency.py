@@ -1,14 +1,37 @@
-"""Latency: interleaving, sample counts, units, and failures that stay rows."""
+"""Latency: interleaving, sample counts, units, and failures that stay rows.
+
+The clock is the test's own, so that no bound depends on how busy the machine is.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
 
 from rabbench.measures import latency
 from rabbench.records import Point, Settings, Shape, Workload
+
+
+class Clock:
+    """A clock that moves only when a run says that it has worked."""
+
+    now = 0.0
+
+    def perf_counter(self) -> float:
+        """Seconds so far."""
+        return self.now
+
+    def work(self, seconds: float) -> None:
+        """Let this much time pass."""
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(latency, "time", made)
+    return made
 
 
 def _point(run: Callable[[], object], name: str = "fake", length: int = 1, units: int = 1) -> Point:
@@ -24,54 +47,48 @@ def _point(run: Callable[[], object], name: str = "fake", length: int = 1, units
     return Point(system=name, phase="score", params=params, build=lambda: workload)
 
 
-def test_rounds_visit_every_point_in_turn() -> None:
+def test_rounds_visit_every_point_in_turn(clock: Clock) -> None:
     order: list[str] = []
 
     def run(name: str) -> Callable[[], object]:
         def once() -> None:
             order.append(name)
-            time.sleep(0.011)
+            clock.work(0.01 + len(order) * 1e-4)
 
         return once
 
     points = [_point(run("a"), "a"), _point(run("b"), "b")]
     settings = Settings(rounds=3, max_rounds=3, min_time_s=0)
     rows = list(latency.measure(points, settings))
-    assert order[-6:] == ["a", "b"] * 3
-    for row in rows:
-        assert len(row.samples) == 3
-        assert row.value == sorted(row.samples)[1]  # type: ignore[arg-type]
-        assert row.value is not None
-        assert row.value >= 0.011
+    assert order == ["a", "a", "b", "b"] + ["a", "b"] * 3  # two warm-ups each, then the rounds
+    for row, runs in zip(rows, ((5, 7, 9), (6, 8, 10)), strict=True):
+        assert row.samples == pytest.approx([0.01 + number * 1e-4 for number in runs])
+        assert row.value == pytest.approx(0.01 + runs[1] * 1e-4)
 
 
-def test_sampling_goes_on_until_the_time_is_filled() -> None:
-    settings = Settings(rounds=2, max_rounds=50, min_time_s=0.2)
-    (row,) = latency.measure([_point(lambda: time.sleep(0.02))], settings)
-    assert 5 <= len(row.samples) <= 10
+def test_sampling_goes_on_until_the_time_is_filled(clock: Clock) -> None:
+    settings = Settings(rounds=2, max_rounds=50, min_time_s=0.25)
+    (row,) = latency.measure([_point(lambda: clock.work(0.0625))], settings)
+    assert row.samples == (0.0625,) * 4
 
 
-def test_a_short_run_is_repeated_within_a_sample_and_divided_by_its_units() -> None:
-    calls = 0
+def test_a_short_run_is_repeated_within_a_sample_and_divided_by_its_units(clock: Clock) -> None:
+    one = 2.0**-20  # about a microsecond, without rounding in sums
 
-    def count() -> None:
-        nonlocal calls
-        calls += 1
-
-    (row,) = latency.measure([_point(count, units=10)], Settings(min_time_s=0))
+    (row,) = latency.measure(
+        [_point(lambda: clock.work(one), units=10)], Settings(rounds=3, min_time_s=0)
+    )
     per_sample = row.params["calls_per_sample"]
-    assert per_sample > 1000
-    assert calls > 3 * per_sample
-    assert row.value is not None
-    assert row.value * 10 * per_sample == pytest.approx(latency.SAMPLE_S, rel=0.95)
+    assert per_sample == 2**14  # the first doubling that lasts SAMPLE_S
+    assert one * per_sample >= latency.SAMPLE_S > one * per_sample / 2
+    assert row.samples == (one / 10,) * 3
 
 
-def test_a_long_kind_is_warmed_at_its_shorter_lengths_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latency, "LONG_S", 0.005)
+def test_a_long_kind_is_warmed_at_its_shorter_lengths_only(clock: Clock) -> None:
     runs: list[int] = []
 
     def run(length: int) -> Callable[[], object]:
-        return lambda: (runs.append(length), time.sleep(0.012))
+        return lambda: (runs.append(length), clock.work(2 * latency.LONG_S))
 
     points = [_point(run(length), length=length) for length in (2, 1)]
     list(latency.measure(points, Settings(rounds=2, max_rounds=2)))
