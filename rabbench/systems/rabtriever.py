@@ -148,9 +148,10 @@ class StudentScorer:
             with torch.inference_mode():
                 # A shorter last window goes by itself: padding it would be work not counted.
                 groups = [list(group) for _, group in groupby(parts, key=len)]
-                batch = self.options.batch
-                states = [backbone.encode(group, batch=batch) for group in groups]
-                return step(self.folded, torch.cat(states))
+                size = self.options.batch
+                batches = [g[i : i + size] for g in groups for i in range(0, len(g), size)]
+                # Not ``encode``: whether the context may be exceeded was settled above.
+                return step(self.folded, torch.cat([backbone.hidden(one) for one in batches]))
 
         def trace() -> Traced:
             folded = Folded(backbone.shape.width, INNER, device="meta")
