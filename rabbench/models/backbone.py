@@ -7,15 +7,19 @@ documents, queries or scores. Weights and tokenizer load on first use, so that c
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from rabbench.models import checkpoint as checkpoints
 from rabbench.models.catalog import PRESETS
+from rabbench.models.checkpoint import Checkpoint
 from rabbench.models.closed_form import ModelShape
 from rabbench.models.locate import bars, locate, missing
 from rabbench.records import Progress, UsageError, silent
@@ -35,6 +39,7 @@ class Backbone:
         revision: hub revision asked for, or a content hash of local weights.
         device, dtype, attention: as transformers and torch name them.
         seed: of a preset's random weights.
+        checkpoint: what ``rabbench train`` wrote, where the name is of such a folder.
     """
 
     name: str
@@ -45,6 +50,7 @@ class Backbone:
     dtype: str
     attention: str
     seed: int = 0
+    checkpoint: Checkpoint | None = None
 
     @property
     def has_weights(self) -> bool:
@@ -109,6 +115,8 @@ class Backbone:
                 model = AutoModelForCausalLM.from_config(
                     self.config, dtype=dtype, attn_implementation=self.attention
                 )
+        if self.checkpoint is not None and self.checkpoint.adapter is not None:
+            model = _adapted(model, self.checkpoint.adapter)
         model = model.to(self.device).eval().requires_grad_(False)
         for parameter in model.parameters():
             # A memory-mapped weight is not resident until it is read; peak memory would then
@@ -237,6 +245,22 @@ class Backbone:
         return self.revision if self.source == "hub" else None
 
 
+def _adapted(model: Any, adapter: Path) -> Any:
+    """The model with a LoRA adapter added into its weights."""
+    from peft import PeftModel
+
+    with old_names():
+        return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+
+
+@contextmanager
+def old_names() -> Iterator[None]:
+    """Hide the warning that peft 0.21 uses an older name of transformers 5.23."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+        yield
+
+
 def _padded(sequences: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     """Sequences padded on the right (B, L), and the place of each one's last token (B,)."""
     lengths = torch.tensor([len(ids) for ids in sequences])
@@ -281,8 +305,8 @@ def resolve(
     """Find a model by name; nothing heavy is loaded.
 
     Args:
-        name: a short name (``smollm2-135m``), a shape preset (``qwen2-7b``), a folder, or a hub
-            id ``org/name`` with an optional ``@revision``.
+        name: a short name (``smollm2-135m``), a shape preset (``qwen2-7b``), a folder of a model
+            or of a trained checkpoint, or a hub id ``org/name`` with an optional ``@revision``.
         device: ``cpu`` or ``cuda``.
         dtype: a torch dtype's name.
         attention: transformers' attention implementation (``sdpa`` or ``eager``).
@@ -292,5 +316,7 @@ def resolve(
         UsageError: if the name is none of these; the message lists the known names.
         MissingError: if a known model is not on this machine and cannot be fetched.
     """
-    source, location, revision = locate(name)
-    return Backbone(name, source, location, revision, device, dtype, attention, seed)
+    found = checkpoints.find(name)
+    base = name if found is None else found.base
+    source, location, revision = locate(str(found.folder) if found and base == "." else base)
+    return Backbone(name, source, location, revision, device, dtype, attention, seed, found)

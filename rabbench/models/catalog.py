@@ -43,6 +43,88 @@ DENSE: Mapping[str, Named] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class BiEncoder:
+    """A published bi-encoder on a large causal model, and how its authors use it.
+
+    ``hub`` is the model, or a LoRA adapter of ``base``. ``query`` and ``document`` are what stands
+    before and behind a text. The vector is the mean state of the last ``pooled`` tokens, or with 0
+    of all behind what stands before the text, normalised. ``parameters`` decides the memory that
+    is needed, ``max_tokens`` how much of a text is read.
+    """
+
+    hub: str
+    base: str | None = None
+    query: tuple[str, str]
+    document: tuple[str, str]
+    pooled: int
+    bidirectional: bool = False
+    max_tokens: int = 512
+    parameters: int
+    licence: str
+    source: str
+
+
+_LLAMA_2 = "meta-llama/Llama-2-7b-hf"
+_SEARCH = "Given a web search query, retrieve relevant passages that answer the query"
+
+BI_ENCODERS: Mapping[str, BiEncoder] = {
+    "e5-mistral": BiEncoder(
+        hub="intfloat/e5-mistral-7b-instruct",
+        query=(f"Instruct: {_SEARCH}\nQuery: ", "</s>"),
+        document=("", "</s>"),
+        pooled=1,
+        max_tokens=4096,
+        parameters=7_110_660_096,
+        licence="MIT",
+        source="Wang et al. 2024, arXiv 2401.00368",
+    ),
+    "gritlm": BiEncoder(
+        hub="GritLM/GritLM-7B",
+        query=(f"<|user|>\n{_SEARCH}\n<|embed|>\n", ""),
+        document=("<|embed|>\n", ""),
+        pooled=0,
+        bidirectional=True,
+        max_tokens=2048,
+        parameters=7_241_732_096,
+        licence="Apache-2.0",
+        source="Muennighoff et al. 2024, arXiv 2402.09906",
+    ),
+    "promptriever": BiEncoder(
+        hub="samaya-ai/promptriever-llama2-7b-v1",
+        base=_LLAMA_2,
+        query=("query:  ", "</s>"),  # two spaces, as trained
+        document=("passage:  ", "</s>"),
+        pooled=1,
+        parameters=6_738_415_616,
+        licence="Apache-2.0; the base model under Meta's Llama 2 licence",
+        source="Weller et al. 2024, arXiv 2409.11136",
+    ),
+    "repllama": BiEncoder(
+        hub="castorini/repllama-v1-7b-lora-passage",
+        base=_LLAMA_2,
+        query=("query: ", "</s>"),
+        document=("passage: ", "</s>"),
+        pooled=1,
+        parameters=6_738_415_616,
+        licence="Meta's Llama 2 licence",
+        source="Ma et al. 2023, arXiv 2310.08319",
+    ),
+    "llama2vec": BiEncoder(
+        hub="BAAI/LLARA-passage",
+        query=('"', '", predict the following passage within eight words: '
+               "<s9><s10><s11><s12><s13><s14><s15><s16>"),
+        document=('"', '", summarize the above passage within eight words: '
+                  "<s1><s2><s3><s4><s5><s6><s7><s8>"),
+        pooled=8,
+        parameters=6_738_546_688,
+        licence="Meta's Llama 2 licence",
+        source="Li et al. 2023, arXiv 2312.15503",
+    ),
+}  # fmt: skip
+"""The paper's bi-encoders, used as their authors' model cards and repositories say."""
+
+
 def _qwen2(
     width: int, ffn: int, layers: int, heads: int, kv_heads: int, vocab: int, *, tied: bool
 ) -> dict[str, Any]:
@@ -92,6 +174,13 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+SHIPPED: Mapping[str, str] = {
+    "rabbench/demo-smollm2-135m": "demo-smollm2-135m",
+    "rabbench/demo-smollm2-135m-biencoder": "demo-smollm2-135m-biencoder",
+}
+"""Checkpoints trained on the built-in data that come with rabbench, by folder."""
+
+
 def names() -> list[str]:
     """Every causal model known by a short name."""
-    return sorted([*NAMED, *PRESETS])
+    return sorted([*NAMED, *PRESETS, *SHIPPED])

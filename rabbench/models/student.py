@@ -14,9 +14,11 @@ costs O(m) for a predictor of width m, whatever the document's length::
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Self
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
@@ -39,6 +41,15 @@ class Predictor(nn.Module):
             self.query = nn.Linear(width, inner)  # W_q, b
             self.document = nn.Linear(width, inner, bias=False)  # W_d
             self.out = nn.Linear(inner, width)  # W_o, b_o
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """A trained predictor from its safetensors file; the weights' shapes say its size."""
+        weights = {name: weight.float() for name, weight in load_file(path).items()}
+        inner, width = weights["query.weight"].shape
+        predictor = cls(width, inner)
+        predictor.load_state_dict(weights)
+        return predictor
 
     def forward(self, h_q: torch.Tensor, z_d: torch.Tensor) -> torch.Tensor:
         """Estimate the teacher's state: (…, d) and (…, d) → ĥ (…, d)."""

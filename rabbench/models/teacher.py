@@ -27,10 +27,16 @@ PRESET_TEMPLATE = (2, 4, 22)
 
 @dataclass
 class Cut:
-    """How much text truncation has dropped so far."""
+    """How much text truncation has dropped so far, and how much was read, in own tokens."""
 
     documents: int = 0
     tokens: int = 0
+    queries: int = 0
+    query_tokens: int = 0
+    documents_read: int = 0
+    tokens_read: int = 0
+    queries_read: int = 0
+    query_tokens_read: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,10 +45,20 @@ class Prompt:
 
     The document part and the query part are tokenised apart, so that the same document always
     gives the same prefix and its keys and values can be cached.
+
+    Attributes:
+        backbone: whose tokenizer is used; one trained with other texts brings its own.
+        max_doc_len: documents are cut at this many of their own tokens.
+        max_query_len: longer queries keep their last tokens, as a dialogue keeps its last turns;
+            None never cuts a query.
+        texts: before the document, before the query and after it; None takes the backbone's.
+        cut: what truncation has dropped.
     """
 
     backbone: Backbone
     max_doc_len: int
+    max_query_len: int | None = None
+    texts: tuple[str, str, str] | None = None
     cut: Cut = field(default_factory=Cut)
 
     def _ids(self, text: str) -> list[int]:
@@ -56,16 +72,21 @@ class Prompt:
         return [first] if first == tokenizer.bos_token_id else []
 
     @cached_property
+    def around(self) -> tuple[str, str, str]:
+        """The texts before the document, before the query and after the query."""
+        if self.texts is not None:
+            return self.texts
+        trained = self.backbone.checkpoint
+        return trained.prompt if trained else (BEFORE_DOCUMENT, BEFORE_QUERY, AFTER_QUERY)
+
+    @cached_property
     def template(self) -> tuple[list[int], list[int], list[int]]:
         """Token ids before the document, before the query and after the query."""
         if not self.backbone.has_weights:
             before_document, before_query, after_query = PRESET_TEMPLATE
             return [1] * before_document, [2] * before_query, [3] * after_query
-        return (
-            [*self.start, *self._ids(BEFORE_DOCUMENT)],
-            self._ids(BEFORE_QUERY),
-            self._ids(AFTER_QUERY),
-        )
+        before_text, query_text, after_text = self.around
+        return [*self.start, *self._ids(before_text)], self._ids(query_text), self._ids(after_text)
 
     @cached_property
     def answers(self) -> tuple[int, int]:
@@ -77,10 +98,11 @@ class Prompt:
         if not self.backbone.has_weights:
             return 4, 5
         found = []
+        asked = self.around[2]
         for answer in ANSWERS:
-            whole = self._ids(AFTER_QUERY + answer)
-            ids = whole[len(self._ids(AFTER_QUERY)) :]
-            if len(ids) != 1 or whole[: -len(ids)] != self._ids(AFTER_QUERY):
+            whole = self._ids(asked + answer)
+            ids = whole[len(self._ids(asked)) :]
+            if len(ids) != 1 or whole[: -len(ids)] != self._ids(asked):
                 raise UsageError(
                     f"the tokenizer of {self.backbone.name!r} spells {answer!r} with "
                     f"{len(ids)} tokens after the prompt; the score needs exactly one"
@@ -102,17 +124,32 @@ class Prompt:
         if len(ids) > self.max_doc_len:
             self.cut.documents += 1
             self.cut.tokens += len(ids) - self.max_doc_len
-        return self.document_ids(ids[: self.max_doc_len])
+        return self._read(ids[: self.max_doc_len])
+
+    def _read(self, ids: Sequence[int]) -> list[int]:
+        """A document's part of the prompt, counted."""
+        self.cut.documents_read += 1
+        self.cut.tokens_read += len(ids)
+        return self.document_ids(ids)
 
     def windows(self, text: str, size: int) -> list[list[int]]:
         """The whole document as document parts of at most ``size`` of its tokens each."""
         ids = self._ids(text)
+        self._read(ids)
         starts = range(0, max(len(ids), 1), size)
         return [self.document_ids(ids[start : start + size]) for start in starts]
 
     def query(self, text: str) -> list[int]:
-        """The query part of the prompt; never truncated."""
-        return self.query_ids(self._ids(text))
+        """The query part of the prompt; cut only where a limit was given, at its beginning."""
+        ids = self._ids(text)
+        limit = self.max_query_len
+        if limit is not None and len(ids) > limit:
+            self.cut.queries += 1
+            self.cut.query_tokens += len(ids) - limit
+            ids = ids[-limit:]
+        self.cut.queries_read += 1
+        self.cut.query_tokens_read += len(ids)
+        return self.query_ids(ids)
 
     @property
     def overhead(self) -> int:

@@ -26,6 +26,7 @@ say-can/say-can.github.io. It states no licence: it is read where it lies and ne
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 
@@ -81,8 +82,16 @@ def _key(instruction: str) -> str:
     return " ".join(re.findall(r"\w+", instruction.lower()))
 
 
-def load() -> Suite:
-    """The plans as a test collection.
+def half(key: str) -> str:
+    """``train`` or ``test``: the first bit of the SHA-256 of the instruction's words."""
+    return "train" if hashlib.sha256(key.encode()).digest()[0] < 128 else "test"
+
+
+def load(split: str | None = None) -> Suite:
+    """The plans as a test collection, all of them or one half of the instructions.
+
+    The halves share the skills and no instruction: one is to learn from, the other to be tested
+    on (``half`` says how they were parted).
 
     Raises:
         MissingError: if the file is neither here nor to be had.
@@ -98,6 +107,8 @@ def load() -> Suite:
     qrels: dict[str, dict[str, int]] = {}
     excluded: dict[str, frozenset[str]] = {}
     for number, (key, steps) in enumerate(wanted.items(), 1):
+        if split not in (None, half(key)):
+            continue
         query_id = f"saycan-{number}"
         queries[query_id] = wording[key]
         handling = {skill for skill in steps if not moving(skill)}
@@ -107,7 +118,7 @@ def load() -> Suite:
             excluded[query_id] = dropped
     docs = {doc_id: skill for skill, doc_id in ids.items()}
     return Suite(
-        name="saycan",
+        name="saycan" if split is None else f"saycan/{split}",
         docs=docs,
         queries=queries,
         qrels=qrels,
@@ -115,4 +126,6 @@ def load() -> Suite:
         licence=PLANS.terms,
         source=f"github say-can/say-can.github.io at {COMMIT[:8]}, {PLANS.filename}",
         excluded=excluded,
+        split=split or "all instructions",
+        candidates=f"all {len(docs)} skills",
     )

@@ -13,6 +13,9 @@ from importlib.resources import files
 
 from rabbench.records import Suite, known
 
+TRAIN = {"test": "train"}
+"""What is learnt from where a data set is to be trained for."""
+
 _FILES = ("corpus.jsonl", "queries.jsonl", "qrels/{name}.tsv")
 
 
@@ -46,6 +49,7 @@ def load(name: str) -> Suite:
         fingerprint=hashlib.sha256(b"".join(contents)).hexdigest(),
         licence="CC0-1.0",
         source="built in",
+        split=name,
     )
 
 

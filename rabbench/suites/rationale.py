@@ -1,23 +1,42 @@
 """Rationale-based retrieval: the right document follows from the query by reasoning.
 
 ``esconv`` (test windows) and ``esconv/dev``: from a dialogue to the strategy of the supporter's
-next turn. ``saycan``: from an instruction to a robot's skills that carry it out. How each is read
+next turn. ``saycan``: from an instruction to a robot's skills that carry it out; ``saycan/train``
+and ``saycan/test`` are two halves of its instructions. How each is read
 stands in ``_esconv.py`` and ``_saycan.py``.
 
-PsyQA is given out by its authors on request and has no reader here: write it as a folder in BEIR
-layout and name the folder as the suite.
+``psyqa`` and ``psyqa/train``: from a plea for help and the answer so far to the strategy of what
+comes next; a local copy is needed (``_psyqa.py``). ``bright/…`` are BRIGHT's sets, in two groups.
 """
 
 from __future__ import annotations
 
-from rabbench.records import MissingError, Suite, known
+from collections.abc import Mapping
+
+from rabbench.records import Suite, known
+from rabbench.suites import bright
 
 DEFAULT = ("esconv", "saycan")
+
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "bright": tuple(f"bright/{name}" for name in bright.SHORT),
+    "bright-long": tuple(f"bright/{name}" for name in bright.LONG),
+}
+
+OWN = ("esconv", "esconv/dev", "psyqa", "psyqa/train", "saycan", "saycan/train", "saycan/test")
+
+TRAIN = {
+    "esconv": "esconv/dev",
+    "psyqa": "psyqa/train",
+    "saycan": "saycan/train",
+    "saycan/test": "saycan/train",
+}
+"""What is learnt from where a data set is to be trained for."""
 
 
 def datasets() -> list[str]:
     """The names that ``load`` takes."""
-    return ["esconv", "esconv/dev", "saycan"]
+    return [*OWN, *(name for names in GROUPS.values() for name in names)]
 
 
 def metrics(name: str) -> tuple[str, ...]:
@@ -26,7 +45,8 @@ def metrics(name: str) -> tuple[str, ...]:
     The paper's R@1 is ``hit_rate@1`` here: with several relevant skills it asks whether the first
     document is one of them. With one relevant document it is recall@1 as well.
     """
-    _ = name
+    if name.startswith("bright/"):
+        return bright.metrics(name)
     return ("hit_rate@1", "recall@3", "mrr")
 
 
@@ -36,17 +56,17 @@ def load(name: str) -> Suite:
     Raises:
         UsageError: for an unknown name.
         MissingError: if the files are neither here nor to be had.
-        BadInputError: if a file is not the declared one.
+        BadInputError: if a file is not the declared one, or damaged.
     """
-    from rabbench.suites import _esconv, _saycan
+    from rabbench.suites import _esconv, _psyqa, _saycan
 
-    if name == "psyqa":
-        raise MissingError(
-            "PsyQA is given out by its authors on request (github thu-coai/PsyQA) and this release "
-            "has no reader for it; write it as a folder in BEIR layout and give --suite FOLDER"
-        )
-    if name in ("esconv", "esconv/dev"):
-        return _esconv.load("dev" if name == "esconv/dev" else "test")
-    if name == "saycan":
-        return _saycan.load()
-    raise known("rationale data set", name, datasets())
+    if name not in datasets():
+        raise known("rationale data set", name, datasets())
+    family, _, part = name.partition("/")
+    if family == "bright":
+        return bright.load(part)
+    if family == "psyqa":
+        return _psyqa.load(part or "test")
+    if family == "esconv":
+        return _esconv.load(part or "test")
+    return _saycan.load(part or None)

@@ -33,12 +33,14 @@ class Sequences:
     @cached_property
     def prompt(self) -> Prompt:
         """The prompt, cutting documents at the options' limit."""
-        return Prompt(self.backbone, self.options.max_doc_len)
+        return Prompt(self.backbone, self.options.max_doc_len, self.options.max_query_len)
 
     @property
     def params(self) -> dict[str, Any]:
         """What identifies the backbone in a row."""
+        trained = self.backbone.checkpoint
         return {
+            **({"weights": trained.fingerprint()} if trained else {}),
             "model": self.options.model,
             "attention": self.options.attention,
             "dtype": self.options.dtype,
@@ -47,19 +49,25 @@ class Sequences:
 
     @property
     def notes(self) -> dict[str, Any]:
-        """How much truncation has dropped."""
+        """How much truncation has dropped, and how much was read."""
         cut = self.prompt.cut
-        return {"documents_cut": cut.documents, "tokens_cut": cut.tokens}
+        found = {"documents_cut": cut.documents, "tokens_cut": cut.tokens}
+        for name in ("documents_read", "tokens_read", "queries_read", "query_tokens_read"):
+            found[name] = getattr(cut, name)
+        if self.prompt.max_query_len is not None:
+            found |= {"queries_cut": cut.queries, "query_tokens_cut": cut.query_tokens}
+        return found
 
     def document(self, shape: Shape) -> list[int]:
         """The document part of the prompt around a document of exactly ``shape.doc_len`` tokens."""
-        return self.prompt.document_ids(self._ids(shape.doc_len, seed=self.options.seed))
+        return self.prompt.document_ids(self.tokens(shape.doc_len, seed=self.options.seed))
 
     def query(self, shape: Shape) -> list[int]:
         """The query part of the prompt around a query of exactly ``shape.query_len`` tokens."""
-        return self.prompt.query_ids(self._ids(shape.query_len, seed=self.options.seed + 1))
+        return self.prompt.query_ids(self.tokens(shape.query_len, seed=self.options.seed + 1))
 
-    def _ids(self, count: int, *, seed: int) -> list[int]:
+    def tokens(self, count: int, *, seed: int) -> list[int]:
+        """Exactly this many token ids of words, drawn by a seed."""
         backbone = self.backbone
         tokenizer = backbone.tokenizer if backbone.has_weights else None
         size = int(backbone.config.vocab_size)

@@ -1,24 +1,28 @@
 """Rabtriever, the student: document and query are encoded apart, a folded predictor scores a pair.
 
 Phases: ``index`` encodes a document and keeps one vector of the predictor's width, ``query``
-encodes the query part once, ``score`` is O(m) for a pair, whatever the document's length. Without
-a checkpoint the predictor is untrained: its cost is that of a trained one, its ranking means
-nothing, and every row says so (``trained: false``).
+encodes the query part once, ``score`` is O(m) for a pair, whatever the document's length. Where the
+model is no checkpoint of ``rabbench train student``, the predictor is untrained: its cost is that
+of a trained one, its ranking means nothing, and every row says so (``trained: false``).
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 
 from rabbench.models.meta import Traced, after_body
 from rabbench.models.student import INNER, Folded, Predictor
 from rabbench.models.teacher import answer_direction
 from rabbench.records import PHASES, Options, Phase, Progress, Run, Shape, Workload
+from rabbench.systems._kept import Array, Kept, vectors
 from rabbench.systems._rerank import Reranker, reranker
 from rabbench.systems._sequences import Sequences
 
@@ -47,23 +51,42 @@ class StudentScorer:
         self.name = name
         self.window = window
         self.sequences = Sequences(options)
+        self.kept = Kept(None, dict)
+        self.documents_wall_s = 0.0
         self._docs: Mapping[str, str] = {}
 
     @property
     def params(self) -> Mapping[str, Any]:
-        """The backbone, and that the predictor is untrained."""
-        return {**self.sequences.params, "trained": False}
+        """The backbone, and whether the predictor was trained."""
+        return {**self.sequences.params, "trained": self.trained is not None}
+
+    @property
+    def trained(self) -> Path | None:
+        """The file of the trained predictor, or None."""
+        checkpoint = self.sequences.backbone.checkpoint
+        return checkpoint.predictor if checkpoint else None
+
+    @cached_property
+    def inner(self) -> int:
+        """m, the predictor's width."""
+        if self.trained is None:
+            return INNER
+        with safe_open(self.trained, framework="pt") as weights:
+            return int(weights.get_slice("query.weight").get_shape()[0])
 
     @property
     def notes(self) -> Mapping[str, Any]:
-        """Documents and tokens that truncation cut."""
-        return self.sequences.notes
+        """What truncation cut, and the seconds that reading documents took within a search."""
+        return {**self.sequences.notes, "documents_wall_s": self.documents_wall_s}
 
     @cached_property
     def folded(self) -> Folded:
         """The predictor folded with the head's answer direction, on the backbone's device."""
         backbone = self.sequences.backbone
-        predictor = Predictor(backbone.shape.width, INNER, seed=self.options.seed)
+        if self.trained is None:
+            predictor = Predictor(backbone.shape.width, self.inner, seed=self.options.seed)
+        else:
+            predictor = Predictor.read(self.trained)
         direction = answer_direction(backbone, self.sequences.prompt)
         return Folded.of(predictor.to(backbone.device), direction)
 
@@ -77,8 +100,17 @@ class StudentScorer:
 
     def _latents(self, doc_ids: Sequence[str], progress: Progress) -> torch.Tensor:
         """z_d of each document, (N, d): of the whole, or the mean over its windows."""
-        prompt = self.sequences.prompt
+        start = time.perf_counter()
         texts = [self._docs[doc_id] for doc_id in doc_ids]
+        states = torch.from_numpy(vectors(self.kept, self._encoded, texts, progress))
+        self.documents_wall_s = time.perf_counter() - start + self.kept.seconds
+        return states.to(self.sequences.backbone.device)
+
+    def _encoded(self, texts: Sequence[str], progress: Progress) -> Array:
+        return self._states(texts, progress).float().cpu().numpy()
+
+    def _states(self, texts: Sequence[str], progress: Progress) -> torch.Tensor:
+        prompt = self.sequences.prompt
         if self.window is None:
             return self._encode([prompt.document(text) for text in texts], progress)
         windows = [prompt.windows(text, self.window) for text in texts]
@@ -122,9 +154,9 @@ class StudentScorer:
         document += [(1, rest + len(before_document))] if rest else []
         query = [(1, shape.query_len + len(before_query) + len(after_query))]
         sequences.check(max(tokens for _, tokens in document + query))
-        width = sequences.backbone.shape.width
-        yield self._encoding("index", document, shape, 2 * width * INNER)
-        yield self._encoding("query", query, shape, 2 * width * INNER + 2 * width)
+        width, inner = sequences.backbone.shape.width, self.inner
+        yield self._encoding("index", document, shape, 2 * width * inner)
+        yield self._encoding("query", query, shape, 2 * width * inner + 2 * width)
         yield self._scoring(shape)
 
     def _encoding(
@@ -154,7 +186,7 @@ class StudentScorer:
                 return step(self.folded, torch.cat([backbone.hidden(one) for one in batches]))
 
         def trace() -> Traced:
-            folded = Folded(backbone.shape.width, INNER, device="meta")
+            folded = Folded(backbone.shape.width, self.inner, device="meta")
             body = backbone.meta_model.base_model
             return after_body(body, forwards, lambda states: step(folded, states))
 
@@ -171,7 +203,7 @@ class StudentScorer:
             run=run,
             trace=trace,
             closed_form=closed_form,
-            index_bytes=(lambda: 4 * INNER) if phase == "index" else None,
+            index_bytes=(lambda: 4 * self.inner) if phase == "index" else None,
         )
 
     def _split(self, part: list[int]) -> list[list[int]]:
@@ -185,7 +217,7 @@ class StudentScorer:
 
     def _scoring(self, shape: Shape) -> Workload:
         def inputs(device: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-            sizes = ((1, INNER), (1, 1), (shape.batch, INNER))
+            sizes = ((1, self.inner), (1, 1), (shape.batch, self.inner))
             u_q, own, u_d = (torch.zeros(size, device=device) for size in sizes)
             return u_q, own, u_d
 
@@ -200,7 +232,7 @@ class StudentScorer:
                 return self.folded(*held)
 
         def trace() -> Traced:
-            folded = Folded(self.sequences.backbone.shape.width, INNER, device="meta")
+            folded = Folded(self.sequences.backbone.shape.width, self.inner, device="meta")
             return folded, inputs("meta")
 
         return Workload(
@@ -212,5 +244,5 @@ class StudentScorer:
             prepare=prepare,
             run=run,
             trace=trace,
-            closed_form=lambda _: shape.batch * 2 * INNER,
+            closed_form=lambda _: shape.batch * 2 * self.inner,
         )

@@ -1,0 +1,95 @@
+"""A trained checkpoint's folder: what it was trained from, its prompt, its adapter and predictor.
+
+    rabbench.json               the base model, the prompt, what was trained on which data, scores
+    adapter_model.safetensors   LoRA weights (peft), with adapter_config.json
+    predictor.safetensors       the student's predictor, in the folder of a student
+    README.md                   the model card
+
+Knows files and names; loads no model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rabbench.models.catalog import SHIPPED
+from rabbench.records import BadInputError
+
+CARD = "rabbench.json"
+ADAPTER = "adapter_model.safetensors"
+PREDICTOR = "predictor.safetensors"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What ``rabbench train`` wrote.
+
+    Attributes:
+        folder: where it lies.
+        kind: ``teacher``, ``student`` or ``biencoder``.
+        base: the model that the adapter belongs to, by name.
+        prompt: the texts before the document, before the query and after the query.
+        about: everything that ``rabbench.json`` holds.
+    """
+
+    folder: Path
+    kind: str
+    base: str
+    prompt: tuple[str, str, str]
+    about: Mapping[str, Any]
+
+    @property
+    def adapter(self) -> Path | None:
+        """The folder of the LoRA weights, or None where the base itself was trained."""
+        return self.folder if (self.folder / ADAPTER).is_file() else None
+
+    @property
+    def predictor(self) -> Path | None:
+        """The student's predictor, or None in a teacher's folder."""
+        path = self.folder / PREDICTOR
+        return path if path.is_file() else None
+
+    def fingerprint(self) -> str:
+        """A hash of the weights, short enough to read."""
+        digest = hashlib.sha256()
+        for path in (self.adapter and self.folder / ADAPTER, self.predictor):
+            digest.update(path.read_bytes() if path else b"-")
+        return digest.hexdigest()[:16]
+
+
+def find(name: str) -> Checkpoint | None:
+    """The checkpoint of this name: one that ships with rabbench, or a folder; else None.
+
+    Raises:
+        BadInputError: if the folder's ``rabbench.json`` is damaged or of another schema.
+    """
+    folder = _shipped(name) if name in SHIPPED else Path(name).expanduser()
+    return read(folder) if (folder / CARD).is_file() else None
+
+
+def _shipped(name: str) -> Path:
+    return Path(__file__).parent.parent / "checkpoints" / SHIPPED[name]
+
+
+def read(folder: Path) -> Checkpoint:
+    """Read a checkpoint's folder; errors as :func:`find` has them."""
+    path = folder / CARD
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        if about["schema"] != SCHEMA:
+            raise BadInputError(
+                f"{path} has schema {about['schema']}, this rabbench reads {SCHEMA}: train it "
+                "again, or use the version that wrote it"
+            )
+        first, second, third = about["prompt"]
+        return Checkpoint(folder, about["kind"], about["base"], (first, second, third), about)
+    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise BadInputError(
+            f"{path} is no checkpoint card ({type(error).__name__}: {error}); train it again"
+        ) from error

@@ -1,0 +1,67 @@
+"""The losses of teacher, student and bi-encoder, as functions of tensors.
+
+Knows shapes and formulas; knows no model, no text and no training loop. B is pairs, G groups of one
+relevant and K - 1 other documents, V the vocabulary, d the hidden width.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+
+def sft(logits: torch.Tensor, relevant: torch.Tensor, answers: tuple[int, int]) -> torch.Tensor:
+    """Cross-entropy on the answer token over the whole vocabulary (arXiv 2412.16615).
+
+    Args:
+        logits: (B, V) at the position where the answer is read.
+        relevant: (B,) bool, whether the document answers the query.
+        answers: the token ids of yes and no.
+    """
+    yes, no = answers
+    target = torch.where(relevant, yes, no)  # (B,)
+    return functional.cross_entropy(logits.float(), target)
+
+
+def dpo(
+    log_odds: torch.Tensor, reference: torch.Tensor, relevant: torch.Tensor, beta: float
+) -> torch.Tensor:
+    """Direct preference of the right answer over the other (Rafailov et al., arXiv 2305.18290).
+
+    Both answers are single tokens after the same prompt, so the log-ratio of their probabilities
+    is the log-odds s, and the loss is -log sigmoid(±β(s - s_ref)).
+
+    Args:
+        log_odds: (B,) of yes against no under the model that is trained.
+        reference: (B,) under the model as it was before.
+        relevant: (B,) bool.
+        beta: β, how far the model may move away from the reference.
+    """
+    sign = torch.where(relevant, 1.0, -1.0)  # (B,)
+    return -functional.logsigmoid(beta * sign * (log_odds - reference)).mean()
+
+
+def listwise(scores: torch.Tensor, temperature: float = 1.0) -> torch.Tensor:
+    """Softmax cross-entropy of the relevant document within its group (InfoNCE).
+
+    Args:
+        scores: (G, K), the relevant document's in the first column; -inf marks an empty place.
+        temperature: the scores are divided by it.
+    """
+    first = torch.zeros(len(scores), dtype=torch.long, device=scores.device)
+    return functional.cross_entropy(scores.float() / temperature, first)
+
+
+def jepa(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """JEPA energy ‖ĥ - h_T‖² of each pair, summed over dimensions: (…, d), (…, d) → (…).
+
+    A sum, not a mean: the mean's gradient is d times weaker than that of the KL on logits, and
+    the two would need a weight that depends on the width.
+    """
+    return (predicted - target).square().sum(-1)
+
+
+def reverse_kl(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    """KL(p_student ‖ p_teacher) of each pair: logits (…, V), (…, V) → (…)."""
+    log_p, log_q = student.log_softmax(-1), teacher.log_softmax(-1)  # (…, V)
+    return (log_p.exp() * (log_p - log_q)).sum(-1)

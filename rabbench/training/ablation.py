@@ -1,0 +1,109 @@
+"""The student without one part of its method at a time, over several seeds, evaluated alike.
+
+Each variant changes one field of the student's configuration. Every student is trained into a
+folder of its own and ranked by ``rabbench.quality``; knows no loss and no metric itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rabbench import environment, quality
+from rabbench.models import checkpoint
+from rabbench.records import Measurement, Progress, Results, known, silent
+from rabbench.store import Store
+from rabbench.training import student
+from rabbench.training.config import StudentConfig
+
+FULL = "full"
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    FULL: {},
+    "no-mse": {"mse": 0.0},
+    "no-reverse-kl": {"reverse_kl": 0.0},
+    "off-policy": {"sampling": "uniform"},
+    "no-latent": {"latent": False},
+}
+"""What each variant changes; the paper's controls and the two that its method implies."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AblationConfig:
+    """Which variants of a student, over how many seeds, evaluated on what.
+
+    ``dataset`` is of the student's suite; None takes the suite's default. ``depth`` candidates
+    of ``options.first_stage`` are ranked, all documents where there are no more.
+    """
+
+    student: StudentConfig
+    variants: tuple[str, ...] = tuple(VARIANTS)
+    seeds: int = 3
+    dataset: str | None = None
+    max_test_queries: int | None = None
+    metrics: tuple[str, ...] = ("hit_rate@1", "mrr")
+
+
+def run(
+    config: AblationConfig, *, out: Path, resume: bool = False, progress: Progress = silent
+) -> Results:
+    """Train and evaluate every variant with every seed; a row for each metric of each student.
+
+    Args:
+        config: the variants.
+        out: ``out/VARIANT-SEED`` are the students' folders, ``out`` holds the table.
+        resume: keep the students that are finished, go on with the one that is not.
+        progress: told which student is at work.
+
+    Raises:
+        UsageError: for an unknown variant.
+    """
+    for name in config.variants:
+        if name not in VARIANTS:
+            raise known("variant", name, VARIANTS)
+    names = list(dict.fromkeys((FULL, *config.variants)))
+    started = Results(
+        command="train",
+        config={"kind": "ablation", **asdict(config)},
+        environment=environment.describe(),
+    )
+    store = Store(out, started, resume=resume)
+    jobs = [(name, seed) for seed in range(config.seeds) for name in names]
+    for done, (name, seed) in enumerate(jobs):
+
+        def told(what: str, part: int, whole: int, name: str = name, seed: int = seed) -> None:
+            progress(f"{name}, seed {seed} ({done + 1} of {len(jobs)}): {what}", part, whole)  # noqa: B023
+
+        folder = out / f"{name}-{seed}"
+        chosen = replace(config.student, **VARIANTS[name])
+        chosen = replace(chosen, schedule=replace(chosen.schedule, seed=seed))
+        if not (resume and (folder / checkpoint.CARD).is_file()):
+            student.run(chosen, out=folder, resume=resume, progress=told)
+        store.add(*_evaluated(config, folder, name, seed, told))
+    progress("done", len(jobs), len(jobs))
+    return store.results
+
+
+def _evaluated(
+    config: AblationConfig, folder: Path, name: str, seed: int, progress: Progress
+) -> list[Measurement]:
+    """The quality rows of one student, as rows of this table."""
+    found = quality.run(
+        quality.QualityConfig(
+            suite=config.student.data.suite,
+            datasets=(config.dataset,) if config.dataset else (),
+            systems=("rabtriever",),
+            metrics=config.metrics,
+            max_queries=config.max_test_queries,
+            options=replace(
+                config.student.options,
+                model=str(folder),
+                depth=config.student.depth,
+                first_stage=config.student.first_stage,
+            ),
+        ),
+        progress=progress,
+    )
+    params = {"variant": name, "seed": seed}
+    return [row.but(phase="ablation", params=params) for row in found.rows]

@@ -1,0 +1,227 @@
+"""Trains the generative reranker: document first, the answer yes or no (arXiv 2412.16615).
+
+Knows the teacher's prompt and losses; the loop is ``loop.py``, the data ``data.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rabbench.models import losses
+from rabbench.models.backbone import Backbone, old_names, resolve
+from rabbench.models.teacher import Prompt
+from rabbench.records import Progress, Results, Suite, UsageError, silent
+from rabbench.training import card, data, loop
+from rabbench.training.config import PROMPTS, Lora, TeacherConfig
+from rabbench.training.data import Group
+
+TOKENS = ("input_ids", "attention_mask", "position_ids")
+BLOCKS = 3  # forwards of a step, each of pairs of similar length
+
+
+def trainable(backbone: Backbone, lora: Lora) -> Any:
+    """The backbone's model with LoRA on every linear layer, or with all its weights free.
+
+    A new copy: the cached one that other systems share stays as it is.
+    """
+    model = replace(backbone).model
+    if lora.rank == 0:
+        return model.requires_grad_(True)
+    from peft import LoraConfig, get_peft_model
+
+    where: dict[str, Any] = {"target_modules": "all-linear"}
+    if lora.layers is not None:
+        count = backbone.shape.layers
+        linear = (n for n, one in model.named_modules() if isinstance(one, torch.nn.Linear))
+        where = {
+            "target_modules": sorted({name.rsplit(".", 1)[-1] for name in linear} - {"lm_head"}),
+            "layers_to_transform": list(range(max(0, count - lora.layers), count)),
+        }
+    # No dropout, so that a resumed training repeats an undisturbed one.
+    given: dict[str, Any] = {"r": lora.rank, "lora_alpha": lora.alpha, "lora_dropout": 0.0}
+    with old_names():
+        return get_peft_model(model, LoraConfig(**given, **where, task_type="CAUSAL_LM"))
+
+
+def left_padded(sequences: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+    """Sequences padded on the left, so that every last token is in the last column: (B, L)."""
+    longest = max(map(len, sequences))
+    tokens = torch.zeros(len(sequences), longest, dtype=torch.long)
+    mask = torch.zeros_like(tokens)
+    for row, ids in enumerate(sequences):
+        tokens[row, longest - len(ids) :] = torch.as_tensor(ids)
+        mask[row, longest - len(ids) :] = 1
+    places = (mask.cumsum(-1) - 1).clamp(min=0)
+    return {"input_ids": tokens, "attention_mask": mask, "position_ids": places}
+
+
+def blocks(pairs: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+    """Pairs of similar length padded together, since padding is work: about a quarter of it.
+
+    Returns:
+        Each block's :func:`left_padded` tensors under its number, and ``places`` (B,), where each
+        pair stands among the blocks' rows.
+    """
+    order = sorted(range(len(pairs)), key=lambda i: len(pairs[i]))
+    size = -(-len(order) // BLOCKS)
+    found: dict[str, torch.Tensor] = {"places": torch.tensor(order).argsort()}
+    for number, start in enumerate(range(0, len(order), size)):
+        padded = left_padded([pairs[i] for i in order[start : start + size]])
+        found |= {f"{number}_{name}": tensor for name, tensor in padded.items()}
+    return found
+
+
+def last_logits(model: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Vocabulary logits at each pair's last token: (B, V) float32, in the pairs' own order."""
+    logits = []
+    for number in range(BLOCKS):
+        tokens = {
+            name: inputs[f"{number}_{name}"] for name in TOKENS if f"{number}_{name}" in inputs
+        }
+        if tokens:
+            output = model(**tokens, logits_to_keep=1, use_cache=False)
+            logits.append(output.logits[:, -1].float())
+    return torch.cat(logits)[inputs["places"]]
+
+
+@dataclass(frozen=True)
+class TeacherLoss:
+    """The objective of a batch of groups, each one relevant and some other documents.
+
+    ``reference`` gives the log-odds (B,) of the model before training; only ``dpo`` asks for it.
+    """
+
+    config: TeacherConfig
+    answers: tuple[int, int]
+
+    def __call__(
+        self, model: Any, inputs: Mapping[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        """The loss of one batch; logs how often the relevant document comes first."""
+        logits = last_logits(model, inputs)  # (B, V)
+        yes, no = self.answers
+        log_odds = logits[:, yes] - logits[:, no]  # (B,)
+        sizes = inputs["sizes"].tolist()  # documents of each group, the relevant one first
+        scores = torch.nn.utils.rnn.pad_sequence(
+            list(log_odds.split(sizes)), batch_first=True, padding_value=-torch.inf
+        )  # (G, K)
+        relevant = torch.cat([torch.arange(size) == 0 for size in sizes]).to(log_odds.device)
+        if self.config.objective == "sft":
+            loss = losses.sft(logits, relevant, self.answers)
+        elif self.config.objective == "dpo":
+            reference = self._before(model, inputs)
+            loss = losses.dpo(log_odds, reference, relevant, self.config.beta)
+        else:
+            loss = losses.listwise(scores, self.config.temperature)
+        first = (scores[:, :1] > scores[:, 1:]).all(-1).float().mean()
+        return loss, {"first_in_group": float(first)}
+
+    def _before(self, model: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """The log-odds without the adapter: the reference that dpo stays close to."""
+        inner = getattr(model, "module", model)
+        if not hasattr(inner, "disable_adapter"):
+            raise UsageError(
+                "dpo compares with the model before training, which is gone when all weights are "
+                "trained: give --lora-rank above 0, or another --objective"
+            )
+        with torch.no_grad(), inner.disable_adapter():
+            logits = last_logits(inner, inputs)
+        yes, no = self.answers
+        return logits[:, yes] - logits[:, no]
+
+
+class Collate:
+    """Groups to token ids, each pair a document part and a query part."""
+
+    def __init__(self, prompt: Prompt, suite: Suite) -> None:
+        self.prompt, self.suite = prompt, suite
+        self._parts: dict[tuple[str, str], list[int]] = {}
+
+    def part(self, kind: str, id_: str) -> list[int]:
+        """The token ids of a document's or a query's part of the prompt, made once."""
+        if (kind, id_) not in self._parts:
+            text = (self.suite.docs if kind == "document" else self.suite.queries)[id_]
+            self._parts[kind, id_] = getattr(self.prompt, kind)(text)
+        return self._parts[kind, id_]
+
+    def __call__(self, groups: Sequence[Group]) -> dict[str, torch.Tensor]:
+        """The pairs' blocks, and how many pairs each group has (G,)."""
+        pairs = [
+            self.part("document", doc_id) + self.part("query", group.query_id)
+            for group in groups
+            for doc_id in (group.positive, *group.negatives)
+        ]
+        sizes = torch.tensor([1 + len(group.negatives) for group in groups])
+        return {**blocks(pairs), "sizes": sizes}
+
+
+def run(
+    config: TeacherConfig, *, out: Path, resume: bool = False, progress: Progress = silent
+) -> Results:
+    """Train a teacher and write its folder: adapter, card, log and report rows.
+
+    Args:
+        config: data, objective and schedule.
+        out: the checkpoint's folder.
+        resume: go on where an interrupted training of the same configuration stopped.
+        progress: told after each update.
+
+    Raises:
+        UsageError: for unknown data, an unknown prompt, or a model without weights.
+        MissingError: if the model or the data are not there.
+    """
+    if config.prompt not in PROMPTS:
+        raise UsageError(f"unknown prompt {config.prompt!r}; known: {', '.join(PROMPTS)}")
+    options = config.options
+    backbone = resolve(options.model, device=options.device, attention=options.attention)
+    prompt = Prompt(
+        backbone, options.max_doc_len, options.max_query_len, texts=PROMPTS[config.prompt]
+    )
+    job = card.Job("teacher", config, out, resume=resume)
+    schedule = config.schedule
+    visits = max(1, round(schedule.epochs))
+    prepared = data.prepare(
+        config.data, visits=visits, seed=schedule.seed, options=options, progress=progress
+    )
+    collate = Collate(prompt, prepared.suite)
+    loss = TeacherLoss(config, prompt.answers)
+    loop.seeded(schedule.seed)
+    model = trainable(backbone, config.lora)
+    log = loop.fit(
+        "teacher",
+        model,
+        loss=loss,
+        items=prepared.items,
+        collate=collate,
+        validate=lambda: _validate(model, loss, collate, prepared.held_out, schedule.batch),
+        schedule=replace(schedule, epochs=1.0),  # the visits are in the items
+        device=options.device,
+        out=out,
+        resume=resume,
+        progress=progress,
+    )
+    return job.finish(model, log, base=backbone, prompt=prompt.around, data=prepared)
+
+
+def _validate(
+    model: Any, loss: TeacherLoss, collate: Collate, held: Sequence[Group], batch: int
+) -> dict[str, float]:
+    """Loss, and how often the relevant document comes first in its group, on held-out queries."""
+    if not held:
+        return {}
+    device = next(model.parameters()).device
+    total, first = 0.0, 0.0
+    model.eval()
+    with torch.no_grad():
+        for start in range(0, len(held), batch):
+            some = held[start : start + batch]
+            inputs = {name: value.to(device) for name, value in collate(some).items()}
+            value, parts = loss(model, inputs)
+            total += float(value) * len(some)
+            first += parts["first_in_group"] * len(some)
+    return {"held_out_loss": total / len(held), "held_out_first_in_group": first / len(held)}

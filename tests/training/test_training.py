@@ -1,0 +1,255 @@
+"""Training on tiny models: it learns, resumes to the same weights, and its folder is enough."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_training import DATA, teacher_config
+
+from rabbench import cli, quality, store
+from rabbench.models import checkpoint
+from rabbench.models.backbone import resolve
+from rabbench.models.student import Predictor
+from rabbench.models.teacher import Prompt, Teacher
+from rabbench.records import BadInputError, Options, UsageError
+from rabbench.training import BiencoderConfig, Schedule, StudentConfig, ablation, biencoder
+from rabbench.training import student as students
+from rabbench.training import teacher as teachers
+from rabbench.training.ablation import AblationConfig
+from rabbench.training.config import Lora
+
+
+def _series(results: Any, name: str) -> list[float]:
+    rows = sorted(
+        (row for row in results.rows if row.measure == name), key=lambda row: row.params["step"]
+    )
+    return [row.value for row in rows]
+
+
+def student_config(teacher: Path, **changes: Any) -> StudentConfig:
+    given: dict[str, Any] = {
+        "data": DATA,
+        "schedule": Schedule(
+            epochs=6, batch=4, learning_rate=3e-3, save_every=4, evaluate_every=6, log_every=3
+        ),
+        "inner": 16,
+        "candidates": 2,
+        "rounds": 2,
+        "vocabulary": 64,
+        "options": Options(model=str(teacher), max_doc_len=48, batch=8),
+    }
+    return StudentConfig(**{**given, **changes})
+
+
+@pytest.fixture(scope="module")
+def student_folder(teacher_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("student")
+    students.run(student_config(teacher_folder), out=out)
+    return out
+
+
+class _KilledError(Exception):
+    """Stands for a kill at a step."""
+
+
+def _killer(step: int) -> Callable[[str, int, int], None]:
+    def progress(what: str, done: int, total: int) -> None:
+        if what.startswith("training") and done == step:
+            raise _KilledError
+
+    return progress
+
+
+def test_a_teacher_folder_holds_a_card_and_half_precision_weights(teacher_folder: Path) -> None:
+    about = json.loads((teacher_folder / checkpoint.CARD).read_text())
+    assert (about["kind"], about["data"]["dataset"]) == ("teacher", "train")
+    assert about["data"]["n_queries"] + 4 >= 16 * 0.5
+    assert "first_in_group" in about["final"]
+    weights = load_file(teacher_folder / checkpoint.ADAPTER)
+    assert {weight.dtype for weight in weights.values()} == {torch.float16}
+    assert any(float(weight.abs().max()) > 0 for n, weight in weights.items() if "lora_B" in n)
+    assert "rabbench quality" in (teacher_folder / "README.md").read_text()
+    assert not (teacher_folder / "state").exists()
+    assert "/" not in json.loads((teacher_folder / "adapter_config.json").read_text())[
+        "base_model_name_or_path"
+    ].removeprefix(about["base"])
+
+
+def test_the_adapter_changes_the_scores_and_the_prompt_comes_along(
+    teacher_folder: Path, tiny_model: Path
+) -> None:
+    trained = resolve(str(teacher_folder))
+    prompt = Prompt(trained, 48)
+    assert prompt.around == ("Document: ", "\nQuery: ", "\nRelevant:")
+    pair = [prompt.document("gloves") + prompt.query("cold hands")]
+    before = Teacher(resolve(str(tiny_model)), prompt).score(pair)
+    assert abs(float(Teacher(trained, prompt).score(pair) - before)) > 1e-3
+
+
+@pytest.mark.e2e  # long
+@pytest.mark.parametrize(
+    ("objective", "epochs", "share"),
+    [
+        ("listwise", 20, 0.9),
+        ("dpo", 40, 0.9),  # knowing the share of relevant pairs alone gives 0.92
+        ("sft", 10, 0.96),
+    ],
+)
+def test_a_teacher_learns_what_it_is_shown(
+    tiny_model: Path, tmp_path: Path, objective: str, epochs: int, share: float
+) -> None:
+    config = teacher_config(
+        tiny_model,
+        objective=objective,
+        data=replace(DATA, max_queries=6, held_out=0.0),
+        schedule=Schedule(
+            epochs=epochs, batch=6, learning_rate=5e-3, log_every=2, evaluate_every=500
+        ),
+        lora=Lora(rank=16, alpha=32),
+        beta=1.0,
+    )
+    losses = _series(teachers.run(config, out=tmp_path), "loss")
+    assert min(losses[-3:]) < share * losses[0]
+
+
+def test_an_interrupted_teacher_resumes_to_the_same_weights(
+    tiny_model: Path, teacher_folder: Path, tmp_path: Path
+) -> None:
+    config = teacher_config(tiny_model)
+    with pytest.raises(_KilledError):
+        teachers.run(config, out=tmp_path, progress=_killer(5))
+    assert not (tmp_path / checkpoint.CARD).exists()
+    teachers.run(config, out=tmp_path, resume=True)
+    ours = load_file(tmp_path / checkpoint.ADAPTER)
+    for name, weight in load_file(teacher_folder / checkpoint.ADAPTER).items():
+        assert torch.equal(weight, ours[name]), name
+
+
+def test_an_interrupted_student_resumes_to_the_same_weights(
+    teacher_folder: Path, student_folder: Path, tmp_path: Path
+) -> None:
+    config = student_config(teacher_folder)
+    with pytest.raises(_KilledError):
+        students.run(config, out=tmp_path, progress=_killer(13))  # in the second round
+    students.run(config, out=tmp_path, resume=True)
+    ours = load_file(tmp_path / checkpoint.PREDICTOR)
+    for name, weight in load_file(student_folder / checkpoint.PREDICTOR).items():
+        assert torch.equal(weight, ours[name]), name
+
+
+def test_another_configuration_is_not_resumed(tiny_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(_KilledError):
+        teachers.run(teacher_config(tiny_model), out=tmp_path, progress=_killer(3))
+    with pytest.raises(UsageError, match=r"configuration differs .*objective"):
+        teachers.run(teacher_config(tiny_model, objective="sft"), out=tmp_path, resume=True)
+
+
+def test_a_student_comes_closer_to_its_teacher_and_is_watched(student_folder: Path) -> None:
+    results = store.load(student_folder)
+    energy = _series(results, "loss_mse")
+    assert energy[-1] < 0.9 * energy[0]
+    for name in ("r2_within", "effective_rank", "tau", "gradient_share_reverse_kl"):
+        assert _series(results, name), name
+    assert _series(results, "held_out_mrr")
+    about = json.loads((student_folder / checkpoint.CARD).read_text())
+    assert about["teacher"]["kind"] == "teacher"
+
+
+@pytest.mark.e2e  # long
+def test_rabtriever_ranks_with_the_trained_predictor(
+    student_folder: Path, teacher_folder: Path
+) -> None:
+    def ranked(model: Path) -> Any:
+        options = Options(model=str(model), max_doc_len=48, batch=8, depth=200)
+        config = quality.QualityConfig(
+            suite="demo", systems=("rabtriever",), max_queries=3, metrics=("mrr",), options=options
+        )
+        (row,) = quality.run(config).rows
+        return row
+
+    trained, untrained = ranked(student_folder), ranked(teacher_folder)
+    assert (trained.params["trained"], untrained.params["trained"]) == (True, False)
+    predictor = Predictor.read(student_folder / checkpoint.PREDICTOR)
+    assert predictor.query.weight.shape[0] == 16
+
+
+def test_controls_change_what_they_say(teacher_folder: Path, tmp_path: Path) -> None:
+    blind = students.run(
+        student_config(teacher_folder, latent=False, mse=0.0), out=tmp_path / "blind"
+    )
+    assert not _series(blind, "loss_mse")
+    with pytest.raises(UsageError, match="all losses have weight 0"):
+        students.run(student_config(teacher_folder, mse=0, reverse_kl=0), out=tmp_path / "none")
+
+
+@pytest.mark.e2e  # long
+def test_an_ablation_is_a_table_over_seeds(teacher_folder: Path, tmp_path: Path) -> None:
+    config = AblationConfig(
+        student=student_config(teacher_folder, schedule=Schedule(epochs=1, batch=8)),
+        variants=("no-mse",),
+        seeds=2,
+        max_test_queries=3,
+    )
+    results = ablation.run(config, out=tmp_path)
+    found = {(row.params["variant"], row.params["seed"]) for row in results.rows}
+    assert found == {("full", 0), ("full", 1), ("no-mse", 0), ("no-mse", 1)}
+    with pytest.raises(UsageError, match="unknown variant 'no-luck'; known: full, no-latent"):
+        ablation.run(replace(config, variants=("no-luck",)), out=tmp_path / "other")
+
+
+@pytest.mark.e2e  # long
+def test_a_biencoder_is_trained_and_read_by_its_system(tiny_model: Path, tmp_path: Path) -> None:
+    config = BiencoderConfig(
+        data=replace(DATA, per_query=1),
+        schedule=Schedule(epochs=8, batch=8, learning_rate=2e-2, log_every=2, evaluate_every=500),
+        lora=Lora(rank=4, alpha=8),
+        options=Options(model=str(tiny_model), max_doc_len=48),
+    )
+    losses = _series(biencoder.run(config, out=tmp_path), "loss")
+    assert losses[-1] < losses[0]
+    options = Options(model=str(tmp_path), max_doc_len=48, batch=8)
+    ranking = quality.QualityConfig(
+        suite="demo", systems=("llm-biencoder",), max_queries=3, metrics=("mrr",), options=options
+    )
+    (row,) = quality.run(ranking).rows
+    assert row.params["trained"] is True
+
+
+@pytest.mark.e2e  # long
+def test_all_weights_can_be_trained(tiny_model: Path, tmp_path: Path) -> None:
+    schedule = Schedule(epochs=1, batch=4, learning_rate=1e-3)
+    config = teacher_config(tiny_model, lora=Lora(rank=0), schedule=schedule)
+    teachers.run(config, out=tmp_path)
+    about = json.loads((tmp_path / checkpoint.CARD).read_text())
+    assert about["base"] == "."
+    assert resolve(str(tmp_path)).model.config.hidden_size == 32
+
+
+def test_a_damaged_card_is_refused(tmp_path: Path) -> None:
+    (tmp_path / checkpoint.CARD).write_text('{"schema": 1}')
+    with pytest.raises(BadInputError, match="is no checkpoint card"):
+        checkpoint.find(str(tmp_path))
+    (tmp_path / checkpoint.CARD).write_text('{"schema": 9}')
+    with pytest.raises(BadInputError, match="has schema 9, this rabbench reads 1"):
+        checkpoint.find(str(tmp_path))
+
+
+def test_the_command_line_trains_and_reports(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "teacher"
+    command = [
+        "train", "teacher", "--suite", "demo", "--max-queries", "8", "--per-query", "1",
+        "--epochs", "1", "--batch", "4", "--max-doc-tokens", "32", "--model", str(tiny_model),
+        "--device", "cpu", "--quiet", "--out", str(out),
+    ]  # fmt: skip
+    assert cli.main(command) == 0
+    assert "Training of a teacher" in (out / "report.md").read_text()
+    assert str(out / "report.html") in capsys.readouterr().out

@@ -1,0 +1,24 @@
+"""Configurations of tiny trainings, shared by the tests of this folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rabbench.records import Options
+from rabbench.training import Data, Schedule, TeacherConfig
+from rabbench.training.config import Lora
+
+DATA = Data(suite="demo", max_queries=16, held_out=0.25, per_query=2)
+
+
+def teacher_config(model: Path, **changes: object) -> TeacherConfig:
+    schedule = Schedule(
+        epochs=2, batch=4, learning_rate=1e-2, save_every=2, evaluate_every=3, log_every=3
+    )
+    given: dict[str, object] = {
+        "data": DATA,
+        "schedule": schedule,
+        "lora": Lora(rank=4, alpha=8),
+        "options": Options(model=str(model), max_doc_len=48, batch=8),
+    }
+    return TeacherConfig(**{**given, **changes})  # type: ignore[arg-type]
