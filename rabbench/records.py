@@ -68,7 +68,8 @@ class Suite:
 
     ``docs`` and ``queries`` map ids to text and may be lazy. ``fingerprint`` is a content hash of
     what was loaded. ``excluded`` lists documents that must not count for a query (ArguAna's own
-    query, BRIGHT's excluded ids). ``licence`` and ``source`` are shown before use.
+    query, BRIGHT's excluded ids). ``licence`` and ``source`` are shown before use. ``split`` and
+    ``candidates`` say which part of the data set this is and what a query's candidates are.
     """
 
     name: str
@@ -79,6 +80,8 @@ class Suite:
     licence: str
     source: str
     excluded: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    split: str = ""
+    candidates: str = "every document of the collection"
 
 
 @dataclass(frozen=True)
@@ -114,12 +117,18 @@ class Options:
     """How to build a system; picklable, so that a child process can build the same one.
 
     ``model`` names the causal LM of teacher and student, ``dense_model`` the sentence-transformers
-    model. ``depth`` is how many first-stage candidates a reranker scores. ``extrapolate`` allows
-    positions beyond the model's context (cost only: such scores mean nothing).
+    model, and so do the other three; ``untrained`` puts a fresh head on the dense model's body.
+    ``depth`` is how many first-stage candidates a reranker scores. ``extrapolate`` allows
+    positions beyond the model's context (cost only: such scores mean nothing). ``biencoder_model``
+    is the causal LM of ``llm-biencoder``, by default ``model``.
     """
 
     model: str = "smollm2-135m"
     dense_model: str = "all-minilm-l6-v2"
+    sparse_model: str = "naver/splade-cocondenser-ensembledistil"
+    cross_encoder_model: str = "cross-encoder/ms-marco-MiniLM-L6-v2"
+    late_interaction_model: str = "colbert-ir/colbertv2.0"
+    biencoder_model: str | None = None
     device: str = "cpu"
     dtype: str = "float32"
     attention: str = "sdpa"
@@ -127,6 +136,7 @@ class Options:
     depth: int = 100
     batch: int = 16
     max_doc_len: int = 512
+    max_query_len: int | None = None
     extrapolate: bool = False
     seed: int = 0
 

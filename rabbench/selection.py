@@ -15,7 +15,9 @@ from typing import Any
 
 from rabbench import metrics, plugins
 from rabbench.records import Suite, UsageError
+from rabbench.suites import _card
 
+LISTED = 100  # names of data sets in a message, at most
 LENGTHS_FROM = 10_000  # documents whose lengths a card gives, at most
 
 
@@ -23,9 +25,9 @@ LENGTHS_FROM = 10_000  # documents whose lengths a card gives, at most
 class Family:
     """A suite module, or a folder in BEIR layout, behind one face.
 
-    A module has ``datasets()`` and ``load(name)``; it may have ``metrics(name)``, ``GROUPS`` and
-    ``DEFAULT`` (the data sets taken where none is named; empty: some must be named; absent: the
-    first).
+    A module has ``datasets()`` and ``load(name)``; it may have ``metrics(name)``, ``GROUPS``,
+    ``COUNTED_AS_ONE`` (groups whose parts a mean over data sets counts as one) and ``DEFAULT``
+    (the data sets taken where none is named; empty: some must be named; absent: the first).
     """
 
     name: str
@@ -39,6 +41,11 @@ class Family:
     def groups(self) -> Mapping[str, Sequence[str]]:
         """Names for several data sets."""
         return getattr(self.module, "GROUPS", {})
+
+    def counted_as(self, dataset: str) -> str | None:
+        """The group that a data set is a part of, where the whole counts as one data set."""
+        whole = getattr(self.module, "COUNTED_AS_ONE", ())
+        return next((name for name in whole if dataset in self.groups()[name]), None)
 
     def metrics(self, dataset: str) -> tuple[str, ...]:
         """What is measured on a data set unless metrics are named."""
@@ -55,9 +62,11 @@ class Family:
         if not asked:
             asked = getattr(self.module, "DEFAULT", names[:1])
             if not asked:
+                listed = [*groups, *names]
+                more = f", … ({len(listed)} in all)" if len(listed) > LISTED else ""
                 raise UsageError(
                     f"--suite {self.name} has many data sets; choose some with --datasets: "
-                    f"{', '.join([*groups, *names])}"
+                    f"{', '.join(listed[:LISTED])}{more}"
                 )
         chosen = list(dict.fromkeys(name for ask in asked for name in groups.get(ask, (ask,))))
         for name in chosen:
@@ -122,6 +131,7 @@ def _words(texts: Iterator[str]) -> dict[str, float]:
 
 def card(dataset: str, suite: Suite, found: Family) -> dict[str, Any]:
     """What a report says of a data set; ``name`` is what rows call it in their params."""
+    whole = found.counted_as(dataset)
     return {
         "name": dataset,
         "suite": found.name,
@@ -136,4 +146,6 @@ def card(dataset: str, suite: Suite, found: Family) -> dict[str, Any]:
         "doc_words": _words(islice(iter(suite.docs.values()), LENGTHS_FROM)),
         "query_words": _words(iter(suite.queries.values())),
         "groups": [group for group, members in found.groups().items() if dataset in members],
+        **_card.details(suite),
+        **({"counted_as": whole} if whole is not None else {}),
     }

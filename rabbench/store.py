@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ SCHEMA = 1
 FILENAME = "results.json"
 IDENTITY = (
     "doc_len", "query_len", "n_docs", "n_queries", "k", "batch", "pairs",
-    "model", "attention", "dtype", "device", "dataset", "depth",
+    "model", "attention", "dtype", "device", "dataset", "depth", "step", "seed", "variant",
 )  # fmt: skip
 
 
@@ -156,6 +156,13 @@ class Store:
         self.results = replace(self.results, rows=(*kept, *new.values()))
         self._save()
 
+    def drop(self, stale: Callable[[Measurement], bool]) -> None:
+        """Leave out rows that no longer hold."""
+        kept = tuple(row for row in self.results.rows if not stale(row))
+        if len(kept) < len(self.results.rows):
+            self.results = replace(self.results, rows=kept)
+            self._save()
+
     def add_suite(self, suite: Mapping[str, Any]) -> None:
         """Keep the card of a suite, in place of an earlier one of the same name."""
         kept = [old for old in self.results.suites if old.get("name") != suite.get("name")]
@@ -173,6 +180,9 @@ class Store:
             write_text(self.out / FILENAME, _document(self.results, lines))
 
 
+JUDGED = ("breakeven", "baseline")  # what changes a report's judgement, not what was measured
+
+
 def _require_same(earlier: Results, now: Results, out: Path) -> None:
     before, after = _clean(earlier.config), _clean(now.config)
     if earlier.command != now.command:
@@ -182,7 +192,7 @@ def _require_same(earlier: Results, now: Results, out: Path) -> None:
         )
     differ = [
         f"{key}: {before.get(key)!r} there, {after.get(key)!r} now"
-        for key in sorted({*before, *after})
+        for key in sorted({*before, *after} - {*JUDGED})
         if before.get(key) != after.get(key)
     ]
     if differ:

@@ -2,7 +2,8 @@
 
 Knows only a run and judgements. A system that ignores the document ties every candidate, and the
 order in which ties happen to fall then decides its score; beside the one stated rule
-(``records.rank``) stands the mean over all orders of the tied documents, in closed form.
+(``records.rank``) stands the mean over all orders of the tied documents, in closed form, and what
+the worst and the best order would give.
 
 Source: McSherry and Najork, "Computing Information Retrieval Performance Measures Efficiently in
 the Presence of Tied Scores", ECIR 2008.
@@ -11,10 +12,10 @@ the Presence of Tied Scores", ECIR 2008.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 
-from rabbench.metrics import parse
+from rabbench.metrics import parse, per_query
 from rabbench.records import Qrels, rank
 
 Group = tuple[int, int, float]  # documents, relevant ones among them, sum of gains
@@ -117,3 +118,34 @@ def expected(
     if parse(name)[0] not in COVERED:
         return None
     return {q: _one(grades, run.get(q, {}), name) for q, grades in qrels.items() if grades}
+
+
+def extremes(
+    qrels: Qrels, run: Mapping[str, Mapping[str, float]], names: Sequence[str]
+) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
+    """Each judged query's scores in the worst and in the best order of tied documents.
+
+    Within a tie the least or the most relevant stand first, which bounds every metric known here.
+
+    Returns:
+        Worst and best, each ``{metric: {query_id: score}}`` as ``metrics.per_query`` gives it.
+
+    Raises:
+        UsageError: for an unknown metric.
+    """
+    worst, best = (
+        per_query(qrels, {q: _ordered(run.get(q, {}), qrels[q], sign) for q in qrels}, names)
+        for sign in (-1, 1)
+    )
+    return worst, best
+
+
+def _ordered(scores: Mapping[str, float], grades: Mapping[str, int], sign: int) -> dict[str, float]:
+    """The same ranking without ties, in the order of sign × grade within each."""
+    order = sorted(scores, key=lambda d: (scores[d], sign * grades.get(d, 0)), reverse=True)
+    return {doc_id: float(-place) for place, doc_id in enumerate(order)}
+
+
+def any_tied(run: Mapping[str, Mapping[str, float]]) -> bool:
+    """Whether any query has equal scores, at whatever rank."""
+    return any(len(set(scores.values())) < len(scores) for scores in run.values())

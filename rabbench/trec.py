@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rabbench.records import BadInputError, Run, rank
+from rabbench.records import BadInputError, Qrels, Run, rank
 
 RUN_FORMAT = "'qid Q0 docid rank score tag'"
 QRELS_FORMAT = "'qid 0 docid grade', the grade a whole number"
@@ -101,7 +101,6 @@ def write_run(path: Path | str, run: Mapping[str, Mapping[str, float]], tag: str
     Raises:
         BadInputError: if an id or the tag is empty or has a space in it.
     """
-    path = Path(path)
     _token(tag, "tag")
     out: list[str] = []
     for query_id, scores in run.items():
@@ -109,12 +108,30 @@ def write_run(path: Path | str, run: Mapping[str, Mapping[str, float]], tag: str
         for position, (doc_id, score) in enumerate(rank(scores), 1):
             _token(doc_id, "document id")
             out.append(f"{query_id} Q0 {doc_id} {position} {float(score)!r} {tag}\n")
-    data = "".join(out).encode("utf-8")
+    return _write(Path(path), out)
+
+
+def _write(path: Path, lines: list[str]) -> Path:
+    data = "".join(lines).encode("utf-8")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
     partial.replace(path)
     return path
+
+
+def write_qrels(path: Path | str, qrels: Qrels) -> Path:
+    """Write judgements whole or not at all, gzipped where the name ends in ``.gz``.
+
+    Raises:
+        BadInputError: if an id is empty or has a space in it.
+    """
+    out: list[str] = []
+    for query_id, grades in qrels.items():
+        _token(query_id, "query id")
+        for doc_id, grade in grades.items():
+            out.append(f"{query_id} 0 {_token(doc_id, 'document id')} {grade}\n")
+    return _write(Path(path), out)
 
 
 def read_qrels(path: Path | str) -> dict[str, dict[str, int]]:

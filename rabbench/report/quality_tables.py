@@ -1,11 +1,13 @@
-"""The tables of an evaluation: each metric's mean with its interval, ties, retention.
+"""The first tables of an evaluation: each metric's mean with its interval, and its sentence.
 
-Reads quality rows, whose samples are the scores of each query.
+Reads quality rows, whose samples are the scores of each query; what is made of them in comparison
+stands in the other ``quality_…`` modules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -90,25 +92,46 @@ def _cell(row: Measurement) -> str:
     return text
 
 
+@dataclass(frozen=True)
+class Entry:
+    """One system's row of one metric on one data set, by the name a report gives it."""
+
+    label: str
+    row: Measurement
+
+    @property
+    def scores(self) -> Mapping[str, float]:
+        """The score of each query by its id."""
+        samples = self.row.samples
+        return samples if isinstance(samples, Mapping) else {}
+
+
+def entries(of_dataset: Sequence[Measurement], metric: str | None = None) -> list[Entry]:
+    """The systems that were measured on a data set, best first; by its first metric if none."""
+    if not of_dataset:
+        return []
+    metric, labels = metric or of_dataset[0].measure, Labels(of_dataset)
+    found = [
+        Entry(named(row, labels), row)
+        for row in of_dataset
+        if row.measure == metric and row.value is not None
+    ]
+    return sorted(found, key=lambda one: -(one.row.value or 0.0))
+
+
+def named(row: Measurement, labels: Labels) -> str:
+    """A row's label, with a word where its system is untrained."""
+    note = " (untrained)" if row.params.get("trained") is False else ""
+    return labels.of(row.system, row.params) + note
+
+
 def verdict(rows: Sequence[Measurement]) -> list[str]:
-    """A sentence per data set: who ranks best, and what the student keeps of its teacher."""
+    """A sentence per data set: who ranks how well."""
     sentences = []
     for dataset, of_dataset in datasets(rows).items():
-        labels = Labels(of_dataset)
-        first = of_dataset[0].measure
-        ranked = [row for row in of_dataset if row.measure == first and row.value is not None]
-        if not ranked:
-            continue
-        ranked.sort(key=lambda row: row.value or 0.0, reverse=True)
-        figures = ", ".join(
-            f"{labels.of(row.system, row.params)}"
-            f"{' (untrained)' if row.system in labels.untrained else ''} {row.value:.3f}"
-            for row in ranked
-        )
-        sentences.append(f"Ranking quality on {dataset}, {first}: {figures}.")
-        value = {row.system: row.value for row in reversed(ranked)}
-        teacher, student = value.get("teacher"), value.get("rabtriever")
-        if teacher and student is not None and "rabtriever" not in labels.untrained:
-            share = f"{100 * student / teacher:.0f} %"
-            sentences.append(f"The student keeps {share} of its teacher's {first} on {dataset}.")
+        ranked = entries(of_dataset)
+        if ranked:
+            figures = ", ".join(f"{one.label} {one.row.value:.3f}" for one in ranked)
+            metric = of_dataset[0].measure
+            sentences.append(f"Ranking quality on {dataset}, {metric}: {figures}.")
     return sentences

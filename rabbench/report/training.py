@@ -27,14 +27,21 @@ PANELS: Sequence[tuple[str, tuple[str, ...]]] = (
 
 def is_training(row: Measurement) -> bool:
     """Whether a row tells of a training."""
-    return row.phase in {TRAIN, ABLATION}
+    return _logged(row) or _tried(row)
+
+
+def _logged(row: Measurement) -> bool:
+    return row.phase == TRAIN and "step" in row.params
+
+
+def _tried(row: Measurement) -> bool:
+    return row.phase == ABLATION and {"variant", "seed"} <= row.params.keys()
 
 
 def sections(rows: Iterable[Measurement], *, draw: bool = True) -> list[Section]:
     """The training's curves and the ablation's table, those that there are."""
     rows = list(rows)
-    logged = [row for row in rows if row.phase == TRAIN]
-    tried = [row for row in rows if row.phase == ABLATION]
+    logged, tried = list(filter(_logged, rows)), list(filter(_tried, rows))
     found = []
     if logged:
         found.append(
@@ -46,8 +53,11 @@ def sections(rows: Iterable[Measurement], *, draw: bool = True) -> list[Section]
                     "not those of the test split.",
                 ),
                 figures=_curves(logged) if draw else (),
-                tables=[_last(logged), _steps(logged)],
+                tables=[_last(logged)],
             )
+        )
+        found.append(
+            Section(id="steps", title="Training log", tables=[_steps(logged)], detail=True)
         )
     if tried:
         found.append(
@@ -67,7 +77,7 @@ def sections(rows: Iterable[Measurement], *, draw: bool = True) -> list[Section]
 
 def verdict(rows: Iterable[Measurement]) -> list[str]:
     """A sentence for each metric of an ablation: which variants fall below the full method."""
-    tried = [row for row in rows if row.phase == ABLATION and row.value is not None]
+    tried = [row for row in rows if _tried(row) and row.value is not None]
     said = []
     for metric in dict.fromkeys(row.measure for row in tried):
         values = _values(tried, metric)

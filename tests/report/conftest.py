@@ -9,6 +9,8 @@ from types import ModuleType
 import pytest
 
 from rabbench.records import Results
+from rabbench.report import content
+from rabbench.report.page import Page
 
 
 def _synthetic() -> ModuleType:
@@ -30,3 +32,9 @@ def synthetic() -> ModuleType:
 def demo(synthetic: ModuleType) -> Results:
     made: Results = synthetic.results("demo")
     return made
+
+
+@pytest.fixture(scope="session")
+def full(synthetic: ModuleType) -> Page:
+    """The page of all six systems."""
+    return content.build(synthetic.results("scaling", synthetic.full_rows()))

@@ -88,6 +88,7 @@ def test_factors_and_intervals_read_well() -> None:
     assert times(1.2e6) == "1.20\u00a0million×"
     assert times(float("nan")) == "–"
     assert digits(0) == "0"
+    assert (digits(9.999), digits(99.96), digits(0.09996)) == ("10.0", "100", "0.100")
     assert between(Estimate(2.0, 1.9, 2.1)) == "2.00× (1.90× to 2.10×)"
     assert between(Estimate(2.0)) == "2.00×"
     assert interval(Estimate(1.0, 1.0, 1.0), "s") == "exact"

