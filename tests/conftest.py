@@ -115,7 +115,15 @@ def tiny_dense(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def options(tiny_model: Path, tiny_dense: Path) -> Options:
     """Options of systems on the tiny models."""
-    return Options(model=str(tiny_model), dense_model=str(tiny_dense), max_doc_len=64, batch=4)
+    return Options(
+        model=str(tiny_model),
+        dense_model=str(tiny_dense),
+        sparse_model="untrained",
+        cross_encoder_model="untrained",
+        late_interaction_model="untrained",
+        max_doc_len=64,
+        batch=4,
+    )
 
 
 @pytest.fixture

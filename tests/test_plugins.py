@@ -29,5 +29,7 @@ def test_an_entry_point_adds_a_system(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(UsageError, match=r"unknown system 'x'; known: bm25, dense, "):
+    with pytest.raises(
+        UsageError, match=r"unknown system 'x'; known: bm25, cross-encoder, dense, "
+    ):
         plugins.load("systems", "x")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,10 +22,13 @@ from rabbench.records import (
     Measurement,
     MissingError,
     Options,
+    Phase,
     Results,
     Run,
+    Shape,
     Suite,
     UsageError,
+    Workload,
 )
 
 DOCS = {"a": "one apple", "b": "two pears", "c": "three plums", "d": "four"}
@@ -48,9 +52,12 @@ def suite(name: str = "set", fingerprint: str = "f1") -> Suite:
 class Stub:
     """Ranks a fixed order, or does what a test asks of it."""
 
-    def __init__(self, order: str, broken: Callable[[], None] | None) -> None:
+    phases: tuple[Phase, ...] = ("query", "score")
+
+    def __init__(self, name: str, order: str, searched: Callable[[], None]) -> None:
+        self.name = name
         self.order = order
-        self.broken = broken
+        self.searched = searched
         self.notes: dict[str, Any] = {"tokens_cut": 0}
         self.params = {"model": "stub", "device": "cpu"}
 
@@ -60,21 +67,37 @@ class Stub:
 
     def search(self, queries: Mapping[str, str], k: int) -> Run:
         """The fixed order for every query but q5, for which it finds nothing."""
-        if self.broken is not None:
-            self.broken()
+        self.searched()
         scores = {doc_id: -float(i) for i, doc_id in enumerate(self.order[:k])}
         return {query_id: scores for query_id in queries if query_id != "q5"}
+
+    def workloads(self, shape: Shape) -> Iterator[Workload]:
+        """100 FLOPs for a query, 10 for a document of two that are scored at once."""
+        for phase, count, units in (("query", 100, 1), ("score", 20, 2)):
+            yield Workload(
+                system=self.name,
+                phase=phase,  # type: ignore[arg-type]
+                shape=shape,
+                device="cpu",
+                run=dict,
+                units=units,
+                closed_form=lambda _, count=count: count,  # type: ignore[misc]
+            )
 
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """Stub plugins: suite ``stub``, systems ``good`` and ``bad``; and what was built, in order."""
-    state = SimpleNamespace(built=[], broken=None, fingerprint="f1")
+    """Stub plugins: suite ``stub``, systems ``good`` and ``bad``; and what searched, in order."""
+    state = SimpleNamespace(searched=[], broken=None, fingerprint="f1")
 
     def system(name: str, order: str) -> SimpleNamespace:
+        def searched() -> None:
+            state.searched.append(name)
+            if name == "bad" and state.broken is not None:
+                state.broken()
+
         def build(options: Options) -> Stub:
-            state.built.append(name)
-            return Stub(order, state.broken if name == "bad" else None)
+            return Stub(name, order, searched)
 
         return SimpleNamespace(build=build)
 
@@ -83,6 +106,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         load=lambda name: suite(name, state.fingerprint),
         metrics=lambda _: ("MRR@10", "recall@1"),
         GROUPS={"parts": ("part/one", "part/two")},
+        COUNTED_AS_ONE=("parts",),
     )
     known = {
         "suites": {"stub": stub_suite},
@@ -125,6 +149,7 @@ def test_rows_hold_the_mean_and_each_query(world: SimpleNamespace, tmp_path: Pat
     assert (row.unit, row.better) == ("1", "higher")
     params = dict(row.params)
     assert min(params.pop(wall) for wall in WALLS) >= 0
+    assert re.fullmatch("[0-9a-f]{16}", params.pop("identity"))
     assert params == {
         "dataset": "set",
         "n_docs": 4,
@@ -136,6 +161,11 @@ def test_rows_hold_the_mean_and_each_query(world: SimpleNamespace, tmp_path: Pat
         "tokens_cut": 4,
         "tied_queries": 0.0,
         "expected_under_ties": row.value,
+        "worst_under_ties": row.value,
+        "best_under_ties": row.value,
+        "flops_per_query": 100 + 4 * 10,
+        "mean_doc_len": 2,
+        "mean_query_len": 3,
     }
     assert [(row.system, row.measure) for row in results.rows] == [
         (system, measure) for system in ("good", "bad") for measure in ("mrr@10", "recall@1")
@@ -144,6 +174,19 @@ def test_rows_hold_the_mean_and_each_query(world: SimpleNamespace, tmp_path: Pat
     assert run["q0"] == {"b": -1.0, "a": -2.0}
     assert "q5" not in run
     assert json.loads((tmp_path / "results.json").read_text())["command"] == "quality"
+
+
+def test_what_ties_in_single_precision_ties_as_in_trec_eval(world: SimpleNamespace) -> None:
+    def search(self: Stub, queries: Mapping[str, str], k: int) -> Run:
+        return {query_id: {"a": 1.0 + 1e-12, "b": 1.0} for query_id in queries}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stub, "search", search)
+        (row, _) = quality.run(config(systems=("good",))).rows
+    assert row.value == 0.5  # b before a, by id
+    assert row.params["tied_queries"] == 1.0
+    assert (row.params["worst_under_ties"], row.params["best_under_ties"]) == (0.5, 1.0)
+    assert row.params["expected_under_ties"] == 0.75
 
 
 def test_an_excluded_document_takes_no_place(world: SimpleNamespace) -> None:
@@ -171,6 +214,11 @@ def test_the_card_says_what_was_measured_on(world: SimpleNamespace) -> None:
         "doc_words": {"mean": 1.75, "median": 2.0},
         "query_words": {"mean": 2.0, "median": 2.0},
         "groups": ["parts"],
+        "split": "",
+        "candidates": "every document of the collection",
+        "doc_words_histogram": {"1": 1, "2": 3},
+        "counted_as": "parts",
+        "relevant_words": dict.fromkeys(QUERIES, 2),
     }
 
 
@@ -229,18 +277,18 @@ def test_an_interrupted_run_resumes_to_the_same_results(
     whole = quality.run(asked, out=tmp_path / "whole")
 
     def interrupt() -> None:
-        if world.built.count("bad") == 2:
+        if world.searched.count("bad") == 2:
             raise KeyboardInterrupt
 
-    world.built.clear()
+    world.searched.clear()
     world.broken = interrupt
     with pytest.raises(KeyboardInterrupt):
         quality.run(asked, out=tmp_path / "cut")
-    assert world.built == ["good", "bad", "good", "bad"]
-    world.built.clear()
+    assert world.searched == ["good", "bad", "good", "bad"]
+    world.searched.clear()
     world.broken = None
     resumed = quality.run(asked, out=tmp_path / "cut", resume=True)
-    assert world.built == ["bad", "good", "bad"]
+    assert world.searched == ["bad", "good", "bad"]
     assert comparable(resumed) == comparable(whole)
     assert resumed.suites == whole.suites
 
@@ -254,9 +302,9 @@ def test_resume_tries_again_what_failed_and_replaces_its_rows(
     world.broken = broken
     quality.run(config(), out=tmp_path)
     world.broken = None
-    world.built.clear()
+    world.searched.clear()
     resumed = quality.run(config(), out=tmp_path, resume=True)
-    assert world.built == ["bad"]
+    assert world.searched == ["bad"]
     assert [(row.system, row.status) for row in resumed.rows] == [
         (name, "ok") for name in ("good", "good", "bad", "bad")
     ]
@@ -266,12 +314,12 @@ def test_resume_on_other_content_of_the_same_name_measures_again(
     world: SimpleNamespace, tmp_path: Path
 ) -> None:
     quality.run(config(systems=("good",)), out=tmp_path)
-    world.built.clear()
+    world.searched.clear()
     quality.run(config(systems=("good",)), out=tmp_path, resume=True)
-    assert world.built == []
+    assert world.searched == []
     world.fingerprint = "f2"
     resumed = quality.run(config(systems=("good",)), out=tmp_path, resume=True)
-    assert world.built == ["good"]
+    assert world.searched == ["good"]
     assert len(resumed.rows) == 2
     assert [card["fingerprint"] for card in resumed.suites] == ["f2"]
 
@@ -295,6 +343,7 @@ def test_a_sample_is_drawn_by_seed_and_recorded(world: SimpleNamespace) -> None:
         ({"max_queries": 0}, "--max-queries 0: at least 1 query is needed"),
         ({"suite": "nosuch"}, "unknown suite 'nosuch'; known: beir, .*rationale"),
         ({"systems": ("nosuch",)}, "unknown system 'nosuch'; known: .*bm25"),
+        ({"baseline": "dense"}, "unknown --baseline, which is not .* 'dense'; known: bad, good"),
         ({"metrics": ("bleu",)}, "metric 'bleu': unknown; known: hit_rate"),
         (
             {"suite": "rationale", "datasets": ("nosuch",)},
@@ -308,7 +357,7 @@ def test_a_request_that_cannot_be_met_is_refused_before_anything_runs(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         quality.run(config(**changes))
-    assert world.built == []
+    assert world.searched == []
 
 
 def test_a_folder_in_beir_layout_is_a_suite(world: SimpleNamespace, tmp_path: Path) -> None:
@@ -329,7 +378,7 @@ def test_progress_tells_the_place_and_passes_on_the_systems_own(world: SimpleNam
     said: list[tuple[str, int, int]] = []
 
     def search(self: Any, queries: Mapping[str, str], k: int) -> Run:
-        self.progress("pairs", 1, 9)
+        self.progress("pairs", 1, 10)  # 4 documents and 6 queries to go through
         return {}
 
     with pytest.MonkeyPatch.context() as patch:
@@ -337,11 +386,11 @@ def test_progress_tells_the_place_and_passes_on_the_systems_own(world: SimpleNam
         patch.setattr(Stub, "search", search)
         quality.run(config(), progress=lambda *place: said.append(place))
     assert said == [
-        ("set: good", 0, 2),
-        ("set: good: pairs", 1, 9),
-        ("set: bad", 1, 2),
-        ("set: bad: pairs", 1, 9),
-        ("done", 2, 2),
+        ("set: good", 0, 1000),
+        ("set: good: pairs 1/10", 50, 1000),
+        ("set: bad", 500, 1000),
+        ("set: bad: pairs 1/10", 550, 1000),
+        ("done", 1000, 1000),
     ]
 
 

@@ -49,6 +49,18 @@ def test_a_row_replaces_its_earlier_self_whatever_describes_it(tmp_path: Path) -
     assert [row.value for row in store.rows] == [2.0, 3.0]
 
 
+def test_rows_that_no_longer_hold_are_dropped_on_disk_too(tmp_path: Path) -> None:
+    store = Store(tmp_path, _results())
+    store.add(_row(1.0), _row(2.0, model="other"))
+    store.drop(lambda row: row.params.get("model") == "other")
+    assert [row.value for row in rabbench.load_results(tmp_path).rows] == [1.0]
+
+
+def test_a_baseline_changes_no_measurement(tmp_path: Path) -> None:
+    Store(tmp_path, _results(n=1, baseline=None)).add(_row(1.0))
+    assert len(Store(tmp_path, _results(n=1, baseline="bm25"), resume=True).rows) == 1
+
+
 def test_resume_keeps_rows_and_a_fresh_run_does_not(tmp_path: Path) -> None:
     Store(tmp_path, _results(n=1)).add(_row(1.0))
     assert len(Store(tmp_path, _results(n=1), resume=True).rows) == 1
@@ -62,6 +74,13 @@ def test_resume_refuses_another_configuration_and_names_the_difference(tmp_path:
     other = Results(command="quality", config={"n": 1}, environment={})
     with pytest.raises(UsageError, match="holds results of 'rabbench scaling'"):
         Store(tmp_path, other, resume=True)
+
+
+def test_resume_takes_another_load_which_measures_nothing(tmp_path: Path) -> None:
+    Store(tmp_path, _results(n=1, breakeven={"k": 3})).add(_row(1.0))
+    store = Store(tmp_path, _results(n=1, breakeven={"k": 4}), resume=True)
+    assert len(store.rows) == 1
+    assert store.results.config["breakeven"] == {"k": 4}
 
 
 @pytest.mark.parametrize(

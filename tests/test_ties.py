@@ -45,6 +45,32 @@ def test_the_expectation_is_the_mean_over_all_orders(
         assert expected == pytest.approx({"q": fmean(brute[name].values())}), name
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    scores=st.dictionaries(st.sampled_from(DOCS), st.sampled_from([0.0, 1.0, 2.0])),
+    grades=st.dictionaries(st.sampled_from([*DOCS, "z"]), st.integers(-1, 3), min_size=1),
+)
+def test_the_extremes_are_the_least_and_the_most_over_all_orders(
+    scores: dict[str, float], grades: dict[str, int]
+) -> None:
+    every = {str(i): order for i, order in enumerate(orders(scores))}
+    names = [*NAMES, "map", "map@2", "r-precision"]
+    brute = metrics.per_query(dict.fromkeys(every, grades), every, names)
+    worst, best = ties.extremes({"q": grades}, {"q": scores}, names)
+    for name in names:
+        found = brute[name].values()
+        assert worst[name] == pytest.approx({"q": min(found)}), name
+        assert best[name] == pytest.approx({"q": max(found)}), name
+    assert ties.any_tied({"q": scores}) == (len(every) > 1)
+
+
+def test_extremes_know_a_query_without_a_ranking() -> None:
+    found = {"mrr": {"q": 0.0}}
+    assert ties.extremes({"q": {"a": 1}}, {}, ["mrr"]) == (found, found)
+    with pytest.raises(UsageError, match="metric 'bleu': unknown"):
+        ties.extremes({"q": {"a": 1}}, {}, ["bleu"])
+
+
 def test_a_system_that_ignores_the_document_is_found_out() -> None:
     run = {"q": dict.fromkeys("abcdefgh", 0.0)}
     assert ties.expected({"q": {"h": 1}}, run, "hit_rate@1") == {"q": 1 / 8}

@@ -103,6 +103,17 @@ def test_judgements_are_read_with_negative_grades(tmp_path: Path) -> None:
     assert trec.read_qrels(path) == {"q1": {"d1": 2, "d2": -1}, "q2": {"d1": 0}}
 
 
+def test_judgements_are_written_and_read_back(tmp_path: Path) -> None:
+    qrels = {"q1": {"d1": 2, "d2": -1}, "q2": {"d1": 0}}
+    path = trec.write_qrels(tmp_path / "deep" / "qrels.txt.gz", qrels)
+    assert trec.read_qrels(path) == qrels
+    assert trec.write_qrels(tmp_path / "plain.txt", qrels).read_text().startswith("q1 0 d1 2\n")
+    with pytest.raises(BadInputError, match="document id 'd 1' cannot stand in a TREC file"):
+        trec.write_qrels(tmp_path / "bad.txt", {"q": {"d 1": 1}})
+    with pytest.raises(BadInputError, match="query id '' cannot stand in a TREC file"):
+        trec.write_qrels(tmp_path / "bad.txt", {"": {"d": 1}})
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -13,6 +13,8 @@ from rabbench.models.teacher import Prompt
 BIENCODER_PROMPT = ("passage: ", "query: ", "")
 """Before a document, before a query, after a query; RepLLaMA's (arXiv 2310.08319)."""
 
+PRESET = (4, 3, 0)  # their tokens under SmolLM2's tokenizer, for presets that have none
+
 
 @dataclass(frozen=True)
 class Texts:
@@ -41,6 +43,6 @@ def texts_of(backbone: Backbone, max_doc_len: int, max_query_len: int | None = N
     """The texts of a backbone, with the prompt of its checkpoint where it was trained so."""
     trained = backbone.checkpoint
     own = trained.prompt if trained and trained.kind == "biencoder" else BIENCODER_PROMPT
-    prompt = Prompt(backbone, max_doc_len, max_query_len, texts=own)
+    prompt = Prompt(backbone, max_doc_len, max_query_len, texts=own, preset=PRESET)
     end = int(backbone.tokenizer.eos_token_id) if backbone.has_weights else 0
     return Texts(prompt, end)

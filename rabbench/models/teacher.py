@@ -52,6 +52,7 @@ class Prompt:
         max_query_len: longer queries keep their last tokens, as a dialogue keeps its last turns;
             None never cuts a query.
         texts: before the document, before the query and after it; None takes the backbone's.
+        preset: how many tokens the texts have for a shape preset, which has no tokenizer.
         cut: what truncation has dropped.
     """
 
@@ -59,6 +60,7 @@ class Prompt:
     max_doc_len: int
     max_query_len: int | None = None
     texts: tuple[str, str, str] | None = None
+    preset: tuple[int, int, int] = PRESET_TEMPLATE
     cut: Cut = field(default_factory=Cut)
 
     def _ids(self, text: str) -> list[int]:
@@ -83,7 +85,7 @@ class Prompt:
     def template(self) -> tuple[list[int], list[int], list[int]]:
         """Token ids before the document, before the query and after the query."""
         if not self.backbone.has_weights:
-            before_document, before_query, after_query = PRESET_TEMPLATE
+            before_document, before_query, after_query = self.preset
             return [1] * before_document, [2] * before_query, [3] * after_query
         before_text, query_text, after_text = self.around
         return [*self.start, *self._ids(before_text)], self._ids(query_text), self._ids(after_text)

@@ -143,4 +143,6 @@ def load(split: str) -> Suite:
         fingerprint=fingerprint(docs, queries, qrels),
         licence=TERMS,
         source=f"{SOURCE} at {COMMIT[:8]}, {resource.filename}",
+        split=split,
+        candidates=f"all {len(docs)} strategies",
     )

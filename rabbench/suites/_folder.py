@@ -1,22 +1,23 @@
 """A folder in BEIR layout as a suite: ``corpus.jsonl``, ``queries.jsonl``, ``qrels/<split>.tsv``.
 
 Given by its path, so it has no name in the registry. Knows the layout and refuses a broken line
-with its file and number; the corpus stays on disk, only where each document starts is kept.
+with its file and number; the corpus stays on disk.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rabbench import trec
 from rabbench.records import BadInputError, Suite, known
 from rabbench.suites._fingerprint import fingerprint
+from rabbench.suites._records import Format, Records, lines
 
 HEADER = ("query-id", "corpus-id", "score")
 RECORD = '{"_id": …, "text": …} and, where there is one, "title"'
+EXPECTED = "a folder in BEIR layout has corpus.jsonl, queries.jsonl and qrels/<split>.tsv"
 JUDGEMENT = "'query-id<tab>corpus-id<tab>score', the score a whole number"
 
 
@@ -38,41 +39,7 @@ def _parse(raw: bytes, where: str) -> tuple[str, str]:
     return record["_id"], f"{record['title']} {text}" if record.get("title") else text
 
 
-class Records(Mapping[str, str]):
-    """The texts of a JSON-lines file by id, read from the file when asked for.
-
-    Raises:
-        BadInputError: if the file is absent, or a line is broken or repeats an id.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._start: dict[str, int] = {}
-        if not path.is_file():
-            raise BadInputError(f"no {path}; a folder in BEIR layout has corpus.jsonl, "
-                                "queries.jsonl and qrels/<split>.tsv")  # fmt: skip
-        with path.open("rb") as stream:
-            offset = 0
-            for number, raw in enumerate(stream, 1):
-                if raw.strip():
-                    where = f"{path}:{number}"
-                    key, _ = _parse(raw, where)
-                    if self._start.setdefault(key, offset) != offset:
-                        raise BadInputError(f"{where}: id {key!r} stands twice; ids are unique")
-                offset += len(raw)
-
-    def __getitem__(self, key: str) -> str:
-        """The text of one record."""
-        start = self._start[key]
-        with self._path.open("rb") as stream:
-            stream.seek(start)
-            return _parse(stream.readline(), str(self._path))[1]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._start)
-
-    def __len__(self) -> int:
-        return len(self._start)
+BEIR = Format(lines, _parse)
 
 
 def _judgements(path: Path) -> dict[str, dict[str, int]]:
@@ -97,10 +64,7 @@ def datasets(folder: Path) -> list[str]:
     """
     found = sorted(path.stem for path in (folder / "qrels").glob("*.tsv"))
     if not found:
-        raise BadInputError(
-            f"{folder} has no qrels/<split>.tsv; a folder in BEIR layout has corpus.jsonl, "
-            "queries.jsonl and qrels/<split>.tsv"
-        )
+        raise BadInputError(f"{folder} has no qrels/<split>.tsv; {EXPECTED}")
     return sorted(found, key=lambda split: (split != "test", split))
 
 
@@ -113,8 +77,8 @@ def load(folder: Path, split: str) -> Suite:
     """
     if split not in datasets(folder):
         raise known(f"split of {folder}", split, datasets(folder))
-    docs = Records(folder / "corpus.jsonl")
-    texts = Records(folder / "queries.jsonl")
+    docs = Records(folder / "corpus.jsonl", BEIR, EXPECTED)
+    texts = Records(folder / "queries.jsonl", BEIR, EXPECTED)
     judged = _judgements(folder / "qrels" / f"{split}.tsv")
     queries = {query_id: texts[query_id] for query_id in judged if query_id in texts}
     if not docs or not queries:
@@ -129,4 +93,5 @@ def load(folder: Path, split: str) -> Suite:
         fingerprint=fingerprint(docs, queries, qrels),
         licence="not stated: a local folder",
         source=f"local folder {folder.resolve().name}",
+        split=split,
     )

@@ -12,9 +12,10 @@ import zipfile
 from collections.abc import Callable, ItemsView, Iterator, Mapping, ValuesView
 from typing import Any
 
-from rabbench.records import BadInputError, MissingError, Suite, known
+from rabbench.records import BadInputError, MissingError, Run, Suite, known
 from rabbench.suites._fingerprint import fingerprint
 
+CANDIDATES = "every document of the collection, or those it comes with (--first-stage scoreddocs)"
 Qrels = dict[str, dict[str, int]]
 Excluded = dict[str, frozenset[str]]
 
@@ -50,6 +51,16 @@ class Docs(Mapping[str, str]):
     def values(self) -> ValuesView[str]:
         """The texts, streamed in the collection's order."""
         return _Values(self)
+
+    def candidates(self, queries: Mapping[str, str]) -> Run | None:
+        """The candidates that the data set comes with, of these queries; None if it has none."""
+        if not self._dataset.has_scoreddocs():
+            return None
+        found: Run = {}
+        for scored in self._dataset.scoreddocs_iter():
+            if scored.query_id in queries:
+                found.setdefault(scored.query_id, {})[scored.doc_id] = float(scored.score)
+        return found
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Ids and texts in one pass over the collection."""
@@ -136,6 +147,7 @@ def suite(
     dataset_id: str,
     *,
     licence: str,
+    split: str = "",
     exclude: Callable[[str], frozenset[str]] | None = None,
     excluded_grade: int | None = None,
 ) -> Suite:
@@ -144,6 +156,7 @@ def suite(
     Args:
         dataset_id: the full ir_datasets id.
         licence: shown before use.
+        split: which part of the data set this is.
         exclude: the documents a query's ranking must not hold.
         excluded_grade: the grade that marks such documents in the judgements.
 
@@ -187,5 +200,7 @@ def suite(
         fingerprint=fingerprint(docs, queries, qrels),
         licence=licence,
         source=f"ir_datasets {dataset_id}",
+        split=split,
+        candidates=CANDIDATES if dataset.has_scoreddocs() else Suite.candidates,
         excluded={q: found for q, found in excluded.items() if found and q in queries},
     )

@@ -37,6 +37,9 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 """Names for several data sets; ``beir-13`` is what papers on LLM retrievers average (our reading
 of the Rabtriever paper's 13 sets, after RepLLaMA's table)."""
 
+COUNTED_AS_ONE = ("cqadupstack",)
+"""Groups whose parts a mean over data sets counts as one."""
+
 LICENCES: Mapping[str, str] = {
     "arguana": "CC BY 4.0",
     "cqadupstack": "Apache-2.0",
@@ -78,5 +81,6 @@ def load(name: str) -> Suite:
     return _irds.suite(
         dataset_id,
         licence=LICENCES.get(base, UNSTATED),
+        split=dataset_id.removeprefix(f"beir/{base}").strip("/") or "test",
         exclude=(lambda query_id: frozenset({query_id})) if base in OWN_ID_EXCLUDED else None,
     )

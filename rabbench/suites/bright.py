@@ -9,9 +9,26 @@ Retrieval", ICLR 2025, arXiv 2407.12883; ir_datasets' ``bright/*``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rabbench.records import Suite
 
 EXCLUDED_GRADE = -100
+SHORT = (
+    "aops", "biology", "earth-science", "economics", "leetcode", "pony", "psychology", "robotics",
+    "stackoverflow", "sustainable-living", "theoremqa-questions", "theoremqa-theorems",
+)  # fmt: skip
+"""The 12 sets of passages."""
+
+LONG = tuple(
+    f"{name}-long"
+    for name in SHORT
+    if name not in {"aops", "leetcode", "theoremqa-questions", "theoremqa-theorems"}
+)
+"""The 8 sets of whole pages."""
+
+GROUPS: Mapping[str, tuple[str, ...]] = {"short": SHORT, "long": LONG}
+
 DEFAULT: tuple[str, ...] = ()
 """None: data sets must be named, since the short and the long split are two tasks."""
 
@@ -32,6 +49,10 @@ def load(name: str) -> Suite:
     """Load a data set by short name (``biology``) or full id; errors as in ``beir.load``."""
     from rabbench.suites import _irds
 
+    dataset_id = _irds.resolve("bright", name, {})
     return _irds.suite(
-        _irds.resolve("bright", name, {}), licence="CC BY 4.0", excluded_grade=EXCLUDED_GRADE
+        dataset_id,
+        licence="CC BY 4.0",
+        split="long" if dataset_id.endswith("-long") else "short",
+        excluded_grade=EXCLUDED_GRADE,
     )

@@ -1,6 +1,8 @@
 """MS MARCO passages with its dev queries and TREC Deep Learning's judgements.
 
-On TREC DL, binary metrics count grade 2 and up as relevant (grade 1 is "related").
+Each comes with the 1,000 candidates a query that its reranking task gives (``--first-stage
+scoreddocs --depth 1000``). On TREC DL, binary metrics count grade 2 and up as relevant (grade 1 is
+"related").
 
 Source: Bajaj et al. 2016, arXiv 1611.09268; Craswell et al., TREC Deep Learning 2019 and 2020;
 ir_datasets' ``msmarco-passage/*``.
@@ -41,6 +43,9 @@ def load(name: str) -> Suite:
     """Load a data set by name (``dev``, ``trec-dl-2019``); errors as in ``beir.load``."""
     from rabbench.suites import _irds
 
+    dataset_id = _irds.resolve(FAMILY, name, DEFAULTS)
     return _irds.suite(
-        _irds.resolve(FAMILY, name, DEFAULTS), licence="MS MARCO terms: non-commercial research"
+        dataset_id,
+        licence="MS MARCO terms: non-commercial research",
+        split=dataset_id.removeprefix(f"{FAMILY}/"),
     )

@@ -31,5 +31,6 @@ def load(name: str) -> Suite:
     return _irds.suite(
         dataset_id,
         licence="CC BY 4.0 for the selection; the texts as in BEIR",
+        split="50 queries and their neighbourhood",
         exclude=(lambda query_id: frozenset({query_id})) if own else None,
     )

@@ -1,14 +1,17 @@
 """BM25 through bm25s (Lucene's variant, English stop words and Snowball stemmer).
 
-Returns only documents that share a term with the query, as Lucene does. Phases: ``index`` is
-tokenising and indexing, per document; ``query`` tokenising one query; ``score`` one query over the
+Returns only documents that share a term with the query, as Lucene does. Documents are streamed:
+what is held is the numbers of their terms, never their texts. Phases: ``index`` is tokenising and
+indexing, per document; ``query`` tokenising one query; ``score`` one query over the
 collection, per document of it. Lengths are words, since it has no subword tokenizer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from rabbench import synthetic
@@ -16,6 +19,7 @@ from rabbench.records import PHASES, Options, Phase, Run, Scores, Shape, Workloa
 
 # As BEIR's published BM25 figures have them (Anserini's defaults), so that ours can be compared.
 K1, B = 0.9, 0.4
+BLOCK = 4096  # documents tokenised at once
 
 
 def build(options: Options) -> BM25:
@@ -45,22 +49,42 @@ class BM25:
 
         return Stemmer.Stemmer("english")
 
-    def _tokenise(self, texts: list[str]) -> Any:
+    def _terms_of(self, texts: list[str]) -> Any:
+        """The stems of each text, stop words left out."""
         import bm25s
 
-        return bm25s.tokenize(texts, stopwords="en", stemmer=self._stemmer, show_progress=False)
+        return bm25s.tokenize(
+            texts, stopwords="en", stemmer=self._stemmer, return_ids=False, show_progress=False
+        )
 
-    def _indexed(self, texts: list[str]) -> Any:
+    def _indexed(self, texts: Iterable[str]) -> Any:
+        """The index; None if the texts have no term at all."""
         import bm25s
+        from bm25s.tokenization import Tokenized
 
+        vocabulary: dict[str, int] = {}
+        numbers: list[array[int]] = []
+        stream = iter(texts)
+        while some := list(islice(stream, BLOCK)):
+            for terms in self._terms_of(some):
+                found = (vocabulary.setdefault(term, len(vocabulary)) for term in terms)
+                numbers.append(array("I", found))
+        if not vocabulary:
+            return None
         index = bm25s.BM25(k1=K1, b=B)
-        index.index(self._tokenise(texts), show_progress=False)
+        index.index(Tokenized(numbers, vocabulary), show_progress=False)
         return index
 
     def index(self, docs: Mapping[str, str]) -> None:
-        """Tokenise and index the collection."""
-        self._doc_ids = list(docs)
-        self._index = self._indexed(list(docs.values()))
+        """Tokenise and index the collection, in one pass."""
+        self._doc_ids = doc_ids = []
+
+        def texts() -> Iterator[str]:
+            for doc_id, text in docs.items():
+                doc_ids.append(doc_id)
+                yield text
+
+        self._index = self._indexed(texts())
 
     def search(self, queries: Mapping[str, str], k: int) -> Run:
         """The best k documents of each query among those that share a term with it."""
@@ -81,12 +105,9 @@ class BM25:
         return top({self._doc_ids[i]: float(scores[i]) for i in matching}, k)
 
     def _terms(self, query: str) -> list[str]:
-        import bm25s
-
-        (terms,) = bm25s.tokenize(
-            [query], stopwords="en", stemmer=self._stemmer, return_ids=False, show_progress=False
-        )
-        return [term for term in terms if term in self._index.vocab_dict]
+        known = {} if self._index is None else self._index.vocab_dict
+        (terms,) = self._terms_of([query])
+        return [term for term in terms if term in known]
 
     def workloads(self, shape: Shape) -> Iterator[Workload]:
         """Index n_docs documents, tokenise a query, score it over them."""

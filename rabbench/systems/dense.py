@@ -1,8 +1,10 @@
 """A bi-encoder through sentence-transformers: one vector a text, cosine similarity.
 
 A document is read up to the model's own limit (256 tokens for all-MiniLM-L6-v2) and cut there, as
-the model is meant to be used; cost rows say how many tokens were read. Phases: ``index`` encodes
-a document, ``query`` a query, ``score`` is one dot product.
+the model is meant to be used; cost rows say how many tokens were read. Queries and documents get
+the prompts that the model's own configuration names ``query`` and ``document``, or those of a
+published preset (``catalog.BI_ENCODERS``). Phases: ``index`` encodes a document, ``query`` a query,
+``score`` is one dot product.
 """
 
 from __future__ import annotations
@@ -13,75 +15,48 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from rabbench import synthetic
-from rabbench.models.catalog import DENSE
-from rabbench.models.closed_form import ModelShape
-from rabbench.models.locate import bars, packaged
-from rabbench.models.meta import after_body
-from rabbench.records import (
-    PHASES,
-    MissingError,
-    Options,
-    Phase,
-    Run,
-    Shape,
-    UsageError,
-    Workload,
-    top,
-)
+from rabbench.models.catalog import BI_ENCODERS
+from rabbench.records import Options, Phase, Shape, Workload
+from rabbench.systems._exact import Exact
+from rabbench.systems._published import Published
+from rabbench.systems._sentence import Source, dot, on_meta
+from rabbench.systems._vectors import Block, Read
 
-BLOCK = 256  # queries scored against the collection at once
+NAME = "dense"
 
 
-def build(options: Options) -> Dense:
+def build(options: Options) -> Exact:
     """The bi-encoder that ``options.dense_model`` names: a short name, a folder or a hub id.
 
     Raises:
         UsageError: if the name is neither known, nor a folder, nor a hub id.
     """
-    return Dense(options, _locate(options.dense_model))
+    if options.dense_model in BI_ENCODERS:
+        return Exact(NAME, Published(options, BI_ENCODERS[options.dense_model]))
+    source = Source("dense", options.dense_model, options)
+    _ = source.location  # an unknown name is refused here
+    return Exact(NAME, DenseEncoder(source))
 
 
-def _locate(name: str) -> str:
-    if name in DENSE:
-        found = packaged(DENSE[name])
-        return DENSE[name].hub if found is None else str(found)
-    if Path(name).expanduser().is_dir():
-        return str(Path(name).expanduser())
-    if name.count("/") != 1:
-        raise UsageError(
-            f"unknown dense model {name!r}; known: {', '.join(DENSE)}; or a folder, or a hub id"
-        )
-    return name
+class DenseEncoder:
+    """A sentence-transformers model with one vector a text."""
 
+    found_above = -np.inf
 
-class Dense:
-    """Vectors of one collection, searched exactly in blocks of queries."""
-
-    name = "dense"
-    phases: tuple[Phase, ...] = PHASES
-
-    def __init__(self, options: Options, location: str) -> None:
-        self.options = options
-        self.location = location
-        self.device = options.device
-        self._doc_ids: list[str] = []
-        self._vectors: Any = None
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.options = source.options
 
     @property
     def params(self) -> Mapping[str, Any]:
         """The model and how it runs."""
-        return {
-            "model": self.options.dense_model,
-            "attention": self.options.attention,
-            "dtype": "float32",
-            "device": self.device,
-        }
+        return self.source.params
 
     @cached_property
-    def encoder(self) -> Any:
+    def model(self) -> Any:
         """The sentence-transformers model, in evaluation mode.
 
         Raises:
@@ -89,140 +64,101 @@ class Dense:
         """
         from sentence_transformers import SentenceTransformer
 
-        try:
-            with bars(shown=not Path(self.location).is_dir()):
-                model = SentenceTransformer(
-                    self.location,
-                    device=self.device,
-                    model_kwargs={
-                        "attn_implementation": self.options.attention,
-                        "use_safetensors": True,  # never a pickle
-                    },
-                )
-        except OSError as error:
-            raise self._missing(error) from error
+        with self.source.loading():
+            model = SentenceTransformer(
+                self.source.location,
+                device=self.options.device,
+                model_kwargs=self.source.arguments,
+            )
         return model.eval().requires_grad_(False)
 
-    def _missing(self, error: Exception) -> MissingError:
-        name = self.options.dense_model
-        remedy = "give --dense-model a folder"
-        if name in DENSE:
-            remedy = f"install it with '{DENSE[name].install}', or {remedy}"
-        first = str(error).splitlines()[0]
-        return MissingError(f"dense model {name!r} is not available ({first}); {remedy}")
-
-    @cached_property
-    def _config(self) -> Any:
-        from transformers import AutoConfig
-
-        try:
-            return AutoConfig.from_pretrained(self.location)
-        except OSError as error:
-            raise self._missing(error) from error
-
-    def _encode(self, texts: list[str], prompt: str) -> Any:
-        encode = {"query": self.encoder.encode_query, "document": self.encoder.encode_document}
-        return encode[prompt](
+    def _encode(self, texts: list[str], kind: str) -> torch.Tensor:
+        encode = {"query": self.model.encode_query, "document": self.model.encode_document}
+        vectors: torch.Tensor = encode[kind](
             texts,
+            prompt=self._prompt(kind) or None,
             batch_size=self.options.batch,
             normalize_embeddings=True,
             convert_to_tensor=True,
             show_progress_bar=False,
         )
+        return vectors
 
-    def index(self, docs: Mapping[str, str]) -> None:
-        """Encode the collection."""
-        self._doc_ids = list(docs)
-        self._vectors = self._encode(list(docs.values()), "document")  # (N, d)
+    def read(self, texts: list[str]) -> Read:
+        """How much of these documents is read."""
+        return self.source.read(texts, self._limit("document"))
 
-    def search(self, queries: Mapping[str, str], k: int) -> Run:
-        """The best k documents of each query by cosine similarity, over the whole collection."""
-        run: Run = {}
-        query_ids = list(queries)
-        for start in range(0, len(query_ids), BLOCK):
-            ids = query_ids[start : start + BLOCK]
-            vectors = self._encode([queries[query_id] for query_id in ids], "query")
-            similarity = vectors @ self._vectors.T  # (B, N)
-            best = similarity.topk(min(k, len(self._doc_ids)), dim=1)
-            for query_id, scores, places in zip(
-                ids, best.values.tolist(), best.indices.tolist(), strict=True
-            ):
-                named = zip((self._doc_ids[place] for place in places), scores, strict=True)
-                run[query_id] = top(dict(named), k)
-        return run
+    def documents(self, texts: list[str]) -> Block:
+        """Unit vectors (n, d)."""
+        return {"vectors": self._encode(texts, "document").cpu()}
 
-    @cached_property
-    def _limit(self) -> int:
-        """Text tokens that fit beside the two special tokens; of a local model without weights."""
-        settings = Path(self.location) / "sentence_bert_config.json"
-        if settings.is_file():
-            stated = json.loads(settings.read_text(encoding="utf-8")).get("max_seq_length")
-            if stated is not None:
-                return int(stated) - 2
-        return int(self.encoder.max_seq_length) - 2
+    def queries(self, texts: list[str]) -> Any:
+        """Unit vectors (Q, d)."""
+        return self._encode(texts, "query")
+
+    def scores(self, queries: Any, block: Block) -> np.ndarray[Any, Any]:
+        """Cosine similarities (B, n)."""
+        similarity = queries @ block["vectors"].to(queries.device).T
+        return np.asarray(similarity.float().cpu())
+
+    def _limit(self, kind: str) -> int:
+        """Tokens of a text that fit beside its prompt and the special tokens."""
+        return self._most_tokens - self.source.overhead(self._prompt(kind))
 
     @cached_property
-    def _tokenizer(self) -> Any:
-        from transformers import AutoTokenizer
+    def _most_tokens(self) -> int:
+        """Tokens that the model reads; of a local one without its weights."""
+        stated = self._settings("sentence_bert_config.json").get("max_seq_length")
+        return int(self.model.max_seq_length if stated is None else stated)
 
-        try:
-            return AutoTokenizer.from_pretrained(self.location)
-        except OSError as error:
-            raise self._missing(error) from error
+    def _prompt(self, kind: str) -> str:
+        """What stands before a query or a document; of a local model without its weights."""
+        if Path(self.source.location).is_dir():
+            prompts = self._settings("config_sentence_transformers.json").get("prompts", {})
+        else:
+            prompts = self.model.prompts
+        # The names that sentence-transformers looks for; the first that says something.
+        names = {"query": ("query",), "document": ("document", "passage", "corpus")}[kind]
+        return next((prompts[name] for name in names if prompts.get(name)), "")
 
-    def workloads(self, shape: Shape) -> Iterator[Workload]:
+    def _settings(self, file: str) -> dict[str, Any]:
+        path = Path(self.source.location) / file
+        found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        return found
+
+    def workloads(self, name: str, shape: Shape) -> Iterator[Workload]:
         """Encode a document, encode a query, multiply two vectors."""
-        limit = self._limit
-        width = int(self._config.hidden_size)
-        common: dict[str, Any] = {"system": self.name, "shape": shape, "device": self.device}
-        for phase, length in (("index", shape.doc_len), ("query", shape.query_len)):
-            yield self._encoding(phase, min(length, limit), common)  # type: ignore[arg-type]
-        yield _dot(width, self.device, common)
+        common: dict[str, Any] = {"system": name, "shape": shape, "device": self.options.device}
+        yield self._encoding("index", min(shape.doc_len, self._limit("document")), common)
+        yield self._encoding("query", min(shape.query_len, self._limit("query")), common)
+        yield dot(self.source.shape.width, self.options.device, common)
 
     def _encoding(self, phase: Phase, tokens: int, common: dict[str, Any]) -> Workload:
-        tokenizer = self._tokenizer
-        seed = self.options.seed
-        ids = synthetic.token_ids(tokenizer, tokens, seed=seed, size=int(self._config.vocab_size))
-        ids = [tokenizer.cls_token_id, *ids, tokenizer.sep_token_id]
-        tensor = torch.tensor([ids], device=self.device)  # (1, L)
-        features = {"input_ids": tensor, "attention_mask": torch.ones_like(tensor)}
+        prompt = self._prompt("document" if phase == "index" else "query")
+        ids = self.source.ids(tokens, seed=self.options.seed, prompt=prompt)
+        tensor = torch.tensor([ids], device=self.options.device)  # (1, L)
 
         def run() -> Any:
+            features = {"input_ids": tensor, "attention_mask": torch.ones_like(tensor)}
             with torch.inference_mode():
-                return self.encoder(dict(features))["sentence_embedding"]
+                return self.model(features)["sentence_embedding"]
 
-        shape = ModelShape.from_config(self._config)
-        pooler = 2 * shape.width**2  # BERT's own, computed though the mean of tokens is used
+        shape = self.source.shape
+        # An encoder's own pooler, computed though the mean of tokens is used.
+        pooler = 0 if shape.masked else 2 * shape.width**2
         return Workload(
             phase=phase,
-            prepare=lambda: self.encoder,
+            prepare=lambda: self.model,
             run=run,
-            trace=lambda: after_body(self._meta, [(1, len(ids))], lambda state: state),
-            # An encoder masks nothing: both conventions count every pair.
-            closed_form=lambda _: shape.body(len(ids), "dense") + pooler,
+            trace=lambda: self._traced(1, len(ids)),
+            closed_form=lambda how: shape.body(len(ids), how) + pooler,
             index_bytes=(lambda: 4 * shape.width) if phase == "index" else None,
             params={"tokens_read": tokens},
             **common,
         )
 
     @cached_property
-    def _meta(self) -> Any:
+    def _traced(self) -> Any:
         from transformers import AutoModel
 
-        with torch.device("meta"):
-            return AutoModel.from_config(self._config, attn_implementation="eager").eval()
-
-
-def _dot(width: int, device: str, common: dict[str, Any]) -> Workload:
-    class Dot(torch.nn.Module):
-        def forward(self, query: torch.Tensor, document: torch.Tensor) -> torch.Tensor:
-            return query @ document
-
-    query, document = torch.randn(1, width, device=device), torch.randn(width, 1, device=device)
-    return Workload(
-        phase="score",
-        run=lambda: query @ document,
-        trace=lambda: (Dot(), (query.to("meta"), document.to("meta"))),
-        closed_form=lambda _: 2 * width,
-        **common,
-    )
+        return on_meta(AutoModel, self.source.config, lambda out: out.last_hidden_state[:, -1])

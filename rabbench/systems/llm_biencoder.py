@@ -9,38 +9,38 @@ and rows say ``trained: false``. Phases: ``index``, ``query``, and ``score``, on
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn.functional import normalize
 
-from rabbench.models.biencoder import texts_of
+from rabbench.models.biencoder import Texts, texts_of
 from rabbench.models.meta import after_body
-from rabbench.records import PHASES, Options, Phase, Progress, Run, Shape, Workload, silent, top
+from rabbench.records import Options, Phase, Shape, Workload
+from rabbench.systems._exact import Exact
+from rabbench.systems._sentence import dot
 from rabbench.systems._sequences import Sequences
-from rabbench.systems.dense import dot
+from rabbench.systems._vectors import Block, Read
 
 NAME = "llm-biencoder"
-BLOCK = 256  # queries scored against the collection at once
 
 
-def build(options: Options) -> LlmBiencoder:
-    """The bi-encoder on the causal LM that ``options.model`` names."""
-    return LlmBiencoder(options)
+def build(options: Options) -> Exact:
+    """The bi-encoder on the causal LM that ``options.biencoder_model`` or ``model`` names."""
+    chosen = replace(options, model=options.biencoder_model or options.model)
+    return Exact(NAME, LlmEncoder(chosen))
 
 
-class LlmBiencoder:
-    """Vectors of one collection, searched exactly in blocks of queries."""
+class LlmEncoder:
+    """A causal LM with one unit vector a text."""
 
-    name = NAME
-    phases: tuple[Phase, ...] = PHASES
+    found_above = -np.inf
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self.sequences = Sequences(options)
-        self.progress: Progress = silent
-        self._doc_ids: list[str] = []
-        self._vectors = torch.empty(0, 0)
 
     @property
     def params(self) -> Mapping[str, Any]:
@@ -49,48 +49,46 @@ class LlmBiencoder:
         trained = checkpoint is not None and checkpoint.kind == "biencoder"
         return {**self.sequences.params, "trained": trained}
 
+    def _texts(self) -> Texts:
+        options = self.options
+        return texts_of(self.sequences.backbone, options.max_doc_len, options.max_query_len)
+
     def _encode(self, parts: Sequence[Sequence[int]]) -> torch.Tensor:
-        """Unit vectors of token ids: (N, d) float32."""
-        batch = self.options.batch
-        states = self.sequences.backbone.encode(parts, batch=batch, progress=self.progress)
+        states = self.sequences.backbone.encode(parts, batch=self.options.batch)
         return normalize(states.float(), dim=-1)
 
-    def index(self, docs: Mapping[str, str]) -> None:
-        """Encode the collection."""
-        texts = texts_of(self.sequences.backbone, self.options.max_doc_len)
-        self._doc_ids = list(docs)
-        self._vectors = self._encode([texts.document(text) for text in docs.values()])  # (N, d)
+    def read(self, texts: list[str]) -> Read:
+        """How much of these documents is read."""
+        made = self._texts()
+        parts = [made.document(text) for text in texts]
+        cut = made.prompt.cut
+        tokens = sum(map(len, parts)) - len(parts) * made.overhead("document")
+        return Read(tokens_read=tokens, documents_cut=cut.documents, tokens_cut=cut.tokens)
 
-    def search(self, queries: Mapping[str, str], k: int) -> Run:
-        """The best k documents of each query by cosine similarity, over the whole collection."""
-        limit = self.options.max_query_len
-        texts = texts_of(self.sequences.backbone, self.options.max_doc_len, limit)
-        vectors = self._encode([texts.query(text) for text in queries.values()])  # (Q, d)
-        run: Run = {}
-        count = min(k, len(self._doc_ids))
-        for ids, block in zip(_blocks(list(queries)), vectors.split(BLOCK), strict=True):
-            best = (block @ self._vectors.T).topk(count, dim=1)
-            for query_id, scores, places in zip(
-                ids, best.values.tolist(), best.indices.tolist(), strict=True
-            ):
-                named = zip((self._doc_ids[place] for place in places), scores, strict=True)
-                run[query_id] = top(dict(named), k)
-        return run
+    def documents(self, texts: list[str]) -> Block:
+        """Unit vectors (n, d)."""
+        made = self._texts()
+        return {"vectors": self._encode([made.document(text) for text in texts]).cpu()}
 
-    def workloads(self, shape: Shape) -> Iterator[Workload]:
+    def queries(self, texts: list[str]) -> Any:
+        """Unit vectors (Q, d)."""
+        made = self._texts()
+        return self._encode([made.query(text) for text in texts])
+
+    def scores(self, queries: Any, block: Block) -> np.ndarray[Any, Any]:
+        """Cosine similarities (B, n)."""
+        return np.asarray((queries @ block["vectors"].to(queries.device).T).cpu())
+
+    def workloads(self, name: str, shape: Shape) -> Iterator[Workload]:
         """Encode a document, encode a query, multiply two vectors."""
-        common: dict[str, Any] = {
-            "system": NAME,
-            "shape": shape,
-            "device": self.options.device,
-        }
+        common: dict[str, Any] = {"system": name, "shape": shape, "device": self.options.device}
         yield self._encoding("index", shape.doc_len, common)
         yield self._encoding("query", shape.query_len, common)
         yield dot(self.sequences.backbone.shape.width, self.options.device, common)
 
     def _encoding(self, phase: Phase, length: int, common: dict[str, Any]) -> Workload:
         sequences, backbone = self.sequences, self.sequences.backbone
-        around = texts_of(backbone, length).overhead("document" if phase == "index" else "query")
+        around = self._texts().overhead("document" if phase == "index" else "query")
         tokens = length + around
         sequences.check(tokens)
         parts: list[list[int]] = []
@@ -99,19 +97,16 @@ class LlmBiencoder:
             _ = backbone.model
             parts[:] = [sequences.tokens(tokens, seed=self.options.seed)]
 
+        def trace() -> Any:
+            body = backbone.meta_model.base_model
+            return after_body(body, [(1, tokens)], lambda state: state)
+
         return Workload(
             phase=phase,
             prepare=prepare,
             run=lambda: normalize(backbone.hidden(parts).float(), dim=-1),
-            trace=lambda: after_body(
-                backbone.meta_model.base_model, [(1, tokens)], lambda state: state
-            ),
+            trace=trace,
             closed_form=lambda how: backbone.shape.body(tokens, how),
             index_bytes=(lambda: 4 * backbone.shape.width) if phase == "index" else None,
             **common,
         )
-
-
-def _blocks(ids: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(ids), BLOCK):
-        yield ids[start : start + BLOCK]

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from rabbench.records import BadInputError, MissingError, Suite, UsageError
-from rabbench.suites import _irds, beir, bright, msmarco, nano_beir
+from rabbench import plugins, selection
+from rabbench.records import BadInputError, MissingError, Options, Suite, UsageError
+from rabbench.suites import _irds, beir, bright, irds, msmarco, nano_beir
 
 HEADER = "query-id\tcorpus-id\tscore\n"
 
@@ -68,7 +69,8 @@ def test_every_name_that_stands_as_data_is_one_that_ir_datasets_has() -> None:
     assert {*beir.LICENCES, *beir.OWN_ID_EXCLUDED} <= bases
     assert {"scifact", "scifact/train", "msmarco", "msmarco/dev"} <= set(known)
     assert list(nano_beir.DEFAULT) == nano_beir.datasets()
-    assert {"biology", "biology-long", "aops"} <= set(bright.datasets())
+    assert {*bright.SHORT, *bright.LONG} == set(bright.datasets())
+    assert (len(bright.SHORT), len(bright.LONG)) == (12, 8)
     assert {*msmarco.DEFAULT, *msmarco.DEFAULTS} <= set(msmarco.datasets())
 
 
@@ -164,6 +166,15 @@ class Fake:
         """One query."""
         return [SimpleNamespace(query_id="q", default_text=lambda: "text")]
 
+    def has_scoreddocs(self) -> bool:
+        """It comes with candidates."""
+        return True
+
+    def scoreddocs_iter(self) -> list[SimpleNamespace]:
+        """Two candidates of the query and one of another."""
+        found = [("q", "d3", 1.5), ("other", "d1", 9.0), ("q", "d1", 2)]
+        return [SimpleNamespace(query_id=q, doc_id=d, score=s) for q, d, s in found]
+
     def qrels_iter(self) -> list[SimpleNamespace]:
         """One relevant document and two excluded ones."""
         pairs = [("d1", 1), ("d2", -100), ("d3", -100)]
@@ -189,6 +200,65 @@ def test_a_large_collection_is_not_read_to_be_loaded(monkeypatch: pytest.MonkeyP
     assert len(suite.docs) == 5_000_000
     assert suite.docs["d4999999"] == "text of d4999999"
     assert fake.streamed < 200_000
+
+
+def test_candidates_that_a_data_set_comes_with_are_a_first_stage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    suite = load(Fake(5), monkeypatch)
+    system = plugins.load("systems", "scoreddocs").build(Options())
+    system.index(suite.docs)
+    assert system.search(suite.queries, 5) == {"q": {"d1": 2.0, "d3": 1.5}}
+    assert "--first-stage scoreddocs" in suite.candidates
+    monkeypatch.setattr(Fake, "has_scoreddocs", lambda _: False)
+    suite = load(Fake(5), monkeypatch)
+    assert suite.candidates == "every document of the collection"
+    system.index(suite.docs)
+    with pytest.raises(UsageError, match="comes with no scored candidates"):
+        system.search(suite.queries, 5)
+
+
+def test_msmarco_sets_come_with_candidates() -> None:
+    import ir_datasets
+
+    for name in ("dev", "trec-dl-2019", "trec-dl-2020"):
+        dataset_id = _irds.resolve(msmarco.FAMILY, name, msmarco.DEFAULTS)
+        assert ir_datasets.registry[dataset_id].has_scoreddocs()
+
+
+def test_any_other_id_is_loaded_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ir_datasets
+
+    assert "cranfield" in irds.datasets()
+    assert not any(name.startswith(("beir/", "bright/")) for name in irds.datasets())
+    monkeypatch.setattr(ir_datasets, "load", lambda _: Fake(5))
+    suite = irds.load("cranfield")
+    assert (suite.name, len(suite.docs)) == ("cranfield", 5)
+    assert suite.licence == "not stated here: see https://ir-datasets.com/cranfield"
+    assert irds.load("antique/test").split == "test"
+
+
+def test_one_of_many_must_be_named() -> None:
+    message = (
+        r"--suite irds has many data sets; choose some .* antique/test, .*, … \(\d{3} in all\)"
+    )
+    with pytest.raises(UsageError, match=message) as caught:
+        selection.family("irds").chosen(())
+    assert len(str(caught.value)) < 5000
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("cranfeild", r"unknown ir_datasets id 'cranfeild'; near it: cranfield; all are at https"),
+        ("beir/scifact/test", r"rules of its own; give --suite beir --datasets scifact/test"),
+        ("msmarco-passage/dev", r"rules of its own; give --suite msmarco --datasets dev"),
+        ("antique", r"'antique' has no queries and no qrels; its parts: antique/test, antique/te"),
+    ],
+)
+def test_an_id_that_will_not_do_is_refused(name: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        irds.load(name)
 
 
 def test_an_empty_collection_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

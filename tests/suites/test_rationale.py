@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from rabbench.records import BadInputError, MissingError, UsageError
-from rabbench.suites import _esconv, _fetch, _saycan, rationale
+from rabbench.suites import _esconv, _fetch, _saycan, bright, rationale
 
 CONTENT = b"INPUT\tOUTPUT\nGo.\t1. go to the table, 2. done\n"
 RESOURCE = replace(_saycan.PLANS, sha256=hashlib.sha256(CONTENT).hexdigest())
@@ -84,15 +84,19 @@ def test_without_copy_and_network_the_remedy_is_said(nowhere: Path) -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(
-        UsageError, match="unknown rationale data set 'x'; known: esconv, esconv/de"
-    ):
+    with pytest.raises(UsageError, match=r"unknown rationale data set 'x'; known: .*esconv, esc"):
         rationale.load("x")
-    with pytest.raises(
-        MissingError, match=r"PsyQA is given out by its authors on request .*--suite"
-    ):
-        rationale.load("psyqa")
-    assert rationale.datasets() == ["esconv", "esconv/dev", "saycan"]
+    assert rationale.datasets()[: len(rationale.OWN)] == list(rationale.OWN)
+
+
+def test_bright_is_a_group_with_its_own_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(bright, "load", asked.append)
+    assert len(rationale.GROUPS["bright"]) == 12
+    rationale.load("bright/biology-long")
+    assert asked == ["biology-long"]
+    assert rationale.metrics("bright/biology-long") == ("recall@1",)
+    assert rationale.metrics("saycan")[0] == "hit_rate@1"
 
 
 def test_a_dialogue_holds_neither_the_answer_nor_any_strategy() -> None:

@@ -46,7 +46,7 @@ def test_the_student_says_that_it_is_untrained(options: Options) -> None:
 
 def test_an_unknown_first_stage_lists_the_known(options: Options) -> None:
     system = plugins.load("systems", "teacher").build(replace(options, first_stage="x", depth=2))
-    with pytest.raises(UsageError, match=r"unknown system 'x'; known: bm25, dense"):
+    with pytest.raises(UsageError, match=r"unknown system 'x'; known: bm25, cross-encoder, dense"):
         system.index(DOCS)
 
 

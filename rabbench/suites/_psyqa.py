@@ -1,0 +1,157 @@
+"""PsyQA as retrieval: the query is a plea for help, the documents are the 7 support strategies.
+
+Knows the source's ``PsyQA_full.json``: a list of questions, each with ``question``,
+``description``, ``questionID`` and ``answers``; an answer with ``has_label`` has
+``labels_sequence``, the spans (``start``, ``end``) of ``answer_text`` and each one's strategy
+(``type``).
+
+- A query is the question, its description, and the answer up to a span; the one relevant document
+  is the strategy of that span. So each labelled answer gives a query for each of its spans.
+- The first tenth of the questions by hash (``part``) is ``psyqa``, the rest ``psyqa/train``; no
+  question is in both. The paper's own split is not published, so figures are comparable with each
+  other, not with its.
+- Queries are Chinese, as the source is. Strategies have the English names that the labels use; the
+  definitions are our own words, one sentence each.
+
+The authors give the data out on request, on a signed form, and it must not be passed on: it is
+read where it lies. Source: Sun et al., "PsyQA: A Chinese Dataset for Generating Long Counseling
+Text for Mental Health Support", Findings of ACL 2021, arXiv 2106.01702; github thu-coai/PsyQA.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rabbench.records import BadInputError, MissingError, Suite
+from rabbench.suites._fingerprint import fingerprint
+
+log = logging.getLogger(__name__)
+
+FILE = "PsyQA_full.json"
+TERMS = "the authors' user agreement: research only, not to be passed on"
+TEST_SHARE = 26  # of 256: a tenth of the questions
+
+STRATEGIES: Mapping[str, str] = {
+    "Restatement": "Say again in fewer or other words what the seeker has told, to show that it "
+    "was understood.",
+    "Approval and Reassurance": "Show sympathy, comfort, encourage, and say that the seeker's "
+    "feelings are natural.",
+    "Interpretation": "Explain what may lie behind the seeker's feelings, thoughts or behaviour, "
+    "from another point of view.",
+    "Direct Guidance": "Advise what the seeker can do, think or try.",
+    "Information": "Give facts, data, theories or places to turn to.",
+    "Self-disclosure": "Tell of a similar experience of one's own.",
+    "Others": "Greet, say goodbye, or anything that no other strategy covers.",
+}
+"""The strategies by the names that the labels use, with a definition each."""
+
+FORMAT = (
+    '[{"question", "description", "questionID", "answers": [{"answer_text", "has_label", '
+    '"labels_sequence": [{"start", "end", "type"}] or null}]}]'
+)
+
+
+def doc_id(strategy: str) -> str:
+    """The document of a strategy: ``direct-guidance``."""
+    return strategy.lower().replace(" ", "-")
+
+
+def part(question_id: object) -> str:
+    """``test`` or ``train``: the first byte of the SHA-256 of the question's id."""
+    first = hashlib.sha256(str(question_id).encode()).digest()[0]
+    return "test" if first < TEST_SHARE else "train"
+
+
+def _read() -> tuple[Path, Any]:
+    local = os.environ.get("RABBENCH_DATA")
+    path = Path(local).expanduser() / "psyqa" / FILE if local else None
+    if path is None or not path.is_file():
+        raise MissingError(
+            f"PsyQA is given out by its authors on a signed form (github thu-coai/PsyQA); put its "
+            f"{FILE} into a folder psyqa and set RABBENCH_DATA to the folder around it"
+        )
+    log.warning("psyqa: %s; licence: %s", path, TERMS)
+    try:
+        return path, json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise BadInputError(f"{path}: not JSON ({error}); expected {FORMAT}") from None
+
+
+def windows(questions: Any, name: str) -> Iterator[tuple[str, str, str, str]]:
+    """Question id, query id, query and strategy of every labelled span.
+
+    Raises:
+        BadInputError: if a question, an answer or a span is not as the source has it.
+    """
+    if not isinstance(questions, list):
+        raise BadInputError(f"{name}: {type(questions).__name__} at the top; expected {FORMAT}")
+    for place, question in enumerate(questions):
+        where = f"{name}, question {place + 1}"
+        try:
+            number = str(question["questionID"])
+            asked = "\n".join(
+                text.strip() for text in (question["question"], question["description"] or "")
+            ).strip()
+            for i, answer in enumerate(question["answers"]):
+                text = answer["answer_text"]
+                for j, span in enumerate(answer.get("labels_sequence") or ()):
+                    start, strategy = _checked(span, text, f"{where} (id {number})")
+                    query = f"{asked}\n{text[:start]}" if start else asked
+                    yield number, f"psyqa-{number}-{i + 1}-{j + 1}", query, strategy
+        except (KeyError, TypeError, AttributeError) as error:
+            raise BadInputError(
+                f"{where}: {type(error).__name__} {error}; expected {FORMAT}"
+            ) from None
+
+
+def _checked(span: Any, text: str, where: str) -> tuple[int, str]:
+    start, end, strategy = span["start"], span["end"], span["type"]
+    if not 0 <= start < end <= len(text):
+        raise BadInputError(
+            f"{where}: span {start}-{end} must lie within the answer of {len(text)} characters"
+        )
+    if strategy not in STRATEGIES:
+        raise BadInputError(
+            f"{where}: strategy {strategy!r}; expected one of {', '.join(STRATEGIES)}"
+        )
+    return start, strategy
+
+
+def load(split: str) -> Suite:
+    """The spans of one part of the questions, ``test`` or ``train``.
+
+    Raises:
+        MissingError: if there is no local copy.
+        BadInputError: if it is not as the source has it, or has no labelled answer in this part.
+    """
+    path, questions = _read()
+    docs = {doc_id(name): f"{name}: {definition}" for name, definition in STRATEGIES.items()}
+    queries: dict[str, str] = {}
+    qrels: dict[str, dict[str, int]] = {}
+    for number, query_id, query, strategy in windows(questions, str(path)):
+        if part(number) == split:
+            if query_id in queries:
+                raise BadInputError(f"{path}: question id {number} stands twice; ids are unique")
+            queries[query_id] = query
+            qrels[query_id] = {doc_id(strategy): 1}
+    if not queries:
+        raise BadInputError(
+            f"{path}: no labelled answer among its {len(questions)} questions in part {split!r}"
+        )
+    return Suite(
+        name=f"psyqa/{split}",
+        docs=docs,
+        queries=queries,
+        qrels=qrels,
+        fingerprint=fingerprint(docs, queries, qrels),
+        licence=TERMS,
+        source=f"local copy of thu-coai/PsyQA, {FILE}",
+        split=f"{split}, a tenth of the questions being test",
+        candidates=f"all {len(docs)} strategies",
+    )

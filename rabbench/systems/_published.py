@@ -1,0 +1,241 @@
+"""The large bi-encoders that papers compare with, run as their authors do: prompts, pooling, LoRA.
+
+Knows a preset's data and nothing of any one model. Weights are read in bfloat16, as published; a
+machine without the memory for them is told so before anything is loaded.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import normalize
+
+from rabbench.models.catalog import BiEncoder
+from rabbench.models.closed_form import ModelShape
+from rabbench.models.locate import bars
+from rabbench.records import MissingError, Options, Phase, Shape, Workload
+from rabbench.systems._sentence import SAFE, dot, on_meta
+from rabbench.systems._vectors import Block, Read
+
+DTYPE = torch.bfloat16
+OVERHEAD = 1.1  # of the weights' bytes, for what a forward holds
+
+
+class Published:
+    """A preset's model, one unit vector a text.
+
+    Args:
+        options: device, attention and batch.
+        preset: the model and how it is used.
+    """
+
+    found_above = -np.inf
+
+    def __init__(self, options: Options, preset: BiEncoder) -> None:
+        self.options = options
+        self.preset = preset
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The model and how it runs."""
+        return {
+            "model": self.options.dense_model,
+            "attention": self.options.attention,
+            "dtype": "bfloat16",
+            "device": self.options.device,
+        }
+
+    @property
+    def _body(self) -> str:
+        return self.preset.base or self.preset.hub
+
+    @property
+    def _needed_bytes(self) -> float:
+        return OVERHEAD * self.preset.parameters * DTYPE.itemsize
+
+    def _missing(self, why: str, remedy: str) -> MissingError:
+        of = f" (a LoRA adapter of {self.preset.base})" if self.preset.base else ""
+        return MissingError(
+            f"dense model {self.options.dense_model!r} is {self.preset.hub}{of}, licence: "
+            f"{self.preset.licence}; its {self.preset.parameters / 1e9:.1f} billion parameters "
+            f"need {self._needed_bytes / 1e9:.1f} GB of memory in bfloat16; {why}; {remedy}"
+        )
+
+    def _refuse_without_memory(self) -> None:
+        free = _free_bytes(self.options.device)
+        if free < self._needed_bytes:
+            raise self._missing(
+                f"{free / 1e9:.1f} GB are free on {self.options.device}",
+                "take a larger machine or GPU, or a smaller --dense-model",
+            )
+
+    @cached_property
+    def model(self) -> Any:
+        """The transformer without its head, the adapter merged in.
+
+        Raises:
+            MissingError: if the memory, the weights, or peft for an adapter are not there.
+        """
+        from transformers import AutoModel
+
+        self._refuse_without_memory()
+        arguments = {"dtype": DTYPE, "attn_implementation": self.options.attention, **SAFE}
+        try:
+            with bars(shown=not Path(self._body).is_dir()):
+                model = AutoModel.from_pretrained(self._body, config=self.config, **arguments)
+                if self.preset.base:
+                    model = _with_adapter(model, self.preset.hub)
+        except OSError as error:
+            raise self._absent(error) from error
+        except ImportError as error:
+            raise self._missing(str(error), "pip install peft") from error
+        return model.to(self.options.device).eval().requires_grad_(False)
+
+    def _absent(self, error: Exception) -> MissingError:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        gated = ", after accepting its terms there and logging in" if self.preset.base else ""
+        remedy = f"run once with a network{gated}, or name a --dense-model that is here"
+        return self._missing(f"not available ({first})", remedy)
+
+    @cached_property
+    def config(self) -> Any:
+        """The transformer's configuration."""
+        from transformers import AutoConfig
+
+        try:
+            config = AutoConfig.from_pretrained(self._body)
+        except OSError as error:
+            raise self._absent(error) from error
+        if self.preset.bidirectional:
+            config.is_causal = False  # transformers then masks nothing but padding
+        return config
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The tokenizer; an adapter reads as its base does."""
+        from transformers import AutoTokenizer
+
+        try:
+            return AutoTokenizer.from_pretrained(self._body)
+        except OSError as error:
+            raise self._absent(error) from error
+
+    def _around(self, kind: str) -> tuple[list[int], list[int]]:
+        """Token ids before a text, the model's own first token included, and behind it."""
+        before, behind = getattr(self.preset, kind)
+        first = self.tokenizer(before).input_ids
+        if first and first[-1] == self.tokenizer.eos_token_id and not before.endswith("</s>"):
+            first = first[:-1]
+        return list(first), self._bare([behind])[0]
+
+    def _bare(self, texts: list[str]) -> list[list[int]]:
+        encoded = self.tokenizer(texts, add_special_tokens=False, verbose=False)
+        return [list(ids) for ids in encoded.input_ids]
+
+    def read(self, texts: list[str]) -> Read:
+        """How much of these documents is read."""
+        room = self._room("document")
+        lengths = [len(ids) for ids in self._bare(texts)]
+        lost = [length - room for length in lengths if length > room]
+        return Read(sum(lengths) - sum(lost), len(lost), sum(lost))
+
+    def _room(self, kind: str) -> int:
+        return self.preset.max_tokens - sum(map(len, self._around(kind)))
+
+    def _vectors(self, texts: list[str], kind: str) -> torch.Tensor:
+        """Unit vectors (n, d), float32 on the CPU."""
+        _ = self.model  # too little memory is told before anything else is looked for
+        before, behind = self._around(kind)
+        room = self._room(kind)
+        whole = [[*before, *ids[:room], *behind] for ids in self._bare(texts)]
+        order = sorted(range(len(whole)), key=lambda place: -len(whole[place]))
+        found: list[torch.Tensor] = [torch.empty(0)] * len(whole)
+        for start in range(0, len(order), self.options.batch):
+            some = order[start : start + self.options.batch]
+            states = self._states([whole[place] for place in some])
+            for place, state in zip(some, states, strict=True):
+                first = len(before) if self.preset.pooled == 0 else -self.preset.pooled
+                # A text without tokens leaves its prompt alone to be read.
+                found[place] = (state[first:] if len(state[first:]) else state).mean(0)
+        return normalize(torch.stack(found).float(), dim=-1).cpu()
+
+    def _states(self, parts: list[list[int]]) -> list[torch.Tensor]:
+        """Final states of each sequence's own tokens, (L, d)."""
+        longest = max(map(len, parts))
+        ids = torch.zeros(len(parts), longest, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, part in enumerate(parts):  # padded behind: positions stay those of the text
+            ids[row, : len(part)] = torch.tensor(part)
+            mask[row, : len(part)] = 1
+        device = self.options.device
+        with torch.inference_mode():
+            states = self.model(
+                input_ids=ids.to(device), attention_mask=mask.to(device)
+            ).last_hidden_state
+        return [states[row, : len(part)].float() for row, part in enumerate(parts)]
+
+    def documents(self, texts: list[str]) -> Block:
+        """Unit vectors (n, d)."""
+        return {"vectors": self._vectors(texts, "document")}
+
+    def queries(self, texts: list[str]) -> Any:
+        """Unit vectors (Q, d)."""
+        return self._vectors(texts, "query")
+
+    def scores(self, queries: Any, block: Block) -> np.ndarray[Any, Any]:
+        """Cosine similarities (B, n)."""
+        return np.asarray(queries @ block["vectors"].T)
+
+    def workloads(self, name: str, shape: Shape) -> Iterator[Workload]:
+        """Encode a document, encode a query, multiply two vectors."""
+        common: dict[str, Any] = {"system": name, "shape": shape, "device": self.options.device}
+        yield self._encoding("index", "document", shape.doc_len, common)
+        yield self._encoding("query", "query", shape.query_len, common)
+        yield dot(ModelShape.from_config(self.config).width, self.options.device, common)
+
+    def _encoding(self, phase: Phase, kind: str, asked: int, common: dict[str, Any]) -> Workload:
+        before, behind = self._around(kind)
+        text = min(asked, self._room(kind))
+        parts = [[*before, *[1] * text, *behind]]
+        tokens, of = len(parts[0]), ModelShape.from_config(self.config)
+        both = self.preset.bidirectional  # every token sees every other
+        return Workload(
+            phase=phase,
+            prepare=lambda: self.model,
+            run=lambda: self._states(parts),
+            trace=lambda: self._traced(1, tokens),
+            closed_form=lambda how: of.body(tokens, "dense" if both else how),
+            index_bytes=(lambda: 4 * of.width) if phase == "index" else None,
+            params={"tokens_read": text},
+            **common,
+        )
+
+    @cached_property
+    def _traced(self) -> Any:
+        from transformers import AutoModel
+
+        return on_meta(AutoModel, self.config, lambda out: out.last_hidden_state[:, -1])
+
+
+def _with_adapter(model: Any, hub: str) -> Any:
+    from peft import PeftModel
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft's, of transformers' own names
+        return PeftModel.from_pretrained(model, hub).merge_and_unload()
+
+
+def _free_bytes(device: str) -> int:
+    """Memory that is free where the model would lie."""
+    if device.startswith("cuda"):
+        free, _ = torch.cuda.mem_get_info()
+        return int(free)
+    import psutil
+
+    return int(psutil.virtual_memory().available)
