@@ -75,6 +75,14 @@ def test_break_even_by_hand() -> None:
     assert not found["teacher"].trained
 
 
+def test_a_load_takes_what_is_given_and_scores_no_more_than_there_are() -> None:
+    assert Load.of({}) == Load()
+    assert Load.of({"n_docs": 20, "training_s": None, "odd": 1}) == Load(n_docs=20, k=20)
+    assert Load.of({"n_docs": 20, "k": 5, "training_s": 60.0}).training("latency") == 60.0
+    with pytest.raises(UsageError, match=r"k = 500 .* N = 20 .*--breakeven-candidates or --break"):
+        Load.of({"n_docs": 20, "k": 500})
+
+
 def test_equal_totals_do_not_count_as_cheaper() -> None:
     """10 + Q < 6 Q: equal at Q = 2, cheaper from 3."""
     found = break_even(bill("rabtriever", 10, 0, 1), bill("teacher", 0, 0, 6), Load(n_docs=1, k=1))

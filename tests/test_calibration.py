@@ -1,4 +1,8 @@
-"""The calibration: raw samples, ratios that must hold anywhere, its place in the cache."""
+"""The calibration: raw samples, rates, layer times, its place in the cache.
+
+The clock is the tests' own: an operator takes the time of its FLOPs and bytes, so that nothing here
+depends on how busy the machine is. ``benchmarks/test_harness.py`` compares real times.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from rabbench import calibration, environment
 from rabbench.calibration import Calibration, Timing
-from rabbench.models import curves, sampling, skeleton
+from rabbench.models import curves, neighbours, sampling, skeleton
 from rabbench.models.backbone import resolve
 from rabbench.models.curves import Curve, Target
 from rabbench.models.skeleton import Forward
@@ -28,18 +34,47 @@ def target(tiny_model: Path) -> Target:
     )
 
 
-@pytest.fixture(scope="module")
-def calibrated(target: Target) -> Calibration:
-    return calibration.calibrate([target], seconds=1.0, recalibrate=True)
+class Clock(TorchDispatchMode):
+    """A clock that torch's operators move: 1 ms a call, 1 ns a value, 1 ps a FLOP.
+
+    Reading it takes a millisecond, so what runs no operator takes time too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        """Seconds so far."""
+        self.now += 1e-3
+        return self.now
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Do the operator and let its time pass."""
+        found = func(*args, **(kwargs or {}))
+        given = [one for one in tree_leaves(args) if isinstance(one, torch.Tensor)]
+        made = [one for one in tree_leaves(found) if isinstance(one, torch.Tensor)]
+        flops = 0
+        if "scaled_dot_product" in str(func):
+            flops = 4 * given[0].numel() * given[1].shape[-2]
+        elif any(part in str(func) for part in ("mm", "matmul", "linear")):
+            flops = 2 * made[0].numel() * given[0].shape[-1]
+        self.now += 1e-3 + 1e-9 * sum(one.numel() for one in given + made) + 1e-12 * flops
+        return found
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads that wait for each other on a busy machine would drown short runs."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def clock() -> Iterator[Clock]:
+    made = Clock()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampling, "time", made)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def calibrated(target: Target, clock: Clock) -> Calibration:
+    with clock:
+        return calibration.calibrate([target], seconds=2.0, recalibrate=True)
 
 
 def test_every_kind_has_raw_samples_and_larger_products_take_longer(
@@ -110,31 +145,55 @@ def test_what_was_measured_is_kept_and_read_again(
 
 
 def test_another_configuration_is_added_and_a_damaged_file_is_measured_anew(
-    calibrated: Calibration, target: Target
+    calibrated: Calibration, target: Target, clock: Clock
 ) -> None:
     eager = replace(target, attention="eager", longest=64, suffix=0)
-    both = calibration.calibrate([target, eager], seconds=0.5)
+    with clock:
+        both = calibration.calibrate([target, eager], seconds=0.5)
     assert both.timings == calibrated.timings
     assert {one.key for one in both.curves} == {target.key, eager.key}
     for path in (environment.home() / "calibration").iterdir():
         path.write_text("{")
-    assert calibration.calibrate([], seconds=0.2).curves == ()
+    with clock:
+        assert calibration.calibrate([], seconds=0.2).curves == ()
 
 
-def test_no_job_starts_that_would_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [0.0]
-    monkeypatch.setattr(sampling.time, "perf_counter", lambda: clock[0])
+def test_neighbours_that_were_busy_meanwhile_are_known_of(
+    calibrated: Calibration, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    """Of 20 CPU seconds 12 were spent, 4 of them here: 40 % went elsewhere."""
+    times = iter([(100.0, 1.0, 50.0), (112.0, 5.0, 70.0)])
+    monkeypatch.setattr(neighbours, "cpu_times", lambda: next(times))
+    with clock:
+        found = calibration.calibrate([], seconds=0.2, recalibrate=True)
+    assert found.others == pytest.approx(0.4)
+    assert "other processes took 40% of the CPUs" in found.disturbed
+    assert replace(found, others=0.05).disturbed == replace(found, others=None).disturbed == ""
+
+
+def test_this_process_is_not_its_own_neighbour() -> None:
+    before = neighbours.cpu_times()
+    machine, own, capacity = before
+    assert 0 < own < machine
+    assert capacity > 0
+    assert 0 <= neighbours.others(before, neighbours.cpu_times()) <= 1
+    assert neighbours.others((0.0, 0.0, 0.0), (3.0, 3.0, 4.0)) == 0
+    assert neighbours.others((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)) == 0
+
+
+def test_no_job_starts_that_would_not_fit(clock: Clock) -> None:
+    started = clock.now
 
     def lasting(seconds: float) -> tuple[str, Any]:
         def run() -> None:
-            clock[0] += seconds
+            clock.now += seconds
 
         return "work", run
 
     jobs = [lasting(seconds) for seconds in (0.1, 0.4, 1.6, 6.4)]
     found = sampling.sampled(jobs, seconds=10.0, device="cpu")
     assert [bool(samples) for samples in found] == [True, True, True, False]
-    assert clock[0] <= 11.0
+    assert clock.now - started <= 11.0
     assert len(found[0]) >= len(found[2])
 
 

@@ -109,6 +109,57 @@ def test_quality_on_a_folder_and_its_report_again(
     assert (out / "report.md").is_file()
 
 
+def test_a_baseline_stands_in_the_report_and_may_change_on_resuming(
+    run: Main, tiny: list[object], tmp_path: Path, folder: Path
+) -> None:
+    asked = ("quality", "--suite", folder, "--systems", "bm25,dense", "--out", tmp_path / "out")
+    assert run(*asked, *tiny)[0] == 0
+    before = json.loads((tmp_path / "out" / "results.json").read_text())["rows"]
+    assert run(*asked, "--baseline", "bm25", "--resume", *tiny)[0] == 0
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["rows"] == before
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "A system’s mean over that of bm25" in text
+    assert sorted(path.name for path in (tmp_path / "out" / "runs" / "test").iterdir()) == [
+        "bm25.trec.gz", "dense.trec.gz", "qrels.txt.gz",
+    ]  # fmt: skip
+    code, _, err = run(*asked, "--baseline", "teacher", *tiny)
+    assert code == 2
+    assert "unknown --baseline, which is not among --systems: 'teacher'; known: bm25, dense" in err
+
+
+def test_the_load_is_kept_with_a_sweep_and_judged_again_by_the_report(
+    run: Main, tiny: list[object], tmp_path: Path
+) -> None:
+    sweep = ["scaling", "--max-doc-len", 40, "--points", 2, "--query-len", 5, "--systems",
+             "teacher,rabtriever", "--measures", "flops", "--out", tmp_path, *tiny]  # fmt: skip
+    code, said, _ = run(*sweep, "--breakeven-docs", 7, "--training-hours", 2)
+    assert code == 0
+    assert "With 7 documents of 40 tokens indexed once and 7 of them scored for each query" in said
+    recorded = json.loads((tmp_path / "results.json").read_text())
+    assert recorded["config"]["breakeven"] == {"n_docs": 7, "training_s": 7200.0}
+    more = ["--breakeven-candidates", 3, "--training-flops", "2e17", "--storage-price", "0.02"]
+    code, _, _ = run("report", tmp_path, *more)
+    assert code == 0
+    text = (tmp_path / "report.md").read_text()
+    assert "With 7 documents of 40 tokens indexed once and 3 of them scored" in text
+    assert "training is counted in (200 PFLOP and 7,200 s)" in text
+    assert "its price a month" in text
+    assert json.loads((tmp_path / "results.json").read_text()) == recorded
+
+
+def test_a_load_that_nobody_can_have_is_refused_before_anything_runs(
+    run: Main, tiny: list[object], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    sweep = ["scaling", "--max-doc-len", 40, "--out", out, *tiny]
+    code, _, warned = run(*sweep, "--breakeven-docs", 5, "--breakeven-candidates", 9)
+    assert (code, out.exists()) == (2, False)
+    assert "k = 9 candidates of N = 5 documents" in warned
+    code, _, warned = run(*sweep, "--training-hours", "-1")
+    assert (code, out.exists()) == (2, False)
+    assert "training_s = -3600.0: must be finite and not below 0" in warned
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
@@ -266,3 +317,11 @@ def test_a_prediction_stands_beside_what_was_measured(
         ratio = row["value"] / measured[row["params"]["doc_len"]]
         assert row["params"]["ratio"] == pytest.approx(ratio)
     assert sum(row["measure"] == "roofline_fraction" for row in rows) == 2
+    (whole,) = [row for row in rows if row["measure"] == "predicted_wall_time"]
+    assert whole["params"]["ratio"] > 0
+    rates = [row for row in rows if row["phase"] == "calibration"]
+    assert {"matmul_rate", "copy_rate"} <= {row["measure"] for row in rates}
+    text = (tmp_path / "report.md").read_text()
+    for heading in ("## What the machine can do", "## Prediction against measurement"):
+        assert heading in text
+    assert "Other measurements" not in text

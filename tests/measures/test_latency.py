@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from rabbench.measures import latency
-from rabbench.records import Point, Settings, Shape, Workload
+from rabbench.records import Point, Settings, Shape, UsageError, Workload
 
 
 class Clock:
@@ -93,6 +93,15 @@ def test_a_long_kind_is_warmed_at_its_shorter_lengths_only(clock: Clock) -> None
     points = [_point(run(length), length=length) for length in (2, 1)]
     list(latency.measure(points, Settings(rounds=2, max_rounds=2)))
     assert runs == [1, 1, 2, 1, 2]
+
+
+def test_a_point_that_refuses_its_length_is_a_row() -> None:
+    def refuse() -> None:
+        raise UsageError("a sequence of 8195 tokens exceeds the context")
+
+    first, second = latency.measure([_point(refuse, "a"), _point(lambda: None, "b")], Settings())
+    assert (first.status, second.status) == ("error", "ok")
+    assert first.params["message"] == "a sequence of 8195 tokens exceeds the context"
 
 
 def test_a_failing_point_is_a_row_and_the_others_go_on() -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing as mp
 import os
 import signal
 import sys
-import time
+import threading
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 
 from rabbench.measures import memory
-from rabbench.records import Point, Settings, Shape, Workload
+from rabbench.records import Point, Settings, Shape, UsageError, Workload
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 MIB = 1 << 20
@@ -42,14 +44,23 @@ def _exhaust() -> None:
     raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
 
-def _hold_and_wait() -> None:
+def _hang() -> None:
+    threading.Event().wait()
+
+
+def _hold_and_hang(ready: Any) -> None:
     held = np.ones(300 * MIB, dtype=np.uint8)
-    time.sleep(120)
+    ready.send("holding")
+    threading.Event().wait()
     del held
 
 
 def _fail() -> None:
     raise RuntimeError("a kernel is missing")
+
+
+def _refuse() -> None:
+    raise UsageError("a sequence of 8195 tokens exceeds the context")
 
 
 def _point(run: object) -> Point:
@@ -79,6 +90,7 @@ def test_a_smaller_point_after_a_larger_one_keeps_its_own_peak() -> None:
         (_kill, "oom", "the child ended with -9"),
         (_exhaust, "oom", "can't allocate memory"),
         (_fail, "error", "a kernel is missing"),
+        (_refuse, "error", "UsageError: a sequence of 8195 tokens exceeds the context"),
     ],
 )
 def test_a_fault_is_a_row_and_the_sweep_goes_on(run: object, status: str, message: str) -> None:
@@ -89,12 +101,26 @@ def test_a_fault_is_a_row_and_the_sweep_goes_on(run: object, status: str, messag
 
 
 def test_a_point_that_hangs_is_ended() -> None:
-    started = time.monotonic()
-    (first, _) = memory.measure([_point(_hold_and_wait)], Settings(timeout_s=8))
-    assert first.status == "timeout"
-    assert "not done after 8 s" in first.params["message"]
-    assert first.params["last_peak"] > 300 * MIB
-    assert time.monotonic() - started < 60
+    (first, second) = memory.measure([_point(_hang)], Settings(timeout_s=0.5))
+    assert (first.status, second.status) == ("timeout", "timeout")
+    assert "not done after 0.5 s" in first.params["message"]
+    assert first.params["last_peak"] >= 0
+    assert mp.active_children() == []
+
+
+def test_what_a_hanging_child_held_is_seen_however_short_the_time() -> None:
+    context = memory._context()
+    answers, silent = context.Pipe(duplex=False)
+    ready, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_hold_and_hang, args=(sender,), daemon=True)
+    child.start()
+    assert ready.recv() == "holding"
+    in_time, last_peak = memory._watch(answers, child.pid, 0.0)
+    child.kill()
+    child.join()
+    silent.close()
+    assert not in_time
+    assert last_peak > 300 * MIB
 
 
 def test_a_limit_refuses_more_and_allows_less() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from rabbench.calibration import Calibration, Timing
-from rabbench.plan.rows import measured, rates
+from rabbench.plan import Plan, Step
+from rabbench.plan.rows import joined, measured, rates
 from rabbench.records import Measurement
 from rabbench.report import content, html
 from rabbench.report.page import Page, Table
@@ -174,6 +175,33 @@ def test_what_a_prediction_added_is_told_from_what_was_measured(
     rows: list[Measurement], synthetic: ModuleType
 ) -> None:
     assert measured(rows) == synthetic.scaling_rows()
+
+
+def test_a_later_prediction_takes_the_place_of_an_earlier_one(synthetic: ModuleType) -> None:
+    results = synthetic.results("scaling")
+    planned = [row for row in results.rows if row.measure == "latency" and row.system == "teacher"]
+    predicted = Plan(
+        command="scaling",
+        rows=[row.but(value=2 * row.value, params={"bound": "compute"}) for row in planned],
+        steps=(
+            Step(what="start", system="all", seconds=5.0),
+            Step(what="latency", system="teacher", seconds=60.0),
+        ),
+        peak_bytes=0,
+        index_bytes=0,
+        download_bytes=0,
+    )
+    once = joined(predicted, results, CALIBRATED, wall_s=30.0)
+    added = [row for row in once.rows if row not in results.rows]
+    assert {row.measure for row in added} == {
+        "matmul_rate", "copy_rate", "call_rate", "predicted_wall_time", "predicted_latency",
+        "roofline_fraction",
+    }  # fmt: skip
+    ratios = {row.measure: row.params["ratio"] for row in added if "ratio" in row.params}
+    assert ratios == {"predicted_wall_time": 2.0, "predicted_latency": 2.0}
+    assert joined(predicted, once, CALIBRATED, wall_s=30.0) == once
+    resumed = joined(predicted, once, CALIBRATED)
+    assert len(resumed.rows) == len(once.rows) - 1  # its wall time is not that of the whole
 
 
 @pytest.mark.parametrize(
