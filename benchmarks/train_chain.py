@@ -20,7 +20,8 @@ from pathlib import Path
 
 from rabbench import cli
 from rabbench.models.checkpoint import CARD
-from rabbench.store import FILENAME, write_text
+from rabbench.store import FILENAME, load, write_text
+from rabbench.training import card
 
 SYSTEMS = "bm25,dense,llm-biencoder,teacher-cached,rabtriever"
 BASE = "smollm2-135m"
@@ -153,6 +154,9 @@ def main() -> int:
             code = cli.main([*command, "--device", arguments.device, "--out", str(folder), *resume])
             if code:
                 return code
+            if folder.name == "quality":
+                for kind in ("teacher", "student", "biencoder"):
+                    card.add_scores(folder.parent / kind, load(folder))
             taken[f"{name}/{folder.name}"] = round(time.monotonic() - start, 1)
             write_text(arguments.out / f"seconds-{name}.json", json.dumps(taken, indent=1) + "\n")
     return 0

@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import rabbench
+from rabbench import train_arguments
+from rabbench.records import UsageError
+
+LOAD = "load_"  # begins the names of parsed options that describe a load
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -37,6 +41,11 @@ def _bytes(text: str) -> int:
     return int(float(found[1]) * base**power)
 
 
+def _hours(text: str) -> float:
+    """Hours as seconds."""
+    return 3600 * float(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     words = argparse.ArgumentParser(
@@ -54,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     _add_sweep(scaling)
     _add_output(scaling, "rabbench-results/scaling")
     _add_prediction(scaling)
+    _add_load(scaling)
     quality = commands.add_parser("quality", help="how well each system ranks")
     _add_evaluation(quality)
     _add_output(quality, "rabbench-results/quality")
@@ -70,11 +80,14 @@ def parser() -> argparse.ArgumentParser:
         kind.add_argument("--quiet", action="store_true", help="no progress")
         kind.add_argument("--budget", metavar="20m,8GB", help="exit 2 if it would take more")
     demo = commands.add_parser("demo", help="a short sweep and evaluation on built-in data")
-    _add_model(demo)
+    _add_model(demo, "rabbench/demo-smollm2-135m")
     _add_output(demo, "rabbench-results/demo")
     report = commands.add_parser("report", help="write the report of a results folder again")
     report.add_argument("folders", nargs="+", type=Path, metavar="DIR")
     report.add_argument("--csv", action="store_true", help="print the rows as CSV instead")
+    _add_load(report)
+    train = commands.add_parser("train", help="the teacher, its student, a bi-encoder, controls")
+    train_arguments.add(train, model=_add_causal, device=_add_device, output=_add_output)
     listing = commands.add_parser("list", help="list what is known by name")
     listing.add_argument("kind", choices=["systems", "suites", "measures", "models"])
     listing.add_argument("--json", action="store_true", help="as JSON")
@@ -105,14 +118,27 @@ def _add_sweep(scaling: Any) -> None:
 
 def _add_evaluation(quality: Any) -> None:
     add = quality.add_argument
-    add("--suite", required=True, help="a suite ('rabbench list suites') or a BEIR-layout folder")
+    add("--suite", required=True, help="a suite by name, a BEIR folder, or trec:DOCS,QUERIES,QRELS")
     add("--datasets", type=_listed, metavar="A,B", help="data sets of the suite")
-    add("--systems", type=_listed, metavar="A,B", help="default bm25,dense,teacher,rabtriever")
+    add(
+        "--systems",
+        type=_listed,
+        metavar="A,B",
+        help="default bm25,dense,teacher,rabtriever; also 'bm25>>teacher', 'bm25%%200>>teacher', "
+        "bm25+dense and run:FILE",
+    )
     add("--metrics", type=_listed, metavar="A,B", help="ranx, ir_measures or trec_eval names")
     add("--depth", type=_count, default=100, metavar="K", help="candidates reranked (default 100)")
     add("--max-queries", type=_count, metavar="N", help="a seeded sample of the queries")
-    add("--first-stage", default="bm25", metavar="SYSTEM", help="of rerankers (default bm25)")
+    add("--baseline", metavar="SYSTEM", help="the report sets every other system over this one")
+    add(
+        "--first-stage",
+        default="bm25",
+        metavar="SYSTEM",
+        help="of rerankers (default bm25); also run:FILE, or scoreddocs for the data set's own",
+    )
     add("--max-doc-tokens", type=_count, default=512, metavar="N", help="cut documents (512)")
+    add("--max-query-tokens", type=_count, metavar="N", help="keep the end of longer queries")
     add("--batch", type=_count, default=16, metavar="N", help="texts in one forward (default 16)")
     _add_model(quality)
 
@@ -132,10 +158,63 @@ def _add_prediction(parser: Any) -> None:
     add("--budget", metavar="20m,8GB", help="predict first, and refuse to run what takes more")
 
 
-def _add_model(parser: Any) -> None:
+def _add_load(parser: Any) -> None:
+    """The load under which a report judges when the student pays off."""
+    group = parser.add_argument_group("break-even", "the load; it changes what a report says only")
+    for name, field, kind, metavar, words in (
+        ("--breakeven-docs", "n_docs", _count, "N", "documents indexed (default 1000)"),
+        ("--breakeven-candidates", "k", _count, "K", "scored for each query (default 100)"),
+        ("--training-flops", "training_flops", float, "X", "of the student, such as 2e17"),
+        ("--training-hours", "training_s", _hours, "H", "of the student, on the machine measured"),
+        ("--storage-price", "price_gb_month", float, "P", "of a gigabyte of index for a month"),
+    ):
+        dest = f"{LOAD}{field}"
+        group.add_argument(name, dest=dest, type=kind, metavar=metavar, help=words)
+
+
+def load_given(arguments: argparse.Namespace) -> dict[str, float]:
+    """The fields of ``breakeven.Load`` that were given."""
+    return {
+        name.removeprefix(LOAD): value
+        for name, value in vars(arguments).items()
+        if name.startswith(LOAD) and value is not None
+    }
+
+
+def sizes_given(arguments: argparse.Namespace) -> dict[str, Any] | None:
+    """The fields of ``plan.Sizes`` where they are given: all of them or none.
+
+    Raises:
+        UsageError: if only some are.
+    """
+    names = {"n_docs": "docs", "n_queries": "queries"}
+    names |= {"doc_tokens": "doc_tokens", "query_tokens": "query_tokens"}
+    given = {field: getattr(arguments, name, None) for field, name in names.items()}
+    if all(value is None for value in given.values()):
+        return None
+    if None in given.values():
+        raise UsageError("give all of --docs, --queries, --doc-tokens and --query-tokens, or none")
+    return given
+
+
+def _add_causal(parser: Any, default: str = "smollm2-135m") -> None:
+    words = f"name, folder or hub id (default {default})"
+    parser.add_argument("--model", default=default, metavar="NAME", help=words)
+
+
+def _add_model(parser: Any, default: str = "smollm2-135m") -> None:
+    _add_causal(parser, default)
     add = parser.add_argument
-    add("--model", default="smollm2-135m", metavar="NAME", help="name, folder or hub id")
     add("--dense-model", default="all-minilm-l6-v2", metavar="NAME", help="of the bi-encoder")
+    for kind in ("sparse", "cross-encoder", "late-interaction"):
+        add(f"--{kind}-model", metavar="NAME", help="hub id, folder, or 'untrained' for cost alone")
+    words = "of llm-biencoder, from 'rabbench train biencoder' (default: that of --model)"
+    add("--biencoder-model", metavar="NAME", help=words)
+    _add_device(parser)
+
+
+def _add_device(parser: Any) -> None:
+    add = parser.add_argument
     add("--device", default="auto", choices=["auto", "cpu", "cuda"])
     add("--dtype", default="auto", choices=["auto", "float32", "bfloat16", "float16"])
     add("--seed", type=int, default=0)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rabbench import environment
+from rabbench.models import neighbours
 from rabbench.models.curves import Curve, Target, trace_curve
 from rabbench.models.sampling import sampled
 from rabbench.records import Progress, silent
@@ -34,6 +35,7 @@ LENGTHS = (64, 512, 2048)  # tokens of the products
 LOOP = 20_000  # turns of the interpreter's timing
 GEMV_BYTES = 1 << 26
 COPY_BYTES = 1 << 27
+BUSY = 0.1  # share of all CPUs that others may take before a calibration is doubted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,11 @@ class Timing:
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """The rates of one machine, device and dtype, and the layer times of some configurations."""
+    """The rates of one machine, device and dtype, and the layer times of some configurations.
+
+    ``others`` is the share of the machine's CPU time that other processes took meanwhile (None: not
+    known); a calibration beside busy neighbours predicts times that an idle machine beats.
+    """
 
     machine: str
     device: str
@@ -77,6 +83,17 @@ class Calibration:
     date: str
     timings: tuple[Timing, ...]
     curves: tuple[Curve, ...] = ()
+    others: float | None = None
+
+    @property
+    def disturbed(self) -> str:
+        """What to say where other processes were busy meanwhile; empty where they were not."""
+        if self.others is None or self.others < BUSY:
+            return ""
+        return (
+            f"other processes took {self.others:.0%} of the CPUs during the calibration: predicted "
+            "times are too long for an idle machine; calibrate again when it is one"
+        )
 
     def of(self, what: str) -> list[Timing]:
         """The timings of one kind, smallest work first."""
@@ -147,6 +164,7 @@ def calibrate(
     described = environment.describe()
     path = _path(described["machine"], device, dtype, torch.get_num_threads())
     found = None if recalibrate else _kept(path, described)
+    before = neighbours.cpu_times()
     if found is None:
         progress("calibration: machine", 0, len(targets) + 1)
         width, ffn = _sizes(targets)
@@ -165,8 +183,11 @@ def calibrate(
     for done, target in enumerate(missing):
         progress(f"calibration: layers of {target.name}", done + 1, len(missing) + 1)
         curve = trace_curve(target, device=device, seconds=share)
-        others = tuple(one for one in found.curves if one.key != curve.key)
-        found = replace(found, curves=(*others, curve))
+        known = tuple(one for one in found.curves if one.key != curve.key)
+        found = replace(found, curves=(*known, curve))
+    if missing or found.others is None:
+        others = neighbours.others(before, neighbours.cpu_times())
+        found = replace(found, others=max(found.others or 0.0, others))
     write_text(path, json.dumps(found.to_json(), indent=1) + "\n")
     return found
 

@@ -1,36 +1,37 @@
 """The command line: argv to a configuration, progress to stderr, results to stdout, exit codes.
 
-The only place that prints, and no place for logic: each command fills a configuration, calls one
-job and writes its report. Nothing heavy is imported before a command needs it.
+The only place that prints (``progress`` shows what is at work), and no place for logic: each
+command fills a configuration, calls one job and writes its report. Nothing heavy is imported
+before a command needs it.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import rabbench
-from rabbench.arguments import parser
-from rabbench.records import Options, RabbenchError, UsageError
+from rabbench.arguments import load_given, parser, sizes_given
+from rabbench.progress import shown
+from rabbench.records import Options, RabbenchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rabbench.plan import Sizes
     from rabbench.quality import QualityConfig
-    from rabbench.records import Progress, Results
+    from rabbench.records import Results
     from rabbench.scaling import ScalingConfig
 
 DONE, PARTLY, INTERRUPTED = 0, 5, 130
 FAILED = {"oom", "timeout", "error"}
-PLAIN_PROGRESS_S = 10.0  # without a terminal, a line this often
+COLLECT_AFTER = 100_000  # new objects; after Python's own 700 it costs a tenth of a short run
 
 
 def _options(arguments: argparse.Namespace) -> Options:
@@ -44,39 +45,17 @@ def _options(arguments: argparse.Namespace) -> Options:
     given = {
         name: value
         for name, value in vars(arguments).items()
-        if name in {"model", "dense_model", "seed", "depth", "first_stage", "batch"}
+        if name in {"model", "seed", "depth", "first_stage", "batch"}
+        or (name.endswith("_model") and value is not None)
     }
     return Options(
         **given,
         device=device,
         dtype=dtype,
         max_doc_len=getattr(arguments, "max_doc_tokens", 512),
+        max_query_len=getattr(arguments, "max_query_tokens", None),
         extrapolate=getattr(arguments, "extrapolate_positions", False),
     )
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Progress]:
-    """One live line on a terminal, a line now and then elsewhere, always on stderr."""
-    from rabbench.records import silent
-
-    if quiet:
-        yield silent
-    elif sys.stderr.isatty():
-        from rich.console import Console
-
-        with Console(stderr=True).status("starting") as status:
-            yield lambda what, done, total: status.update(f"{what} ({done}/{total})")
-    else:
-        last = time.monotonic()
-
-        def line(what: str, done: int, total: int) -> None:
-            nonlocal last
-            if time.monotonic() - last >= PLAIN_PROGRESS_S:
-                last = time.monotonic()
-                print(f"{what} ({done}/{total})", file=sys.stderr, flush=True)  # noqa: T201
-
-        yield line
 
 
 def _sweep(arguments: argparse.Namespace) -> ScalingConfig:
@@ -93,6 +72,7 @@ def _sweep(arguments: argparse.Namespace) -> ScalingConfig:
         rounds=arguments.rounds,
         timeout_s=arguments.timeout,
         memory_limit=arguments.memory_limit,
+        breakeven=load_given(arguments),
         options=_options(arguments),
     )
 
@@ -106,14 +86,17 @@ def _evaluation(arguments: argparse.Namespace) -> QualityConfig:
         systems=arguments.systems or scaling.SYSTEMS,
         metrics=arguments.metrics or (),
         max_queries=arguments.max_queries,
+        baseline=arguments.baseline,
         options=_options(arguments),
     )
 
 
 def _scaling(arguments: argparse.Namespace) -> int:
-    from rabbench import scaling
+    from rabbench import breakeven, scaling
 
-    return _measured(scaling.run, _sweep(arguments), arguments)
+    config = _sweep(arguments)
+    breakeven.Load.of(config.breakeven)  # refused before anything is measured
+    return _measured(scaling.run, config, arguments)
 
 
 def _quality(arguments: argparse.Namespace) -> int:
@@ -127,7 +110,7 @@ def _measured(job: Any, config: Any, arguments: argparse.Namespace) -> int:
     from rabbench import plan, store
 
     budget = plan.parse_budget(arguments.budget) if arguments.budget else None
-    with _progress(arguments.quiet) as progress:
+    with shown(arguments.quiet) as progress:
         predicted = None
         if budget is not None or arguments.predict:
             # Afresh for a comparison: an earlier calibration may have met a busy machine.
@@ -136,28 +119,28 @@ def _measured(job: Any, config: Any, arguments: argparse.Namespace) -> int:
             predicted = plan.predict(config, calibration)
             if budget is not None:
                 plan.check_budget(predicted, budget)
+        start = time.monotonic()
         results = job(config, out=arguments.out, resume=arguments.resume, progress=progress)
         if predicted is not None:
-            from rabbench.plan.rows import beside
+            from rabbench.plan.rows import joined
 
-            rows = (*results.rows, *beside(predicted, results, calibration))
-            results = replace(results, rows=rows)
+            wall_s = None if arguments.resume else time.monotonic() - start
+            results = joined(predicted, results, calibration, wall_s=wall_s)
             store.save(results, arguments.out)
     return _finish(results, arguments)
 
 
-def _sizes(arguments: argparse.Namespace) -> Sizes | None:
-    """The data set's sizes, where they are given: all of them or none."""
-    names = {"n_docs": "docs", "n_queries": "queries"}
-    names |= {"doc_tokens": "doc_tokens", "query_tokens": "query_tokens"}
-    given: dict[str, Any] = {field: getattr(arguments, name, None) for field, name in names.items()}
-    if all(value is None for value in given.values()):
-        return None
-    if None in given.values():
-        raise UsageError("give all of --docs, --queries, --doc-tokens and --query-tokens, or none")
-    from rabbench.plan import Sizes
+def _train(arguments: argparse.Namespace) -> int:
+    from importlib import import_module
 
-    return Sizes(**given)
+    from rabbench.train_arguments import configured
+
+    config = configured(arguments, _options(arguments))
+    job = import_module(f"rabbench.training.{arguments.kind}")
+    with shown(arguments.quiet) as progress:
+        run = job.run
+        results = run(config, out=arguments.out, resume=arguments.resume, progress=progress)
+    return _finish(results, arguments)
 
 
 def _plan(arguments: argparse.Namespace) -> int:
@@ -165,9 +148,10 @@ def _plan(arguments: argparse.Namespace) -> int:
 
     config: Any = {"scaling": _sweep, "quality": _evaluation}[arguments.planned](arguments)
     budget = plan.parse_budget(arguments.budget) if arguments.budget else None
-    with _progress(arguments.quiet) as progress:
+    with shown(arguments.quiet) as progress:
         again = arguments.recalibrate
-        sizes = _sizes(arguments)
+        given = sizes_given(arguments)
+        sizes = None if given is None else plan.Sizes(**given)
         calibration = plan.calibrate(config, recalibrate=again, sizes=sizes, progress=progress)
         predicted = plan.predict(config, calibration, sizes=sizes)
     if arguments.json:
@@ -182,7 +166,7 @@ def _plan(arguments: argparse.Namespace) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     from rabbench import demo
 
-    with _progress(arguments.quiet) as progress:
+    with shown(arguments.quiet) as progress:
         results = demo.run(_options(arguments), out=arguments.out, progress=progress)
     return _finish(results, arguments)
 
@@ -209,11 +193,12 @@ def _finish(results: Results, arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from rabbench import report, store
 
+    load = load_given(arguments)
     for folder in arguments.folders:
         if arguments.csv:
             _say(rabbench.frame(store.load(folder)).to_csv(index=False).rstrip())
             continue
-        for path in report.write(store.load(folder), folder).paths:
+        for path in report.write(report.under(store.load(folder), load), folder).paths:
             _say(str(path))
     return DONE
 
@@ -247,11 +232,23 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return DONE if all(check.ok for check in checks) else 3
 
 
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Look for cyclic garbage rarely: importing the libraries makes much that lives, and none."""
+    before = gc.get_threshold()
+    gc.set_threshold(COLLECT_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "scaling": _scaling,
     "quality": _quality,
     "demo": _demo,
     "plan": _plan,
+    "train": _train,
     "report": _report,
     "list": _list,
     "doctor": _doctor,
@@ -274,7 +271,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     handler.setLevel(logging.WARNING)  # libraries that lower their own loggers stay quiet too
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     try:
-        return COMMANDS[arguments.command](arguments)
+        with _few_collections():
+            return COMMANDS[arguments.command](arguments)
     except RabbenchError as error:
         _warn(f"rabbench {arguments.command}: {error}")
         return error.exit_code

@@ -44,7 +44,8 @@ class ScalingConfig:
 
     ``points`` lengths from ``min_doc_len`` to ``max_doc_len`` in equal ratios (None: as many as
     doublings); ``query_len`` and the lengths are tokens without the prompt. ``attention`` may name
-    several implementations.
+    several implementations. ``breakeven`` holds fields of ``breakeven.Load``: it changes what a
+    report says, not what is measured.
     """
 
     max_doc_len: int
@@ -59,6 +60,7 @@ class ScalingConfig:
     min_time_s: float = 1.0
     timeout_s: float = 600.0
     memory_limit: int | None = None
+    breakeven: Mapping[str, float] = field(default_factory=dict)
     options: Options = field(default_factory=Options)
 
     def lengths(self) -> list[int]:

@@ -143,7 +143,6 @@ def configured(arguments: argparse.Namespace, options: Options) -> Any:
     """The configuration of the training that was asked for (of an ablation: the student's)."""
     from rabbench.training import BiencoderConfig, StudentConfig, TeacherConfig
 
-    options = replace(options, max_query_len=arguments.max_query_tokens)
     data = _data(arguments)
     default: Any = {
         "teacher": TeacherConfig, "student": StudentConfig, "biencoder": BiencoderConfig,

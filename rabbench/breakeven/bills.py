@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Any
 
@@ -52,12 +52,27 @@ class Load:
         if not 1 <= self.k <= self.n_docs:
             raise UsageError(
                 f"k = {self.k} candidates of N = {self.n_docs} documents: there must be at least 1 "
-                "and no more than there are documents"
+                "and no more than there are documents; change --breakeven-candidates or "
+                "--breakeven-docs"
             )
         for name in ("training_flops", "training_s", "price_gb_month"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < math.inf:
                 raise UsageError(f"{name} = {value}: must be finite and not below 0")
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Load:
+        """The load that a configuration names.
+
+        What it leaves out is the default, ``k`` at most the number of documents.
+
+        Raises:
+            UsageError: if nobody can have it.
+        """
+        known = [one.name for one in fields(cls)]
+        named = {name: given[name] for name in known if given.get(name) is not None}
+        named.setdefault("k", min(cls.k, named.get("n_docs", cls.n_docs)))
+        return cls(**named)
 
     def training(self, measure: str) -> float | None:
         """The student's training in the unit of this measure; None where it is not known."""

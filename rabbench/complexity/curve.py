@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from rabbench.complexity.least_squares import Solved, solve
 from rabbench.complexity.model import (
     EXACT,
     ORDERS,
@@ -28,7 +29,7 @@ from rabbench.complexity.model import (
     Model,
     Triple,
 )
-from rabbench.complexity.verdict import decide, part, passes, said
+from rabbench.complexity.verdict import bends, decide, part, said
 
 
 def _basis(known: Fit) -> tuple[Array, float, Array]:
@@ -86,9 +87,6 @@ def _exponents(lengths: Sequence[int], beta: Triple) -> tuple[float, ...]:
 
 def statistical(known: Fit, samples: list[Array]) -> Fit:
     """Relative least squares over the nested models, and the order the evidence carries."""
-    from statsmodels.regression.linear_model import WLS
-    from statsmodels.tools.eval_measures import aicc
-
     X, top, y = _basis(known)
     scale = np.array([1.0, top, top**2])
     fitted = y
@@ -96,30 +94,26 @@ def statistical(known: Fit, samples: list[Array]) -> Fit:
         root = 1 / np.clip(fitted, y / 3, y * 3)
         fitted = X @ np.linalg.lstsq(X * root[:, None], y * root, rcond=None)[0]
     weights = root**2
-    nested = [WLS(y, X[:, : k + 1], weights=weights).fit() for k in range(3)]
+    nested = [solve(X[:, : k + 1], y, weights) for k in range(3)]
     models = []
     for k, result in enumerate(nested):
-        table = np.column_stack([result.params, result.conf_int()]) / scale[: k + 1, None]
-        rows = np.pad(table, ((0, 2 - k), (0, 0)))
+        rows = np.pad(result.intervals() / scale[: k + 1, None], ((0, 2 - k), (0, 0)))
         models.append(
             Model(
                 order=ORDERS[k],
                 coefficients=tuple(Estimate(*map(float, row)) for row in rows),
-                aicc=float(aicc(result.llf, len(y), k + 2)),
-                p=float(result.compare_f_test(nested[k - 1])[1]) if k else None,
-                residual=float(np.max(np.abs(result.fittedvalues / y - 1))),
+                aicc=result.aicc(),
+                p=result.f_test(nested[k - 1]) if k else None,
+                residual=float(np.max(np.abs(result.fitted / y - 1))),
             )
         )
     a, b, c = models[2].coefficients
-    bent = passes(models, 2)
+    known = replace(known, a=a, b=b, c=c, models=tuple(models))
+    bent = bends(known)
     upward = bent and c.value > 0
     full, slope = nested[2], np.array([0.0, 1.0, 2.0])
     found = replace(
         known,
-        a=a,
-        b=b,
-        c=c,
-        models=tuple(models),
         sampling=_bootstrap(samples, X, weights, top),
         growth=_ratio(nested[1 + bent], X[-1], X[0]),
         exponent=_ratio(full, X[-1] * slope, X[-1]),
@@ -143,28 +137,24 @@ def statistical(known: Fit, samples: list[Array]) -> Fit:
     return replace(found, verdict=said(found, remark))
 
 
-def _covariance(result: Any, scale: Array) -> tuple[Triple, Triple, Triple]:
+def _covariance(result: Solved, scale: Array) -> tuple[Triple, Triple, Triple]:
     """The covariance of a + b·L + c·L² per token, times t²; zeros for what the model lacks."""
-    from scipy.stats import t
-
-    n = len(result.params)
-    V = np.asarray(result.cov_params()) / np.outer(scale[:n], scale[:n])
-    V = np.pad(V * float(t.ppf(0.975, result.df_resid)) ** 2, (0, 3 - n))
+    n = len(result.beta)
+    V = result.covariance / np.outer(scale[:n], scale[:n])
+    V = np.pad(V * result.t**2, (0, 3 - n))
     a, b, c = (tuple(map(float, row)) for row in V)
     return a, b, c  # type: ignore[return-value]
 
 
-def _ratio(result: Any, over: Array, under: Array) -> Estimate:
+def _ratio(result: Solved, over: Array, under: Array) -> Estimate:
     """The ratio of two linear forms of the coefficients, with its exact interval under normality.
 
     Fieller, "Some Problems in Interval Estimation", JRSS B 16 (1954): all r for which the t test
     keeps (over − r·under)·β = 0. Without bounds where the denominator may be 0.
     """
-    from scipy.stats import t
-
-    n = len(result.params)
-    u, v, beta = over[:n], under[:n], np.asarray(result.params)
-    V = np.asarray(result.cov_params()) * float(t.ppf(0.975, result.df_resid)) ** 2
+    n = len(result.beta)
+    u, v, beta = over[:n], under[:n], result.beta
+    V = result.covariance * result.t**2
     A = (v @ beta) ** 2 - v @ V @ v
     B = (u @ beta) * (v @ beta) - u @ V @ v
     C = (u @ beta) ** 2 - u @ V @ u
@@ -177,10 +167,10 @@ def _ratio(result: Any, over: Array, under: Array) -> Estimate:
 
 def _bootstrap(samples: list[Array], X: Array, weights: Array, top: float) -> Estimate | None:
     """The interval of c that resampling the repetitions of each length gives."""
-    from scipy import stats
-
     if any(len(sample) < 2 for sample in samples):
         return None
+    from scipy import stats
+
     root = np.sqrt(weights)
     row = (np.linalg.pinv(X * root[:, None]) * root)[2] / top**2  # c = row · medians
 

@@ -28,6 +28,7 @@ EXACT = 1e-9  # largest relative residual of an exact polynomial
 ALPHA, SURE = 0.05, 0.01  # below SURE an F test stands where AICc, severe at small n, objects
 FLAT, FLATTISH = 0.05, 0.1  # average exponent: constant anyway; constant if no growth is seen
 HOPELESS = 5.0  # a factor of growth that noise cannot exclude: beyond it no number is worth saying
+SLIGHT = 0.1  # share of the cost below which a quadratic term needs the evidence of SURE
 MATTERS = 0.25  # share of the cost at the largest length in which a quadratic term may hide
 MISFIT = 0.25  # largest relative residual of a fit that a verdict may rest on
 RESAMPLES = 999
@@ -101,6 +102,10 @@ class Fit:
     def n_points(self) -> int:
         """How many lengths the fit rests on."""
         return len(set(self.lengths))
+
+    def share(self, c: float) -> float:
+        """The part of the cost at the largest length that a quadratic coefficient makes up."""
+        return min(max(c * self.lengths[-1] ** 2 / self.values[-1], 0.0), 1.0)
 
     def predict(self, length: float) -> float:
         """The cost at a length by ``coefficients``; NaN without them."""

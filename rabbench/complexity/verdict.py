@@ -16,6 +16,7 @@ from rabbench.complexity.model import (
     HOPELESS,
     MATTERS,
     MISFIT,
+    SLIGHT,
     SURE,
     UNKNOWN,
     Fit,
@@ -28,6 +29,17 @@ def passes(models: Sequence[Model], k: int) -> bool:
     """Whether the evidence carries order k over k - 1: the F test, and AICc unless p < SURE."""
     p = models[k].p
     return p is not None and p < ALPHA and (p < SURE or models[k].aicc < models[k - 1].aicc)
+
+
+def bends(found: Fit) -> bool:
+    """Whether the evidence carries a quadratic term, of either sign.
+
+    One that has come to little at the largest length must be sure: noise gives every twentieth
+    linear cost a significant one, and it is small.
+    """
+    c, p = found.c or UNKNOWN, found.models[2].p
+    slight = c.value > 0 and found.share(c.value) < SLIGHT
+    return passes(found.models, 2) and not (slight and (p is None or p >= SURE))
 
 
 def decide(found: Fit, bent: bool) -> tuple[Order, str]:
@@ -54,10 +66,10 @@ def decide(found: Fit, bent: bool) -> tuple[Order, str]:
         return "quadratic", f"the quadratic term is {part(found, c.value)}"
     if c.high < 0:
         return "linear", "at most linear: it bends downward (c < 0), sub-quadratic or saturating"
-    if _share(found, c.high) > MATTERS:
+    if found.share(c.high) > MATTERS:
         longer = f"--max-doc-len {max(b.value / c.high, 2.0 * high):,.0f}"
         words = f"linear fits, but a quadratic term of up to {hidden} cannot be excluded"
-        if _share(found, c.high) >= 1:
+        if found.share(c.high) >= 1:
             words = "linear fits, but the values scatter too much to exclude a quadratic term"
         return "not judged", f"{words}; {longer} or more repetitions would decide"
     return "linear", f"a quadratic term is at most {hidden}"
@@ -71,14 +83,9 @@ def _at_most(share: float) -> str:
     return _percent(share) if share < HOPELESS else f"more than {_percent(HOPELESS)}"
 
 
-def _share(found: Fit, c: float) -> float:
-    """The part of the cost at the largest length that a quadratic coefficient makes up."""
-    return min(max(c * found.lengths[-1] ** 2 / found.values[-1], 0.0), 1.0)
-
-
 def part(found: Fit, c: float) -> str:
     """“24 % of the cost at 4,096 tokens”: what a quadratic coefficient makes up."""
-    return f"{_percent(_share(found, c))} of the cost at {found.lengths[-1]:,} tokens"
+    return f"{_percent(found.share(c))} of the cost at {found.lengths[-1]:,} tokens"
 
 
 def said(found: Fit, remark: str) -> str:
@@ -104,7 +111,8 @@ def said(found: Fit, remark: str) -> str:
 def _turn(found: Fit) -> str:
     """Where the quadratic term passes the linear one, and the local exponent."""
     at, slope = (found.crossover or UNKNOWN).value, (found.exponent or UNKNOWN).value
+    only = "only " if at > found.lengths[-1] else ""
     return (
-        f"the quadratic term passes the linear one at {max(at, 0):,.0f} tokens, the local exponent "
-        f"is {slope:.2f} at {found.lengths[-1]:,}"
+        f"the quadratic term passes the linear one {only}at {max(at, 0):,.0f} tokens, the local "
+        f"exponent is {slope:.2f} at {found.lengths[-1]:,}"
     )

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from rabbench.records import Measurement, Point, Settings, Workload, row
+from rabbench.records import Measurement, Point, RabbenchError, Settings, Workload, row
 
 MEASURES = ("latency",)
 UNIT = "s"
@@ -95,7 +95,7 @@ def _guarded(timed: _Timed, step: Callable[[_Timed], float]) -> float:
         return 0.0
     try:
         return step(timed)
-    except (RuntimeError, MemoryError) as error:
+    except (RuntimeError, MemoryError, RabbenchError) as error:
         timed.error = str(error).splitlines()[0]
         return 0.0
 

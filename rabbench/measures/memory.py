@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rabbench.records import Measurement, Point, Settings, Status, row
+from rabbench.records import Measurement, Point, RabbenchError, Settings, Status, row
 
 MEASURES = ("peak_memory", "working_memory")
 UNIT = "B"
@@ -107,7 +107,7 @@ def _child(point: Point, limit: int | None, answers: Any) -> None:
         if limit is not None:
             _restrict(limit, workload.device)
         answers.send(peak_of(workload.run, workload.device))
-    except (RuntimeError, MemoryError, OSError) as error:
+    except (RuntimeError, MemoryError, OSError, RabbenchError) as error:
         first = (str(error).splitlines() or [""])[0]
         answers.send(f"{type(error).__name__}: {first}")
 
@@ -126,12 +126,13 @@ def _watch(receiver: Any, pid: int, timeout_s: float) -> tuple[bool, int]:
     import psutil
 
     last_peak, end = 0, time.monotonic() + timeout_s
-    while time.monotonic() < end:
+    while True:
         if receiver.poll(POLL_S):
             return True, last_peak
         with contextlib.suppress(psutil.Error):
             last_peak = max(last_peak, psutil.Process(pid).memory_info().rss)
-    return False, last_peak
+        if time.monotonic() >= end:
+            return False, last_peak
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ class Evaluation:
             index_bytes=int(max(sizes, default=0)),
             download_bytes=sum(one["download_bytes"] for one in models.values()),
             models=models,
-            assumptions=self._assumptions(),
+            assumptions=(*self._assumptions(), *filter(None, [calibration.disturbed])),
             machine=calibration.machine,
         )
 

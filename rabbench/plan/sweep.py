@@ -60,7 +60,7 @@ class Sweep:
             index_bytes=int(max((_value(found, "index_size") for _, found in costs), default=0)),
             download_bytes=sum(one["download_bytes"] for one in sizes.values()),
             models=sizes,
-            assumptions=ASSUMPTIONS,
+            assumptions=(*ASSUMPTIONS, *filter(None, [calibration.disturbed])),
             machine=calibration.machine,
         )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rabbench.records import Results
 
@@ -15,6 +17,12 @@ class Written(NamedTuple):
 
     paths: tuple[Path, Path]
     verdict: list[str]
+
+
+def under(results: Results, load: Mapping[str, Any]) -> Results:
+    """The same measurements, to be judged under another load (fields of ``breakeven.Load``)."""
+    recorded = results.config.get("breakeven") or {}
+    return replace(results, config={**results.config, "breakeven": {**recorded, **load}})
 
 
 def write(results: Results, out: Path) -> Written:

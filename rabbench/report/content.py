@@ -14,17 +14,22 @@ from typing import Any
 from rabbench import complexity
 from rabbench.records import Measurement, Results
 from rabbench.report import (
+    cautions,
     cost_tables,
     factors,
     figures,
     headline,
     ledger,
+    paper,
     quality_tables,
+    roofline,
     timings,
+    training,
 )
 from rabbench.report.labels import LONGEST, Labels, is_cost, name_of, slots
 from rabbench.report.page import Page, Section, Table
 from rabbench.report.payoff import Payoff, load_of
+from rabbench.report.quality_sections import HIDDEN, Quality
 from rabbench.report.units import amount, cell
 
 TITLES = {
@@ -47,12 +52,13 @@ def build(results: Results, *, draw: bool = True) -> Page:
         for under in (headline.STUDENT, headline.CHUNKED)
         for ratio in factors.ratios(costs, over=over, under=under)
     ]
-    labels, colours = Labels(costs), slots(rows)
+    labels, colours, quality = Labels(costs), slots(rows), Quality(results)
     payoff = Payoff(costs, load_of(results.config), labels)
     said = [
         *headline.verdict(fits, ratios, labels),
         *payoff.sentences(),
-        *quality_tables.verdict(rows),
+        *quality.verdict(),
+        *training.verdict(rows),
     ]
     drawn = figures.draw(fits, ratios, rows, labels, colours) if draw else ()
     paid = payoff.section(colours, draw=draw)
@@ -61,22 +67,30 @@ def build(results: Results, *, draw: bool = True) -> Page:
         Section(id="figures", title="At a glance", figures=drawn),
         *([paid] if paid else []),
         *_cost_sections(costs, fits, ratios, labels),
-        *_quality_sections(rows),
+        *roofline.sections(rows, labels),
+        *quality.sections(colours, draw=draw),
+        *training.sections(rows, draw=draw),
         *_other_sections(rows),
         _suites(results.suites),
         _provenance(results),
     ]
     return Page(
-        title=TITLES.get(results.command, f"rabbench {results.command}"),
+        title=_title(results),
         subtitle=_subtitle(results),
         verdict=said or ["Nothing here carries a verdict: see the tables."],
         key_figures=[
             *headline.key_figures(fits, ratios, labels),
             *filter(None, [payoff.key_figure()]),
         ],
-        warnings=headline.warnings(rows, Labels(rows)),
+        warnings=[*cautions.warnings(rows, Labels(rows)), *quality.warnings()],
         sections=[one for one in sections if one.text or one.tables or one.figures],
     )
+
+
+def _title(results: Results) -> str:
+    if results.command == "train":
+        return training.about(results.config)
+    return TITLES.get(results.command, f"rabbench {results.command}")
 
 
 def _subtitle(results: Results) -> str:
@@ -111,7 +125,6 @@ def _cost_sections(
 ) -> list[Section]:
     if not costs:
         return []
-    counted = cost_tables.counters(costs, labels)
     sections = [
         Section(
             id="ledger",
@@ -127,39 +140,51 @@ def _cost_sections(
         )
     ]
     for measure, tables in cost_tables.per_length(costs, ratios, labels).items():
+        published = paper.table(ratios) if measure == "latency" else None
         sections.append(
             Section(
-                id=f"cost-{_slug(measure)}", title=f"{name_of(measure)} by length", tables=tables
+                id=f"cost-{_slug(measure)}",
+                title=f"{name_of(measure)} by length",
+                text=() if published is None else (paper.SENTENCE,),
+                tables=tables if published is None else [*tables, published],
             )
         )
-    if counted is not None:
-        text = (
-            "FLOPs mean matrix products, a multiply-accumulate counted as two. Dense counts every "
-            "query–key pair, as the counters do; causal counts the half that a causal mask leaves.",
-        )
-        sections.append(
-            Section(id="counters", title="Do the counters agree?", text=text, tables=[counted])
-        )
-    sections.append(
+    return [*sections, *_backing(costs, fits, labels)]
+
+
+def _backing(
+    costs: Sequence[Measurement], fits: Sequence[complexity.Fit], labels: Labels
+) -> list[Section]:
+    """What the costs rest on: counters, statistics, repetitions."""
+    counted = cost_tables.counters(costs, labels)
+    spread = timings.spread(costs, labels)
+    text = (
+        "FLOPs mean matrix products, a multiply-accumulate counted as two. Dense counts every "
+        "query–key pair, as the counters do; causal counts the half that a causal mask leaves.",
+        *cost_tables.shortened(costs),
+    )
+    found = [
+        Section(
+            id="counters",
+            title="Do the counters agree?",
+            text=text if counted else (),
+            tables=[counted] if counted else [],
+        ),
         Section(
             id="evidence",
             title="Evidence",
-            text=("Intervals rest on the scatter between lengths.", *headline.unsupported(costs)),
+            text=("Intervals rest on the scatter between lengths.", *cautions.unsupported(costs)),
             tables=[ledger.evidence(fits, labels)],
             detail=True,
-        )
-    )
-    spread = timings.spread(costs, labels)
-    if spread is not None:
-        sections.append(
-            Section(id="timings", title="Repeated timings", tables=[spread], detail=True)
-        )
-    return sections
-
-
-def _quality_sections(rows: Sequence[Measurement]) -> list[Section]:
-    tables = quality_tables.tables(rows)
-    return [Section(id="quality", title="Ranking quality", tables=tables)] if tables else []
+        ),
+        Section(
+            id="timings",
+            title="Repeated timings",
+            tables=[spread] if spread else [],
+            detail=True,
+        ),
+    ]
+    return [section for section in found if section.tables]
 
 
 def _other_sections(rows: Sequence[Measurement]) -> list[Section]:
@@ -167,7 +192,9 @@ def _other_sections(rows: Sequence[Measurement]) -> list[Section]:
     others = [
         row
         for row in rows
-        if not is_cost(row) and not quality_tables.is_quality(row) and row.measure != LONGEST
+        if not (is_cost(row) or quality_tables.is_quality(row) or roofline.knows(row))
+        and not training.is_training(row)
+        and row.measure != LONGEST
     ]
     if not others:
         return []
@@ -180,7 +207,7 @@ def _other_sections(rows: Sequence[Measurement]) -> list[Section]:
 
 
 def _suites(suites: Sequence[Mapping[str, Any]]) -> Section:
-    names = list(dict.fromkeys(name for suite in suites for name in suite if name != "sampled"))
+    names = list(dict.fromkeys(name for suite in suites for name in suite if name not in HIDDEN))
     lines = [[_text(name, suite.get(name)) for name in names] for suite in suites]
     columns = [name.removeprefix("n_").replace("_", " ") for name in names]
     table = Table("suites", "The test collections used", columns, lines)

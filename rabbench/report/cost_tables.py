@@ -6,6 +6,7 @@ its value or by the status that it has instead.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from rabbench.records import PHASES, Measurement
@@ -129,7 +130,8 @@ def counters(rows: Iterable[Measurement], labels: Labels) -> Table | None:
         apart = max(float(row.params["agreement"]) for row in group)
         counts = [_count(last.params.get(name)) for name in ("closed_form", "torch", "fvcore")]
         length = f"{int(last.params.get('doc_len', 0)):,}"
-        lines.append((label, phase, str(len(group)), length, *counts, f"{100 * apart:.3g} %"))
+        runs = _layers_run(group)
+        lines.append((label, phase, str(len(group)), length, *counts, f"{100 * apart:.3g} %", runs))
     if not lines:
         return None
     return Table(
@@ -145,10 +147,32 @@ def counters(rows: Iterable[Measurement], labels: Labels) -> Table | None:
             "torch on meta",
             "fvcore × 2",
             "largest difference",
+            "layers run",
         ),
         rows=lines,
         numeric=frozenset(range(2, 8)),
     )
+
+
+def shortened(rows: Iterable[Measurement]) -> list[str]:
+    """What it means that not every layer was run, where some row says so."""
+    runs = {str(row.params["layers_run"]) for row in rows if "layers_run" in row.params}
+    if not runs - {"all"}:
+        return []
+    return [
+        "Where “1 of n” layers was run, both counters ran one layer of a stack of identical ones "
+        "and took it n times, after a first forward through all of them had given both the same "
+        "sum to the digit."
+    ]
+
+
+def _layers_run(group: Sequence[Measurement]) -> str:
+    """“all”, or “1 of 28 at 11 lengths, all at 1 length”."""
+    counted = Counter(str(row.params.get("layers_run", "–")) for row in group)
+    if len(counted) == 1:
+        return next(iter(counted))
+    said = [f"{run} at {n} length{'' if n == 1 else 's'}" for run, n in counted.most_common()]
+    return ", ".join(said)
 
 
 def _count(value: object) -> str:

@@ -87,14 +87,14 @@ def _match(row: Measurement, others: Sequence[Measurement], phase: str) -> Measu
 
 def _estimate(over: Measurement, under: Sequence[Measurement]) -> Estimate:
     """The ratio over / Σ under, with the interval that resampling the raw samples gives."""
-    from scipy import stats
-
     value = (over.value or 0.0) / sum(row.value or 0.0 for row in under)
     if over.measure in NOISE_FREE:
         return Estimate(value, value, value)
     drawn = [samples(row) for row in (over, *under)]
     if any(len(sample) < 2 for sample in drawn):
         return Estimate(value)
+
+    from scipy import stats
 
     def ratio(first: Any, *rest: Any, axis: int = -1) -> Any:
         return np.median(first, axis=axis) / sum(np.median(one, axis=axis) for one in rest)

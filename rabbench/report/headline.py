@@ -1,20 +1,18 @@
-"""The opening of a report: what the fits and factors say, in plain sentences, and what to doubt.
+"""The opening of a report: what the fits and factors say, in plain sentences.
 
-Reads rows, fits and ratios; says only what a row or a fit backs.
+Reads fits and ratios; says only what a row or a fit backs.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from statistics import median, quantiles
+from collections.abc import Sequence
 
 from rabbench.complexity import UNKNOWN, Fit
-from rabbench.records import Measurement
 from rabbench.report.factors import Ratio
-from rabbench.report.labels import SEPARATOR, Labels, is_cost, name_of
+from rabbench.report.labels import SEPARATOR, Labels, name_of
+from rabbench.report.materiality import unexplained, weight
 from rabbench.report.page import KeyFigure
-from rabbench.report.units import amount, interval, times
+from rabbench.report.units import amount, interval, percent, times
 
 TEACHER, CACHED, STUDENT = "teacher", "teacher-cached", "rabtriever"
 CHUNKED = "rabtriever-chunked"
@@ -25,8 +23,6 @@ SUBJECTS = {
 }
 DECIDING = ("flops", "latency")
 MOST_SWEEPS = 3  # of one system; the ledger has them all
-MANY_TIES = 0.1  # share of queries with ties at which a ranking deserves a warning
-STEADY = 1.5  # 90th over 10th percentile of one point's timings, median over lengths
 POWERS = {"constant": "", "linear": " per token", "quadratic": " per token²"}
 
 
@@ -86,6 +82,8 @@ def _indexing(fits: Sequence[Fit], system: str) -> str:
         return ""
     bytes_ = f", and keeps {amount(kept.values[-1], 'B')} of it" if kept else ""
     spent = f"{amount(cost.values[-1], cost.unit)} at {cost.lengths[-1]:,} tokens"
+    if cost.order == "quadratic" and cost.leading is not None:
+        spent += f", {percent(cost.share(cost.leading.value))} of it the quadratic term"
     if cost.order == "not judged":
         return f"takes {spent}{bytes_}"
     return f"is {_order(cost)} in document length ({spent}){bytes_}"
@@ -126,7 +124,8 @@ def _growth(sweep: Sequence[Fit]) -> str:
     for fit in sweep:
         what = "in FLOPs" if fit.measure == "flops" else "in measured time"
         if fit in judged:
-            said.append(f"{fit.order} in document length {what} ({_detail(fit)})")
+            detail = "; ".join(filter(None, [_detail(fit), unexplained(fit, sweep)]))
+            said.append(f"{fit.order} in document length {what} ({detail})")
         else:
             said.append(f"not judged {what} ({fit.remark})")
     return f"is {', and '.join(said)}"
@@ -143,8 +142,13 @@ def _detail(fit: Fit) -> str:
         return f"{value}, {fit.remark}"
     sure = "exact count" if fit.exact else f"95 % interval {interval(leading, fit.unit)}"
     known = f"{value}{POWERS[fit.order]} ({sure})"
-    if fit.crossover is not None and fit.crossover.value > 0:
-        known += f", the quadratic term passing the linear one at {fit.crossover.value:,.0f} tokens"
+    if fit.order == "linear" and not fit.exact:
+        return f"{known}, {fit.remark}"
+    if fit.order == "quadratic":
+        known += f", {weight(fit)}"
+        if fit.crossover is not None and fit.crossover.value > 0:
+            only = "only " if fit.crossover.value > high else ""
+            known += f", passing the linear term {only}at L* = {fit.crossover.value:,.0f} tokens"
     return known
 
 
@@ -190,7 +194,9 @@ def key_figures(fits: Sequence[Fit], ratios: Sequence[Ratio], labels: Labels) ->
         if judged:
             how = "exact count" if judged[0].exact else "measured"
             label = f"{who}’s {name_of(judged[0].measure)} per pair"
-            found.append(KeyFigure(judged[0].order, label, f"in document length, {how}"))
+            bends = judged[0].order == "quadratic"
+            what = f"its term is {weight(judged[0])}" if bends else "in document length"
+            found.append(KeyFigure(judged[0].order, label, f"{what}, {how}"))
     whole = [ratio for ratio in ratios if ratio.under_system == STUDENT]
     last = next(iter(_last(whole, labels).values()), {})
     for measure in DECIDING:
@@ -206,81 +212,3 @@ def key_figures(fits: Sequence[Fit], ratios: Sequence[Ratio], labels: Labels) ->
             note = f"with the query’s encoding counted in; {alone}"
             found.append(KeyFigure(times(ratio.with_query.value), label, note))
     return found
-
-
-def warnings(rows: Sequence[Measurement], labels: Labels) -> list[str]:
-    """What a reader must know before believing the rest."""
-    found = []
-    if labels.untrained:
-        names = ", ".join(sorted(labels.untrained))
-        found.append(
-            f"{names}: the predictor is untrained; its ranking is meaningless, its cost is not."
-        )
-    found += _failures(rows, labels)
-    found += _scatter(rows)
-    for row in rows:
-        where = row.params.get("dataset", "")
-        ties, cut = row.params.get("tied_queries"), row.params.get("documents_cut")
-        if isinstance(ties, (int, float)) and ties > MANY_TIES:
-            found.append(
-                f"{row.system} gives equal scores in {100 * ties:.0f} % of the queries of {where}: "
-                "its figures hang on the rule that breaks ties."
-            )
-        if isinstance(cut, int) and cut > 0:
-            tokens = row.params.get("tokens_cut", 0)
-            found.append(
-                f"{row.system} read {cut:,} documents of {where} cut short "
-                f"({tokens:,} tokens were dropped)."
-            )
-    return list(dict.fromkeys(found))
-
-
-def _failures(rows: Sequence[Measurement], labels: Labels) -> list[str]:
-    """One sentence per kind of failure; ``unsupported`` is a property, not a failure."""
-    lost: dict[tuple[str, ...], Counter[str]] = {}
-    for row in rows:
-        if row.status not in {"ok", "unsupported"}:
-            kind = (labels.of(row.system, row.params), row.phase, row.status, _why(row))
-            lost.setdefault(kind, Counter())[name_of(row.measure)] += 1
-    sentences = []
-    for (label, phase, status, message), measures in lost.items():
-        count = max(measures.values())
-        points = "1 point" if count == 1 else f"{count} points"
-        why = f": {message}" if message else ""
-        named = ", ".join(measures)
-        sentences.append(f"{label}, {phase}, {named}: {points} not measured ({status}){why}")
-    return sentences
-
-
-def _scatter(rows: Sequence[Measurement]) -> list[str]:
-    """Where repeated timings of the same work differ so much that something disturbed them."""
-    spreads: dict[str, list[float]] = {}
-    for row in rows:
-        if row.measure == "latency" and is_cost(row) and len(row.samples) > 2:
-            low, *_, high = quantiles([float(sample) for sample in row.samples], n=10)
-            spreads.setdefault(f"{row.system} {row.phase}", []).append(high / low)
-    noisy = {name: median(spread) for name, spread in spreads.items()}
-    noisy = {name: spread for name, spread in noisy.items() if spread > STEADY}
-    if not noisy:
-        return []
-    worst = max(noisy, key=lambda name: noisy[name])
-    return [
-        f"The times are unsteady: the 10th and 90th percentile of repeated runs differ "
-        f"{times(noisy[worst])} in the worst case ({worst}), and more than {times(STEADY)} in "
-        f"{len(noisy)} of {len(spreads)} phases. An idle machine is needed."
-    ]
-
-
-def _why(row: Measurement) -> str:
-    return str(row.params.get("message") or row.params.get("error") or "")
-
-
-def unsupported(rows: Iterable[Measurement]) -> list[str]:
-    """What could not be measured by nature, one line each."""
-    found = {
-        f"{row.system}, {row.phase}: {name_of(row.measure)} is not measured "
-        f"({row.params.get('message', 'unsupported')})."
-        for row in rows
-        if row.status == "unsupported" and is_cost(row)
-    }
-    return sorted(found)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rabbench.complexity import KEYS
+from rabbench.plan.rows import CALIBRATION, PREDICTED, RUN
 from rabbench.records import PHASES, Measurement
 
 MEASURES: Mapping[str, str] = {
@@ -35,8 +36,10 @@ SHOWN = tuple(name for name in KEYS if name not in {"pairs", "trained"})
 
 
 def is_cost(row: Measurement) -> bool:
-    """Whether a row belongs to a sweep over document length: the less, the better."""
-    return row.phase in PHASES and "doc_len" in row.params and row.better == "lower"
+    """Whether a row was measured in a sweep over document length: the less, the better."""
+    predicted = row.measure.startswith(PREDICTED)
+    swept = row.phase in PHASES and "doc_len" in row.params
+    return swept and row.better == "lower" and not predicted
 
 
 def name_of(measure: str) -> str:
@@ -91,5 +94,5 @@ FIRST = ("teacher", "rabtriever", "bm25", "dense")
 
 def slots(rows: Iterable[Measurement]) -> dict[str, int]:
     """Each system's place in the palette, the same in every figure of a report."""
-    present = {row.system for row in rows}
+    present = {row.system for row in rows if row.phase not in {CALIBRATION, RUN}}
     return {name: i for i, name in enumerate([*FIRST, *sorted(present - set(FIRST))])}

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from rabbench.complexity import Estimate, Fit
 from rabbench.records import PHASES
 from rabbench.report.labels import MEASURES, Labels, measures_of, name_of, rank
+from rabbench.report.materiality import brief, unexplained
 from rabbench.report.page import Table
 from rabbench.report.units import amount, interval
 
@@ -59,14 +60,15 @@ def _shown(measure: str, present: set[str]) -> bool:
 
 
 def _glance(fit: Fit | None) -> str:
-    """“quadratic”, and under it the coefficient."""
+    """“quadratic”, under it the coefficient, and what a quadratic term is of the cost so far."""
     if fit is None:
         return "–"
+    if not fit.values:
+        return _order(fit)
     known = _leading(fit)
-    if known == "–" and fit.values:
-        at = f"{amount(fit.values[-1], fit.unit)} at {fit.lengths[-1]:,} tokens"
-        return f"{_order(fit)}\n{at}"
-    return f"{_order(fit)}\n{known}" if fit.values else _order(fit)
+    if known == "–":
+        known = f"{amount(fit.values[-1], fit.unit)} at {fit.lengths[-1]:,} tokens"
+    return "\n".join(filter(None, [_order(fit), known, brief(fit)]))
 
 
 def ledger(fits: Sequence[Fit], labels: Labels) -> list[Table]:
@@ -86,11 +88,14 @@ def ledger(fits: Sequence[Fit], labels: Labels) -> list[Table]:
             of_pairs = [
                 f for f in of_measure if f.key.get("pairs", (conventions or [""])[0]) == pairs
             ]
-            tables.append(_ledger_table(of_pairs, labels, measure, pairs))
+            tables.append(_ledger_table(of_pairs, fits, labels, (measure, pairs)))
     return tables
 
 
-def _ledger_table(fits: Sequence[Fit], labels: Labels, measure: str, pairs: str) -> Table:
+def _ledger_table(
+    mine: Sequence[Fit], fits: Sequence[Fit], labels: Labels, what: tuple[str, str]
+) -> Table:
+    measure, pairs = what
     rows = [
         (
             labels.of(fit.system, fit.key),
@@ -100,9 +105,9 @@ def _ledger_table(fits: Sequence[Fit], labels: Labels, measure: str, pairs: str)
             _leading_interval(fit),
             _slope(fit.exponent, fit),
             _crossover(fit),
-            fit.remark,
+            "; ".join(filter(None, [fit.remark, unexplained(fit, fits)])),
         )
-        for fit in sorted(fits, key=lambda f: (rank(f.system), str(f.key), PHASES.index(f.phase)))
+        for fit in sorted(mine, key=lambda f: (rank(f.system), str(f.key), PHASES.index(f.phase)))
     ]
     columns = ("system", "phase", "order", "coefficient", "95 % interval", "exponent", "L*", "why")
     named = f" ({pairs} pairs)" if pairs else ""
@@ -194,7 +199,8 @@ def _slope(exponent: Estimate | None, fit: Fit) -> str:
 def _crossover(fit: Fit) -> str:
     if fit.crossover is None or fit.crossover.value <= 0:
         return "–"
-    return f"{fit.crossover.value:,.0f}"
+    never = fit.reads_at_most is not None and fit.reads_at_most < fit.crossover.value
+    return f"{fit.crossover.value:,.0f}{', never read' if never else ''}"
 
 
 def _with_interval(estimate: Estimate | None, unit: str) -> str:

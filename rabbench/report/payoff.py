@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -41,10 +41,7 @@ Pair = tuple[Bill, Bill]
 def load_of(config: Mapping[str, Any]) -> Load:
     """The load that the results' configuration names under ``breakeven``; else the default."""
     given = config.get("breakeven")
-    known = {field.name for field in fields(Load)}
-    if not isinstance(given, Mapping):
-        return Load()
-    return Load(**{name: value for name, value in given.items() if name in known})
+    return Load.of(given if isinstance(given, Mapping) else {})
 
 
 class Payoff:

@@ -15,7 +15,8 @@ from rabbench.report.layout import apart, wrapped
 from rabbench.report.svg import LINE, MARKERS, SLOTS, STYLE, color, svg
 from rabbench.report.units import amount, times
 
-NEAR = 0.25  # lengths this close in their logarithm share a label
+WIDE = 0.19  # of the axes: the width of a label at an L*
+NEAR = 0.25  # of that width: two L* this close share a label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,19 +86,20 @@ def _line(axes: Any, one: Series) -> None:
             least = min(values) / 10  # a logarithm has no room for a bound at 0
             shown = np.clip(low, least, None)
             axes.fill_between(grid, shown, high, color=ink, alpha=0.18, lw=0, zorder=1)
-    for length, value in zip(lengths, values, strict=True):
-        hollow = one.hollow or (one.fitted is not None and length not in one.fitted)
-        face = "none" if hollow else ink
-        axes.plot(
-            [length],
-            [value],
-            marker=MARKERS[one.slot % SLOTS],
-            ms=4.2,
-            mfc=face,
-            mec=ink,
-            mew=1.1,
-            zorder=3,
-        )
+    outside = [n for n in lengths if one.hollow or (one.fitted is not None and n not in one.fitted)]
+    for shown, face in ((outside, "none"), ([n for n in lengths if n not in outside], ink)):
+        if shown:
+            axes.plot(
+                shown,
+                [one.points[length] for length in shown],
+                ls="none",
+                marker=MARKERS[one.slot % SLOTS],
+                ms=4.2,
+                mfc=face,
+                mec=ink,
+                mew=1.1,
+                zorder=3,
+            )
 
 
 def _ticks(axes: Any, series: Sequence[Series], unit: str) -> None:
@@ -168,39 +170,62 @@ def _end_labels(axes: Any, series: Sequence[Series]) -> None:
 
 
 def _crossovers(axes: Any, series: Sequence[Series]) -> None:
-    """A dotted line down from each curve's L*, its length written where no line runs."""
-    low, high = axes.get_xlim()
-    to_axes = axes.transAxes.inverted()
-    said_at: list[float] = []
-    for one in series:
-        at = one.crossover
-        if at is None or not low < at < high or one.curve is None:
-            continue
-        ink, bottom = color(one.slot), axes.get_ylim()[0]
-        axes.vlines(at, bottom, one.curve(at), color=ink, lw=0.8, ls=":")
-        if any(abs(math.log(at / other)) < NEAR for other in said_at):
-            continue  # its label would cover another's that says nearly the same
-        said_at.append(at)
-        said = f"L* {at:,.0f}"
-        nearest = [min(o.points, key=lambda length: abs(math.log(length / at))) for o in series]
-        taken = [
-            float(to_axes.transform(axes.transData.transform((at, o.points[length])))[1])
-            for o, length in zip(series, nearest, strict=True)
-        ]
-        top = float(to_axes.transform(axes.transData.transform((at, one.curve(at))))[1])
-        free = [y / 20 for y in range(1, 20) if y / 20 < top - 0.1]
-        y = max(free, key=lambda y: (min(min(abs(y - t) for t in taken), 0.12), -y), default=0.05)
+    """A dotted line down from each curve's L*, its length beside it where no line or label is."""
+    low, _ = axes.get_xlim()
+    turning = [one for one in series if one.curve and low < (one.crossover or 0.0) < _reach(one)]
+    turns = [_turn(axes, one) for one in turning]
+    lines = [x for x, _ in turns]
+    said: list[tuple[float, float, float]] = []  # line, label's middle and height, of the axes
+    for one, (x, top) in zip(turning, turns, strict=True):
+        ink = color(one.slot)
+        axes.plot([x, x], [0, top], transform=axes.transAxes, color=ink, lw=0.8, ls=":", zorder=1)
+        if any(abs(x - other) < NEAR * WIDE for other, _, _ in said):
+            continue  # its label would say nearly the same
+        crossed = any(x - WIDE < other < x for other in lines)
+        left = x > WIDE and not (crossed and x < 1 - WIDE)
+        middle = x - WIDE / 2 if left else x + WIDE / 2
+        beside = [y for _, other, y in said if abs(other - middle) < WIDE]
+        y = _free(axes, one, series, beside)
+        said.append((x, middle, y))
         axes.annotate(
-            said,
-            (at, y),
+            f"L* {one.crossover:,.0f}",
+            (one.crossover, y),
             xycoords=("data", "axes fraction"),
-            xytext=(-4, 0),
+            xytext=(-4 if left else 4, 0),
             textcoords="offset points",
-            ha="right",
+            ha="right" if left else "left",
             va="center",
             fontsize=8,
             color=ink,
         )
+
+
+def _reach(one: Series) -> float:
+    """The longest document that a curve rests on: beyond it nobody measured a turn."""
+    return max(one.fitted or one.points, default=0)
+
+
+def _turn(axes: Any, one: Series) -> tuple[float, float]:
+    """Where a curve is at its L*, in fractions of the axes."""
+    at = one.crossover or math.nan
+    point = axes.transData.transform((at, one.curve(at) if one.curve else math.nan))
+    x, y = axes.transAxes.inverted().transform(point)
+    return float(x), float(y)
+
+
+def _free(axes: Any, one: Series, series: Sequence[Series], labels: Sequence[float]) -> float:
+    """A height for a label below its curve, far from every line and other label."""
+    at = one.crossover or 1.0
+    taken = list(labels)
+    for other in series:
+        nearest = min(other.points, key=lambda length: abs(math.log(length / at)), default=None)
+        if nearest is not None:
+            point = axes.transData.transform((at, other.points[nearest]))
+            taken.append(float(axes.transAxes.inverted().transform(point)[1]))
+    top = _turn(axes, one)[1]
+    heights = [y / 20 for y in range(1, 20)]
+    below = [y for y in heights if y < top - 0.1]
+    return max(below or heights, key=lambda y: (min(min(abs(y - t) for t in taken), 0.12), -y))
 
 
 def dots(id_: str, found: Sequence[Dot], alt: str) -> str:

@@ -36,6 +36,11 @@ def color(slot: int) -> str:
     return f"#a0b0c{slot % SLOTS}"
 
 
+def marker(slot: int) -> str:
+    """A series' mark; one that must share its colour with another has another mark."""
+    return MARKERS[(slot + 3 * (slot // SLOTS)) % SLOTS]
+
+
 def svg(figure: Any, id_: str, alt: str) -> str:
     """The figure as an SVG element for a page: themed, named, with ids of its own."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG

@@ -25,7 +25,8 @@ def digits(value: float) -> str:
         return f"{value:.2e}"
     if size >= 100:
         return f"{value:,.0f}"
-    return f"{value:.{2 - math.floor(math.log10(size))}f}"
+    value = float(f"{value:.3g}")  # 9.999 is 10.0, not 10.00
+    return f"{value:.{2 - math.floor(math.log10(abs(value)))}f}"
 
 
 def amount(value: float, unit: str) -> str:
@@ -53,6 +54,11 @@ def duration(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{digits(seconds / size)} {word}"
     return amount(seconds, "s")
+
+
+def percent(share: float) -> str:
+    """A share: ``57 %``, ``2.1 %``, ``0.03 %``."""
+    return f"{100 * share:,.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def cell(row: Measurement | None) -> str:

@@ -27,6 +27,13 @@ from rabbench.training.data import Prepared
 KINDS = {"teacher": "teacher", "student": "rabtriever", "biencoder": "llm-biencoder"}
 """The system that reads each kind of checkpoint."""
 
+SCORED = {
+    "teacher": {"teacher", "teacher-cached"},
+    "student": {"rabtriever", "teacher", "teacher-cached"},
+    "biencoder": {"llm-biencoder"},
+}
+"""The systems whose scores belong into each kind's card."""
+
 
 class Job:
     """A training's folder, from its first step to its card.
@@ -128,6 +135,32 @@ def halve(path: Path) -> None:
     save_file(weights, path, metadata={"format": "pt"})
 
 
+def add_scores(folder: Path, results: Results) -> None:
+    """Put a checkpoint's own scores of an evaluation into its card.
+
+    Args:
+        folder: the checkpoint's.
+        results: of ``rabbench quality`` with this checkpoint as its model.
+    """
+    about = json.loads((folder / checkpoint.CARD).read_text(encoding="utf-8"))
+    systems = SCORED[about["kind"]]
+    found = [
+        {
+            "system": row.system,
+            "dataset": row.params.get("dataset"),
+            "metric": row.measure,
+            "value": row.value,
+            "n_queries": row.params.get("n_queries"),
+            "depth": row.params.get("depth"),
+        }
+        for row in results.rows
+        if row.phase == "quality" and row.system in systems and row.status == "ok"
+    ]
+    about["scores"] = [*about.get("scores", []), *found]
+    write_text(folder / checkpoint.CARD, json.dumps(about, indent=1) + "\n")
+    write_text(folder / "README.md", model_card(about))
+
+
 def copy_adapter(source: checkpoint.Checkpoint, out: Path) -> None:
     """Put the teacher's adapter beside the student's predictor, so that one folder is enough."""
     if source.adapter is not None:
@@ -175,8 +208,22 @@ def model_card(about: Mapping[str, Any]) -> str:
         "|---|---|",
         *figures,
         "",
+        *_scores(about.get("scores", [])),
     ]
     return "\n".join(lines)
+
+
+def _scores(scores: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The table of what was evaluated on test queries, if anything was."""
+    if not scores:
+        return []
+    lines = [
+        f"| {one['system']} | {one['dataset']} | {one['metric']} | {one['value']:.4f} "
+        f"| {one['n_queries']} |"
+        for one in scores
+    ]
+    head = ["| system | data set | metric | mean | queries |", "|---|---|---|---|---|"]
+    return ["On test queries, by `rabbench quality`:", "", *head, *lines, ""]
 
 
 def _cell(value: Any) -> str:

@@ -162,7 +162,9 @@ class StudentLoss:
         self.asked, self.config, self.direction = asked, config, direction
         self.weights = Weights(config.mse, config.reverse_kl, config.within)
         head = asked.teacher.backbone.model.get_output_embeddings()
-        self.vocabulary: torch.Tensor = head.weight[_rows(len(head.weight), config)].float()  # (V, d)
+        self.vocabulary: torch.Tensor = head.weight[
+            _rows(len(head.weight), config)
+        ].float()  # (V, d)
         self.calls = 0
 
     def head(self, hidden: torch.Tensor) -> torch.Tensor:

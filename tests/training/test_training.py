@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from rabbench.models.backbone import resolve
 from rabbench.models.student import Predictor
 from rabbench.models.teacher import Prompt, Teacher
 from rabbench.records import BadInputError, Options, UsageError
-from rabbench.training import BiencoderConfig, Schedule, StudentConfig, ablation, biencoder
+from rabbench.training import BiencoderConfig, Schedule, StudentConfig, ablation, biencoder, card
 from rabbench.training import student as students
 from rabbench.training import teacher as teachers
 from rabbench.training.ablation import AblationConfig
@@ -164,7 +165,7 @@ def test_a_student_comes_closer_to_its_teacher_and_is_watched(student_folder: Pa
 
 @pytest.mark.e2e  # long
 def test_rabtriever_ranks_with_the_trained_predictor(
-    student_folder: Path, teacher_folder: Path
+    student_folder: Path, teacher_folder: Path, tmp_path: Path
 ) -> None:
     def ranked(model: Path) -> Any:
         options = Options(model=str(model), max_doc_len=48, batch=8, depth=200)
@@ -176,6 +177,13 @@ def test_rabtriever_ranks_with_the_trained_predictor(
 
     trained, untrained = ranked(student_folder), ranked(teacher_folder)
     assert (trained.params["trained"], untrained.params["trained"]) == (True, False)
+    copied = tmp_path / "student"
+    shutil.copytree(student_folder, copied)
+    card.add_scores(copied, replace(store.load(student_folder), rows=(trained,)))
+    assert (
+        f"| rabtriever | test | mrr | {trained.value:.4f} | 3 |"
+        in (copied / "README.md").read_text()
+    )
     predictor = Predictor.read(student_folder / checkpoint.PREDICTOR)
     assert predictor.query.weight.shape[0] == 16
 
