@@ -4,6 +4,7 @@
     loop.py       transformers' Trainer with our losses: resume, precision, several devices
     teacher.py    the generative reranker: sft, dpo or listwise, LoRA or all weights
     student.py    Rabtriever: on-policy distillation into the predictor
+    asked.py      the encoded data, and the rounds of candidates the teacher is asked about
     distil.py     the distillation step itself, with its shapes, and what watches for collapse
     states.py     the teacher's states of asked pairs, kept on disk
     biencoder.py  the fair comparison: the same backbone, trained contrastively

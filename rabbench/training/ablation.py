@@ -71,10 +71,7 @@ def run(
     store = Store(out, started, resume=resume)
     jobs = [(name, seed) for seed in range(config.seeds) for name in names]
     for done, (name, seed) in enumerate(jobs):
-
-        def told(what: str, part: int, whole: int, name: str = name, seed: int = seed) -> None:
-            progress(f"{name}, seed {seed} ({done + 1} of {len(jobs)}): {what}", part, whole)  # noqa: B023
-
+        told = _named(f"{name}, seed {seed} ({done + 1} of {len(jobs)})", progress)
         folder = out / f"{name}-{seed}"
         chosen = replace(config.student, **VARIANTS[name])
         chosen = replace(chosen, schedule=replace(chosen.schedule, seed=seed))
@@ -83,6 +80,15 @@ def run(
         store.add(*_evaluated(config, folder, name, seed, told))
     progress("done", len(jobs), len(jobs))
     return store.results
+
+
+def _named(name: str, progress: Progress) -> Progress:
+    """A progress that says whose it is."""
+
+    def told(what: str, done: int, total: int) -> None:
+        progress(f"{name}: {what}", done, total)
+
+    return told
 
 
 def _evaluated(

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch.nn.functional import normalize
+from transformers import set_seed
 
 from rabbench.models import losses
 from rabbench.models.backbone import resolve
@@ -96,7 +97,7 @@ def run(
     )
     held_out = prepared.held_out
     collate, loss = Collate(texts, prepared.suite), ContrastiveLoss(config.temperature)
-    loop.seeded(schedule.seed)
+    set_seed(schedule.seed)  # before the adapter gets its first weights
     model = trainable(backbone, config.lora)
 
     def validate() -> dict[str, float]:

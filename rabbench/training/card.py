@@ -136,7 +136,7 @@ def halve(path: Path) -> None:
 
 
 def add_scores(folder: Path, results: Results) -> None:
-    """Put a checkpoint's own scores of an evaluation into its card.
+    """Put a checkpoint's own scores of an evaluation into its card, in place of older ones.
 
     Args:
         folder: the checkpoint's.
@@ -156,9 +156,16 @@ def add_scores(folder: Path, results: Results) -> None:
         for row in results.rows
         if row.phase == "quality" and row.system in systems and row.status == "ok"
     ]
-    about["scores"] = [*about.get("scores", []), *found]
+    new = {_scored(one) for one in found}
+    kept = [one for one in about.get("scores", []) if _scored(one) not in new]
+    about["scores"] = [*kept, *found]
     write_text(folder / checkpoint.CARD, json.dumps(about, indent=1) + "\n")
     write_text(folder / "README.md", model_card(about))
+
+
+def _scored(one: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a score is of; a later one takes its place."""
+    return tuple(one[name] for name in ("system", "dataset", "metric", "n_queries", "depth"))
 
 
 def copy_adapter(source: checkpoint.Checkpoint, out: Path) -> None:

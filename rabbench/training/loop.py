@@ -1,8 +1,8 @@
 """transformers' Trainer with a loss of our own: what all three trainings share.
 
-The Trainer brings what is not ours to write: accumulation, mixed precision, several devices
-through accelerate, clipping, schedules, and a state on disk from which an interrupted training
-goes on with the same result. Knows steps and logs; knows no text and no ranking.
+The Trainer brings what is not ours to write: accumulation, mixed precision, clipping, schedules,
+and a state on disk from which an interrupted training goes on with the same result. Runs on one
+device: more were never tried. Knows steps and logs; knows no text and no ranking.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from transformers import (
     Trainer,
     TrainerCallback,
     TrainingArguments,
-    set_seed,
 )
 from transformers.trainer_utils import get_last_checkpoint
 
@@ -109,11 +108,6 @@ def arguments(schedule: Schedule, out: Path, *, device: str) -> TrainingArgument
         remove_unused_columns=False,
         dataloader_pin_memory=device != "cpu",
     )
-
-
-def seeded(seed: int) -> None:
-    """Seed every source of chance; before a model gets its new weights."""
-    set_seed(seed)
 
 
 def fit(

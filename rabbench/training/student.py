@@ -7,10 +7,9 @@ candidates of every query from the student's present ranking and asks the teache
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,141 +17,18 @@ import torch
 from safetensors.torch import save_file
 from torch.nn.utils.rnn import pad_sequence
 
-from rabbench.models.backbone import Backbone, resolve
+from rabbench.models.backbone import resolve
 from rabbench.models.checkpoint import PREDICTOR
 from rabbench.models.student import Predictor
 from rabbench.models.teacher import Prompt, answer_direction
-from rabbench.records import Progress, Results, Suite, UsageError, silent
-from rabbench.store import write_text
+from rabbench.records import Progress, Results, UsageError, silent
 from rabbench.training import card, data, distil, loop, states
+from rabbench.training.asked import Asked, Encoded, encode
 from rabbench.training.config import StudentConfig
 from rabbench.training.distil import Standardised, Weights
 from rabbench.training.states import TeacherStates
 
 MONITOR_EVERY = 10  # steps between looks at gradients and collapse, which cost extra
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Everything of the data that the frozen backbone has to say.
-
-    Attributes:
-        query_ids, doc_ids: what the rows stand for.
-        h_q: (Q, d) float32; z_d: (N, d) float32, zeros where the student may not see latents.
-        allowed: (Q, N) bool, the candidates of each query.
-        relevant: (Q, N) bool.
-        query_parts, document_parts: token ids, for the teacher.
-    """
-
-    query_ids: list[str]
-    doc_ids: list[str]
-    h_q: torch.Tensor
-    z_d: torch.Tensor
-    allowed: torch.Tensor
-    relevant: torch.Tensor
-    query_parts: list[list[int]]
-    document_parts: list[list[int]]
-
-
-def encode(
-    suite: Suite, backbone: Backbone, prompt: Prompt, config: StudentConfig, progress: Progress
-) -> Encoded:
-    """Encode all queries and all their candidates with the frozen backbone.
-
-    A collection of at most ``config.depth`` documents gives every document as a candidate, a
-    larger one the first stage's best and the relevant ones.
-    """
-    query_ids = list(suite.queries)
-    right = {query_id: set(data.relevant(suite, query_id)) for query_id in query_ids}
-    if len(suite.docs) <= config.depth:
-        doc_ids = list(suite.docs)
-        candidates = {query_id: set(doc_ids) for query_id in query_ids}
-    else:
-        options = replace(config.options, depth=config.depth)
-        found = data.first_stage(config.first_stage, suite, options, progress)
-        candidates = {q: {*list(found.get(q, {}))[: config.depth], *right[q]} for q in query_ids}
-        doc_ids = sorted(set().union(*candidates.values()))
-    query_parts = [prompt.query(suite.queries[query_id]) for query_id in query_ids]
-    document_parts = [prompt.document(suite.docs[doc_id]) for doc_id in doc_ids]
-    batch = config.options.batch
-    h_q = backbone.encode(query_parts, batch=batch, progress=progress).float()
-    z_d = backbone.encode(document_parts, batch=batch, progress=progress).float()
-    place = {doc_id: i for i, doc_id in enumerate(doc_ids)}
-    allowed = torch.zeros(len(query_ids), len(doc_ids), dtype=torch.bool)
-    relevant = torch.zeros_like(allowed)
-    for i, query_id in enumerate(query_ids):
-        excluded = suite.excluded.get(query_id, frozenset())
-        allowed[i, [place[d] for d in candidates[query_id] - excluded]] = True
-        relevant[i, [place[d] for d in right[query_id]]] = True
-    device = h_q.device
-    return Encoded(
-        query_ids,
-        doc_ids,
-        h_q.clone(),
-        (z_d if config.latent else torch.zeros_like(z_d)).clone(),
-        allowed.to(device),
-        relevant.to(device),
-        query_parts,
-        document_parts,
-    )
-
-
-class Asked:
-    """Which documents the teacher has been asked about for each query, round by round.
-
-    A round draws candidates for every query from the student's ranking as it then is, and asks
-    the teacher about all of them at once; what earlier rounds asked stays in the training, since
-    it costs nothing more. Each round is on disk before it is used, so that a resumed training
-    has the rounds that the interrupted one drew.
-
-    Args:
-        encoded: queries and documents.
-        config: how to draw.
-        teacher: is asked.
-        folder: where the rounds are kept while the training lasts.
-    """
-
-    def __init__(
-        self, encoded: Encoded, config: StudentConfig, teacher: TeacherStates, folder: Path
-    ) -> None:
-        self.encoded, self.config, self.teacher, self.folder = encoded, config, teacher, folder
-        self.places: list[list[int]] = [
-            row.nonzero()[:, 0].tolist()[: config.candidates] for row in encoded.relevant
-        ]
-        self.states: list[torch.Tensor] = []
-        self.rounds = 0
-
-    def refresh(self, student: Standardised, direction: torch.Tensor) -> None:
-        """Begin a round: draw, ask, keep."""
-        path = self.folder / f"round-{self.rounds}.json"
-        if path.is_file():
-            drawn = json.loads(path.read_text())
-        else:
-            drawn = [self._draw(query, student, direction) for query in range(len(self.places))]
-            write_text(path, json.dumps(drawn))
-        for query, places in enumerate(drawn):
-            self.places[query] += [place for place in places if place not in self.places[query]]
-        pairs = [(q, place) for q, places in enumerate(self.places) for place in places]
-        encoded = self.encoded
-        found = self.teacher.ask(
-            [(encoded.document_parts[place], encoded.query_parts[q]) for q, place in pairs]
-        )
-        self.states = list(found.to(encoded.h_q).split([len(places) for places in self.places]))
-        self.rounds += 1
-
-    def _draw(self, query: int, student: Standardised, direction: torch.Tensor) -> list[int]:
-        """Candidates of one query, none relevant; chance depends on seed, round and query."""
-        encoded, config = self.encoded, self.config
-        h_q = encoded.h_q[query : query + 1]
-        (scores,) = distil.own_ranking(student, h_q, encoded.z_d, direction)  # (N,)
-        free = encoded.allowed[query] & ~encoded.relevant[query]
-        generator = torch.Generator().manual_seed(
-            (config.schedule.seed << 40) + (self.rounds << 24) + query
-        )
-        tau = config.tau if config.sampling == "on-policy" else torch.inf
-        scores = torch.where(free, scores, -torch.inf).cpu()
-        drawn: list[int] = distil.draw(scores, config.candidates, tau, generator).tolist()
-        return drawn
 
 
 class StudentLoss:
@@ -246,6 +122,8 @@ def run(
     held_out = encode(held, backbone, prompt, config, progress) if held.queries else None
     seed = config.schedule.seed
     predictor = Predictor(backbone.shape.width, config.inner, seed=seed).to(backbone.device)
+    if not config.latent:  # stays blind: W_d = 0 in training as in every later ranking
+        predictor.document.weight.requires_grad_(False).zero_()
     student = Standardised(predictor, encoded.h_q, encoded.z_d)
     teacher = TeacherStates(
         backbone, states.folder_of(backbone), batch=options.batch, progress=progress
@@ -282,7 +160,7 @@ def run(
         card.copy_adapter(backbone.checkpoint, out)
     extra = {
         "teacher": backbone.checkpoint.about if backbone.checkpoint else None,
-        "pairs_asked": teacher.computed + teacher.reused,
+        "pairs_asked": sum(map(len, asked.places)),
     }
     learnt = data.Prepared(name, suite, len(kept.queries), [], [])
     return job.finish(plain, log, base=backbone, prompt=prompt.around, data=learnt, extra=extra)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import set_seed
 
 from rabbench.models import losses
 from rabbench.models.backbone import Backbone, old_names, resolve
@@ -93,7 +94,7 @@ def last_logits(model: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
 class TeacherLoss:
     """The objective of a batch of groups, each one relevant and some other documents.
 
-    ``reference`` gives the log-odds (B,) of the model before training; only ``dpo`` asks for it.
+    ``answers`` are the token ids of yes and no.
     """
 
     config: TeacherConfig
@@ -190,7 +191,7 @@ def run(
     )
     collate = Collate(prompt, prepared.suite)
     loss = TeacherLoss(config, prompt.answers)
-    loop.seeded(schedule.seed)
+    set_seed(schedule.seed)  # before the adapter gets its first weights
     model = trainable(backbone, config.lora)
     log = loop.fit(
         "teacher",

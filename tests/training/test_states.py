@@ -52,7 +52,5 @@ def test_what_a_kill_left_half_written_is_not_read(
     assert again.computed == 0
 
 
-def test_another_teacher_has_another_folder(
-    backbone: Backbone, teacher_folder: Path, tiny_dense: Path
-) -> None:
+def test_another_teacher_has_another_folder(backbone: Backbone, teacher_folder: Path) -> None:
     assert states.folder_of(resolve(str(teacher_folder))) != states.folder_of(backbone)
