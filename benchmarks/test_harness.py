@@ -36,7 +36,7 @@ def test_help_is_quick_beside_a_bare_interpreter() -> None:
 
     def best(*command: str) -> float:
         words = [sys.executable, *command]
-        return _best(lambda: subprocess.run(words, capture_output=True, check=True))  # noqa: S603
+        return _best(lambda: subprocess.run(words, capture_output=True, check=True))  # noqa: S603 - ours
 
     bare = best("-c", "pass")
     assert best("-m", "rabbench", "--help") < bare + max(0.5, 10 * bare)

@@ -67,7 +67,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
         "--out", str(out), "--quiet",
     ]  # fmt: skip
     command = [sys.executable, "-c", CHILD, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - own words
     assert done.returncode == 0, done.stderr
     measured = json.loads(done.stdout.splitlines()[-1])
     rows = json.loads((out / "results.json").read_text())["rows"]

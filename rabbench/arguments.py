@@ -6,44 +6,15 @@ Parses only; what a command does stands in ``cli``. Nothing heavy is imported.
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from typing import Any
 
 import rabbench
 from rabbench import train_arguments
+from rabbench.argument_types import count, hours, listed, size
 from rabbench.records import UsageError
 
 LOAD = "load_"  # begins the names of parsed options that describe a load
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not names:
-        raise argparse.ArgumentTypeError("give at least one name, or several with commas")
-    return names
-
-
-def _count(text: str) -> int:
-    number = int(text.replace(",", "").replace("_", ""))
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return number
-
-
-def _bytes(text: str) -> int:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) *([KMGT]i?)?B?", text.strip(), re.IGNORECASE)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; write it as 512MiB or 4GB")
-    prefix = (found[2] or "").lower()
-    base = 1024 if prefix.endswith("i") else 1000
-    power = "kmgt".index(prefix[0]) + 1 if prefix else 0
-    return int(float(found[1]) * base**power)
-
-
-def _hours(text: str) -> float:
-    """Hours as seconds."""
-    return 3600 * float(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -98,15 +69,15 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_sweep(scaling: Any) -> None:
     add = scaling.add_argument
-    add("--max-doc-len", type=_count, required=True, metavar="N", help="longest document, tokens")
-    add("--min-doc-len", type=_count, default=16, metavar="N", help="shortest (default 16)")
-    add("--points", type=_count, metavar="N", help="how many lengths (default: each doubling)")
-    add("--query-len", type=_count, default=32, metavar="N", help="query tokens (default 32)")
-    add("--systems", type=_listed, metavar="A,B", help="default bm25,dense,teacher,rabtriever")
-    add("--measures", type=_listed, metavar="A,B", help="default flops,index-size,memory,latency")
-    add("--attention", type=_listed, default=("sdpa",), metavar="A,B", help="sdpa, eager or both")
-    add("--rounds", type=_count, default=3, metavar="N", help="least samples of a time (default 3)")
-    add("--memory-limit", type=_bytes, metavar="SIZE", help="of one point, such as 4GiB")
+    add("--max-doc-len", type=count, required=True, metavar="N", help="longest document, tokens")
+    add("--min-doc-len", type=count, default=16, metavar="N", help="shortest (default 16)")
+    add("--points", type=count, metavar="N", help="how many lengths (default: each doubling)")
+    add("--query-len", type=count, default=32, metavar="N", help="query tokens (default 32)")
+    add("--systems", type=listed, metavar="A,B", help="default bm25,dense,teacher,rabtriever")
+    add("--measures", type=listed, metavar="A,B", help="default flops,index-size,memory,latency")
+    add("--attention", type=listed, default=("sdpa",), metavar="A,B", help="sdpa, eager or both")
+    add("--rounds", type=count, default=3, metavar="N", help="least samples of a time (default 3)")
+    add("--memory-limit", type=size, metavar="SIZE", help="of one point, such as 4GiB")
     add("--timeout", type=float, default=600.0, metavar="S", help="seconds for one memory point")
     add(
         "--extrapolate-positions",
@@ -119,17 +90,17 @@ def _add_sweep(scaling: Any) -> None:
 def _add_evaluation(quality: Any) -> None:
     add = quality.add_argument
     add("--suite", required=True, help="a suite by name, a BEIR folder, or trec:DOCS,QUERIES,QRELS")
-    add("--datasets", type=_listed, metavar="A,B", help="data sets of the suite")
+    add("--datasets", type=listed, metavar="A,B", help="data sets of the suite")
     add(
         "--systems",
-        type=_listed,
+        type=listed,
         metavar="A,B",
         help="default bm25,dense,teacher,rabtriever; also 'bm25>>teacher', 'bm25%%200>>teacher', "
         "bm25+dense and run:FILE",
     )
-    add("--metrics", type=_listed, metavar="A,B", help="ranx, ir_measures or trec_eval names")
-    add("--depth", type=_count, default=100, metavar="K", help="candidates reranked (default 100)")
-    add("--max-queries", type=_count, metavar="N", help="a seeded sample of the queries")
+    add("--metrics", type=listed, metavar="A,B", help="ranx, ir_measures or trec_eval names")
+    add("--depth", type=count, default=100, metavar="K", help="candidates reranked (default 100)")
+    add("--max-queries", type=count, metavar="N", help="a seeded sample of the queries")
     add("--baseline", metavar="SYSTEM", help="the report sets every other system over this one")
     add(
         "--first-stage",
@@ -137,17 +108,17 @@ def _add_evaluation(quality: Any) -> None:
         metavar="SYSTEM",
         help="of rerankers (default bm25); also run:FILE, or scoreddocs for the data set's own",
     )
-    add("--max-doc-tokens", type=_count, default=512, metavar="N", help="cut documents (512)")
-    add("--max-query-tokens", type=_count, metavar="N", help="keep the end of longer queries")
-    add("--batch", type=_count, default=16, metavar="N", help="texts in one forward (default 16)")
+    add("--max-doc-tokens", type=count, default=512, metavar="N", help="cut documents (512)")
+    add("--max-query-tokens", type=count, metavar="N", help="keep the end of longer queries")
+    add("--batch", type=count, default=16, metavar="N", help="texts in one forward (default 16)")
     _add_model(quality)
 
 
 def _add_sizes(parser: Any) -> None:
     """Of a data set that is not on this machine, for a plan."""
     add = parser.add_argument
-    add("--docs", type=_count, metavar="N", help="documents, where the data set is not here")
-    add("--queries", type=_count, metavar="N", help="queries")
+    add("--docs", type=count, metavar="N", help="documents, where the data set is not here")
+    add("--queries", type=count, metavar="N", help="queries")
     add("--doc-tokens", type=float, metavar="N", help="mean tokens of a document")
     add("--query-tokens", type=float, metavar="N", help="mean tokens of a query")
 
@@ -162,10 +133,10 @@ def _add_load(parser: Any) -> None:
     """The load under which a report judges when the student pays off."""
     group = parser.add_argument_group("break-even", "the load; it changes what a report says only")
     for name, field, kind, metavar, words in (
-        ("--breakeven-docs", "n_docs", _count, "N", "documents indexed (default 1000)"),
-        ("--breakeven-candidates", "k", _count, "K", "scored for each query (default 100)"),
+        ("--breakeven-docs", "n_docs", count, "N", "documents indexed (default 1000)"),
+        ("--breakeven-candidates", "k", count, "K", "scored for each query (default 100)"),
         ("--training-flops", "training_flops", float, "X", "of the student, such as 2e17"),
-        ("--training-hours", "training_s", _hours, "H", "of the student, on the machine measured"),
+        ("--training-hours", "training_s", hours, "H", "of the student, on the machine measured"),
         ("--storage-price", "price_gb_month", float, "P", "of a gigabyte of index for a month"),
     ):
         dest = f"{LOAD}{field}"

@@ -261,7 +261,7 @@ def _say(*lines: str) -> None:
 
 
 def _warn(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201
+    print(line, file=sys.stderr)  # noqa: T201 - messages go to stderr
 
 
 def main(argv: Sequence[str] | None = None) -> int:

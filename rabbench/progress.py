@@ -89,6 +89,6 @@ def _lines() -> Progress:
         said = left(done, total)
         if time.monotonic() - last >= PLAIN_S:
             last = time.monotonic()
-            print(f"{what} ({said})", file=sys.stderr, flush=True)  # noqa: T201
+            print(f"{what} ({said})", file=sys.stderr, flush=True)  # noqa: T201 - as it comes
 
     return progress

@@ -9,14 +9,12 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from rabbench.argument_types import count, listed
+
 if TYPE_CHECKING:
     from rabbench.records import Options
     from rabbench.training import Data, Schedule
     from rabbench.training.config import Lora
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 KINDS = ("teacher", "student", "biencoder", "ablation")
@@ -53,61 +51,61 @@ def add(train: Any, *, model: Any, device: Any, output: Any) -> None:
     add("--temperature", type=float, default=1.0, help="of listwise (default 1)")
     biencoder.add_argument("--temperature", type=float, default=0.05, help="default 0.05")
     add = ablation.add_argument
-    add("--seeds", type=int, default=3, metavar="N", help="seeds of each variant (default 3)")
-    add("--variants", type=_listed, metavar="A,B", help="default all; 'full' is always there")
+    add("--seeds", type=count, default=3, metavar="N", help="seeds of each variant (default 3)")
+    add("--variants", type=listed, metavar="A,B", help="default all; 'full' is always there")
     words = "data set to evaluate on (default: the suite's first)"
     add("--evaluate", dest="dataset", metavar="DATASET", help=words)
-    add("--max-test-queries", type=int, metavar="N", help="a sample of its queries")
+    add("--max-test-queries", type=count, metavar="N", help="a sample of its queries")
 
 
 def _add_data(parser: Any, *, first_stage: bool) -> None:
     add = parser.add_argument
     add("--suite", required=True, help="a suite ('rabbench list suites') or a BEIR-layout folder")
     add("--datasets", metavar="NAME", help="one data set; its training split where it has one")
-    add("--max-queries", type=int, metavar="N", help="learn from a sample of the queries")
+    add("--max-queries", type=count, metavar="N", help="learn from a sample of the queries")
     add("--held-out", type=float, default=0.1, metavar="X", help="share kept for evaluation (0.1)")
-    add("--max-doc-tokens", type=int, default=512, metavar="N", help="cut documents (512)")
-    add("--max-query-tokens", type=int, metavar="N", help="keep the end of longer queries")
+    add("--max-doc-tokens", type=count, default=512, metavar="N", help="cut documents (512)")
+    add("--max-query-tokens", type=count, metavar="N", help="keep the end of longer queries")
     if first_stage:
-        add("--depth", type=int, default=1000, metavar="K", help="candidates to draw from (1000)")
+        add("--depth", type=count, default=1000, metavar="K", help="candidates to draw from (1000)")
         add("--first-stage", default="bm25", metavar="SYSTEM", help="of larger collections (bm25)")
     else:
         add("--negatives", default="random", metavar="SYSTEM", help="random, or a system's best")
-        add("--per-query", type=int, metavar="N", help="negatives of a query in a step")
+        add("--per-query", type=count, metavar="N", help="negatives of a query in a step")
 
 
 def _add_schedule(parser: Any) -> None:
     add = parser.add_argument
     add("--epochs", type=float, metavar="X", help="visits of each query")
-    add("--max-steps", type=int, metavar="N", help="stop earlier")
+    add("--max-steps", type=count, metavar="N", help="stop earlier")
     words = "queries in a step, on each device"
-    add("--batch", type=int, dest="step_queries", metavar="N", help=words)
-    add("--accumulation", type=int, metavar="N", help="steps in an update (default 1)")
+    add("--batch", type=count, dest="step_queries", metavar="N", help=words)
+    add("--accumulation", type=count, metavar="N", help="steps in an update (default 1)")
     add("--learning-rate", type=float, metavar="X")
     add("--precision", default="float32", choices=["float32", "bf16", "fp16"], help="mixed")
-    add("--save-every", type=int, default=50, metavar="N", help="updates between states (50)")
-    add("--evaluate-every", type=int, default=50, metavar="N", help="updates (default 50)")
+    add("--save-every", type=count, default=50, metavar="N", help="updates between states (50)")
+    add("--evaluate-every", type=count, default=50, metavar="N", help="updates (default 50)")
 
 
 def _add_lora(parser: Any) -> None:
     add = parser.add_argument
     add("--lora-rank", type=int, default=16, metavar="R", help="0 trains all weights (16)")
-    add("--lora-alpha", type=int, default=32, metavar="A")
-    add("--lora-layers", type=int, metavar="N", help="adapt the top N layers only")
+    add("--lora-alpha", type=count, default=32, metavar="A")
+    add("--lora-layers", type=count, metavar="N", help="adapt the top N layers only")
 
 
 def _add_distillation(parser: Any) -> None:
     add = parser.add_argument
     add("--teacher", required=True, metavar="DIR", help="of 'rabbench train teacher', or a name")
-    add("--inner", type=int, default=1024, metavar="M", help="the predictor's width (1024)")
+    add("--inner", type=count, default=1024, metavar="M", help="the predictor's width (1024)")
     add("--mse", type=float, default=1.0, metavar="X", help="weight of the JEPA energy (1)")
     add("--reverse-kl", type=float, default=1.0, metavar="X", help="λ (default 1; 0 leaves it out)")
     add("--within", type=float, default=0.0, metavar="X", help="weight of the energy in a query")
     add("--sampling", default="on-policy", choices=["on-policy", "uniform"])
-    add("--candidates", type=int, default=4, metavar="K", help="drawn in a round (4)")
-    add("--rounds", type=int, default=3, metavar="N", help="draws during the training (3)")
+    add("--candidates", type=count, default=4, metavar="K", help="drawn in a round (4)")
+    add("--rounds", type=count, default=3, metavar="N", help="draws during the training (3)")
     add("--tau", type=float, default=1.0, metavar="X", help="τ of the draw (1)")
-    add("--vocabulary", type=int, default=4096, metavar="V", help="rows of the head in the KL")
+    add("--vocabulary", type=count, default=4096, metavar="V", help="rows of the head in the KL")
     add("--no-latent", action="store_true", help="the control that does not see the document")
 
 

@@ -37,6 +37,7 @@ LAYERS = {
     "doctor": 4,
     "training": 4,
     "train_arguments": 6,
+    "argument_types": 6,
     "plan": 4,
     "demo": 4,
     "complexity": 5,

@@ -22,10 +22,8 @@ from rabbench.models.catalog import PRESETS
 from rabbench.models.checkpoint import Checkpoint
 from rabbench.models.closed_form import ModelShape
 from rabbench.models.locate import bars, locate, missing
+from rabbench.models.prefix import Prefix, cache_of, padded
 from rabbench.records import Progress, UsageError, silent
-
-Prefix = list[tuple[torch.Tensor, torch.Tensor]]
-"""Keys and values (B, g, P, e) of each layer for a prefix of P tokens."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +148,7 @@ class Backbone:
         Returns:
             (B, d) in the model's dtype, on its device.
         """
-        tokens, ends = _padded(sequences)  # (B, L), (B,)
+        tokens, ends = padded(sequences)  # (B, L), (B,)
         with torch.inference_mode():
             states = self.model.base_model(
                 input_ids=tokens.to(self.device), use_cache=False
@@ -212,7 +210,7 @@ class Backbone:
         Returns:
             (B, d), equal to the hidden states of prefix and suffix run together.
         """
-        tokens, last = _padded(suffixes)  # (B, S), (B,)
+        tokens, last = padded(suffixes)  # (B, S), (B,)
         cache = cache_of(
             [(k.expand(len(last), -1, -1, -1), v.expand(len(last), -1, -1, -1)) for k, v in prefix]
         )
@@ -259,28 +257,6 @@ def old_names() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
         yield
-
-
-def _padded(sequences: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Sequences padded on the right (B, L), and the place of each one's last token (B,)."""
-    lengths = torch.tensor([len(ids) for ids in sequences])
-    tokens = torch.zeros(len(sequences), int(lengths.max()), dtype=torch.long)
-    for row, ids in enumerate(sequences):
-        tokens[row, : len(ids)] = torch.as_tensor(ids)
-    return tokens, lengths - 1
-
-
-def cache_of(prefix: Prefix) -> Any:
-    """A transformers cache that holds these keys and values without copying them."""
-    from transformers.cache_utils import DynamicCache, DynamicLayer
-
-    cache = DynamicCache()
-    for keys, values in prefix:
-        layer = DynamicLayer()
-        layer.lazy_initialization(keys, values)
-        layer.keys, layer.values = keys, values
-        cache.layers.append(layer)
-    return cache
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from rabbench.models.backbone import Backbone, cache_of
+from rabbench.models.backbone import Backbone
+from rabbench.models.prefix import cache_of
 
 Traced = tuple[nn.Module, tuple[torch.Tensor, ...]]
 """A module and the inputs of the forward to count."""

@@ -17,8 +17,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
-from rabbench.models.backbone import cache_of
 from rabbench.models.closed_form import ModelShape
+from rabbench.models.prefix import cache_of
 
 # glibc maps blocks of this size and above one by one and returns them when freed; smaller ones come
 # from its heap, where what is freed stays resident in fragments (mallopt(3), M_MMAP_THRESHOLD).

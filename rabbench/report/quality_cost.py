@@ -5,8 +5,9 @@ Reads quality rows: FLOPs per query come from the systems' closed forms, times f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from rabbench import pareto
 from rabbench.complexity import Estimate
@@ -189,8 +190,7 @@ def _figure(view: View, slots: Mapping[str, int]) -> Figure:
         )
         for place in view.places
     ]
-    label: Callable[[float], str] = lambda value: amount(value, unit)  # noqa: E731
-    svg = pareto_plot.front(id_, spots, (title, view.metric), label, alt)
+    svg = pareto_plot.front(id_, spots, (title, view.metric), partial(amount, unit=unit), alt)
     return Figure(id=id_, title=f"{view.metric} against {title}: {view.name}", alt=alt, svg=svg)
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 
-from rabbench.models.backbone import Prefix
 from rabbench.models.meta import Traced, after_body, after_prefix
+from rabbench.models.prefix import Prefix
 from rabbench.models.teacher import Teacher
 from rabbench.records import Options, Phase, Progress, Run, Shape, Workload
 from rabbench.systems._rerank import Reranker, reranker

@@ -34,7 +34,7 @@ STATE = "state"
 HIGHER = ("held_out_first", "held_out_mrr", "first_in", "r2", "tau", "effective_rank", "spread")
 
 
-class _Loop(Trainer):  # type: ignore[misc]
+class _Loop(Trainer):  # type: ignore[misc] # transformers is untyped here
     """The Trainer with a loss function and an evaluation of ours."""
 
     def __init__(self, *, loss: Loss, validate: Callable[[], Logged], **options: Any) -> None:
@@ -65,7 +65,7 @@ class _Loop(Trainer):  # type: ignore[misc]
         super().log(logs, *rest)
 
 
-class _Told(TrainerCallback):  # type: ignore[misc]
+class _Told(TrainerCallback):  # type: ignore[misc] # the same
     """Tells the progress of a training."""
 
     def __init__(self, name: str, progress: Progress) -> None:

@@ -1,0 +1,36 @@
+"""Token ids as padded tensors, and the keys and values of a prefix as transformers takes them.
+
+Knows tensors; knows no model and no text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+Prefix = list[tuple[torch.Tensor, torch.Tensor]]
+"""Keys and values (B, g, P, e) of each layer for a prefix of P tokens."""
+
+
+def padded(sequences: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sequences padded on the right (B, L), and the place of each one's last token (B,)."""
+    lengths = torch.tensor([len(ids) for ids in sequences])
+    tokens = torch.zeros(len(sequences), int(lengths.max()), dtype=torch.long)
+    for row, ids in enumerate(sequences):
+        tokens[row, : len(ids)] = torch.as_tensor(ids)
+    return tokens, lengths - 1
+
+
+def cache_of(prefix: Prefix) -> Any:
+    """A transformers cache that holds these keys and values without copying them."""
+    from transformers.cache_utils import DynamicCache, DynamicLayer
+
+    cache = DynamicCache()
+    for keys, values in prefix:
+        layer = DynamicLayer()
+        layer.lazy_initialization(keys, values)
+        layer.keys, layer.values = keys, values
+        cache.layers.append(layer)
+    return cache
