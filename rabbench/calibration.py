@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -179,9 +180,11 @@ def calibrate(
             timings=probes,
         )
     missing = [one for one in _united(targets) if not _covers(found, one)]
-    share = (1 - PROBES_SHARE) * seconds / max(len(missing), 1)
+    missing.sort(key=lambda one: one.shape.linear_flops)  # what small ones leave goes to the large
+    end = time.monotonic() + (1 - PROBES_SHARE) * seconds
     for done, target in enumerate(missing):
         progress(f"calibration: layers of {target.name}", done + 1, len(missing) + 1)
+        share = max(end - time.monotonic(), 0.0) / (len(missing) - done)
         curve = trace_curve(target, device=device, seconds=share)
         known = tuple(one for one in found.curves if one.key != curve.key)
         found = replace(found, curves=(*known, curve))

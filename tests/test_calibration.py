@@ -220,3 +220,23 @@ def test_parameters_are_counted_once_where_they_are_tied(options: Options) -> No
     assert skeleton.parameters(qwen) == 7_615_616_512  # as published
     assert skeleton.parameters(resolve("smollm2-135m-shape").config) == 134_515_008
     assert curves.LADDER[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("longest", "ladder"),
+    [
+        (2106, [1, 64, 256, 512, 1024, 2106]),  # not the next rung: 4,096 would take thrice as long
+        (1600, [1, 64, 256, 512, 1024, 1600]),
+        (70, [1, 70]),
+        (8192, [1, 64, 256, 512, 1024, 2048, 4096]),  # beyond the ladder it is extrapolated
+    ],
+)
+def test_the_ladder_ends_at_the_longest_length_asked(longest: int, ladder: list[int]) -> None:
+    config = resolve("qwen2-7b").config
+    target = Target(
+        name="qwen2-7b", config=config, dtype="float32", attention="sdpa", longest=longest
+    )
+    assert curves._ladder(target, 4) == ladder
+    eager = replace(target, attention="eager")
+    scores = target.shape.heads * curves._ladder(eager, 4)[-1] ** 2 * 8
+    assert scores <= curves.SCORES

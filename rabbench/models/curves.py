@@ -24,7 +24,8 @@ from rabbench.models.sampling import sampled
 from rabbench.models.skeleton import Forward
 
 LADDER = (1, 64, 256, 512, 1024, 2048, 4096)
-PREFIXES = (256, 1024, 2048)
+APART = 1.5  # between the last two lengths; a rung just below the last says little and takes long
+PREFIX = 256  # shortest cached prefix timed
 RESIDENT = 40_000_000  # bytes of timed layers' weights: beyond the caches of common processors
 SCORES = 1 << 30  # bytes of eager attention's scores at the longest length timed
 
@@ -165,7 +166,7 @@ def trace_curve(target: Target, *, device: str, seconds: float) -> Curve:
         jobs.append(("bare", length, skeleton.forward(around, work, device)))
         jobs.append(("attention", length, _attention(target, length, device)))
         jobs.append(("whole", length, skeleton.forward(layers, work, device)))
-        if target.suffix and length in PREFIXES:
+        if target.suffix and length >= PREFIX:
             cached = Forward(1, target.suffix, length)
             jobs.append(("cached", length, skeleton.forward(layers, cached, device)))
     named = [(kind, run) for kind, _, run in jobs]
@@ -187,14 +188,12 @@ def trace_curve(target: Target, *, device: str, seconds: float) -> Curve:
 
 
 def _ladder(target: Target, size: int) -> Sequence[int]:
-    """Lengths to time: up to the first that covers the longest, and that memory allows."""
+    """Lengths to time: up to the longest asked about, as far as the ladder and memory allow."""
     context = int(getattr(target.config, "max_position_embeddings", 0) or LADDER[-1])
-    fitting = [length for length in LADDER if length <= context]
+    last = min(target.longest, context, LADDER[-1])
     if target.attention == "eager":
-        heads = target.shape.heads
-        fitting = [length for length in fitting if heads * length**2 * (4 + size) <= SCORES]
-    covering = next((i for i, length in enumerate(fitting) if length >= target.longest), None)
-    return fitting if covering is None else fitting[: max(covering, 1) + 1]
+        last = min(last, math.isqrt(SCORES // (target.shape.heads * (4 + size))))
+    return [*(rung for rung in LADDER if rung * APART <= last), last]
 
 
 def _attention(target: Target, length: int, device: str) -> Any:
