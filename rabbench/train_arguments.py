@@ -49,6 +49,13 @@ def add(train: Any, *, model: Any, device: Any, output: Any) -> None:
     add("--prompt", default="short", help="short or question (default short)")
     add("--beta", type=float, default=0.1, help="of dpo (default 0.1)")
     add("--temperature", type=float, default=1.0, help="of listwise (default 1)")
+    add(
+        "--contrastive",
+        type=float,
+        default=0.0,
+        metavar="W",
+        help="weight of telling documents apart without the query, as the student will (default 0)",
+    )
     biencoder.add_argument("--temperature", type=float, default=0.05, help="default 0.05")
     add = ablation.add_argument
     add("--seeds", type=count, default=3, metavar="N", help="seeds of each variant (default 3)")
@@ -149,7 +156,7 @@ def configured(arguments: argparse.Namespace, options: Options) -> Any:
     schedule = _schedule(arguments, default.schedule)
     common: dict[str, Any] = {"data": data, "schedule": schedule}
     if arguments.kind in {"teacher", "biencoder"}:
-        names = ("objective", "prompt", "beta", "temperature")
+        names = ("objective", "prompt", "beta", "temperature", "contrastive")
         given = _given(arguments, *names)
         return replace(default, **common, **given, lora=_lora(arguments), options=options)
     taught = _given(

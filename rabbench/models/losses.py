@@ -52,6 +52,26 @@ def listwise(scores: torch.Tensor, temperature: float = 1.0) -> torch.Tensor:
     return functional.cross_entropy(scores.float() / temperature, first)
 
 
+def contrastive(
+    scores: torch.Tensor, first: torch.Tensor, barred: torch.Tensor, temperature: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """InfoNCE over a batch's documents: the relevant one of a query is a negative of the others.
+
+    Args:
+        scores: (Q, N), similarities.
+        first: (Q,), the column of each query's relevant document.
+        barred: (Q, N) bool, documents that are no negatives of a query.
+        temperature: the scores are divided by it.
+
+    Returns:
+        The loss, and (Q,) whether the relevant document comes first.
+    """
+    own = scores.gather(1, first[:, None])  # (Q, 1)
+    others = scores.masked_fill(barred, -torch.inf).scatter(1, first[:, None], -torch.inf)
+    ordered = torch.cat([own, others], 1)  # (Q, 1 + N), the relevant one first
+    return listwise(ordered, temperature), (own > others).all(-1)
+
+
 def jepa(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """JEPA energy ‖ĥ - h_T‖² of each pair, summed over dimensions: (…, d), (…, d) → (…).
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn.functional import normalize
 from transformers import set_seed
 
 from rabbench.models import losses
@@ -22,15 +21,7 @@ from rabbench.records import Progress, Results, Suite, silent
 from rabbench.training import card, data, loop
 from rabbench.training.config import BiencoderConfig
 from rabbench.training.data import Group
-from rabbench.training.teacher import TOKENS, left_padded, trainable
-
-
-def last_states(model: Any, inputs: Mapping[str, torch.Tensor], kind: str) -> torch.Tensor:
-    """Unit vectors of the last tokens' final states: (B, d) float32."""
-    tokens = {name: inputs[f"{kind}_{name}"] for name in TOKENS}
-    output = model(**tokens, logits_to_keep=1, use_cache=False, output_hidden_states=True)
-    states: torch.Tensor = output.hidden_states[-1][:, -1]
-    return normalize(states.float(), dim=-1)
+from rabbench.training.teacher import last_states, left_padded, trainable
 
 
 @dataclass(frozen=True)
@@ -46,13 +37,8 @@ class ContrastiveLoss:
         queries = last_states(model, inputs, "query")  # (Q, d)
         documents = last_states(model, inputs, "document")  # (N, d)
         scores = queries @ documents.T  # (Q, N)
-        scores = scores.masked_fill(inputs["barred"], -torch.inf)
-        first = inputs["first"][:, None]  # (Q, 1): the place of each query's positive
-        own = scores.gather(1, first)
-        others = scores.scatter(1, first, -torch.inf)
-        ordered = torch.cat([own, others], 1)  # (Q, 1 + N), the positive first
-        loss = losses.listwise(ordered, self.temperature)
-        return loss, {"first_in_batch": float((own > others).all(-1).float().mean())}
+        loss, hits = losses.contrastive(scores, inputs["first"], inputs["barred"], self.temperature)
+        return loss, {"first_in_batch": float(hits.float().mean())}
 
 
 class Collate:
@@ -66,19 +52,14 @@ class Collate:
         doc_ids = list(
             dict.fromkeys(d for group in groups for d in (group.positive, *group.negatives))
         )
-        place = {doc_id: i for i, doc_id in enumerate(doc_ids)}
-        barred = torch.zeros(len(groups), len(doc_ids), dtype=torch.bool)
-        for row, group in enumerate(groups):
-            excluded = self.suite.excluded.get(group.query_id, frozenset())
-            right = {*data.relevant(self.suite, group.query_id), *excluded} - {group.positive}
-            barred[row, [place[doc_id] for doc_id in right if doc_id in place]] = True
+        first = [doc_ids.index(group.positive) for group in groups]
         queries = left_padded([self.texts.query(self.suite.queries[g.query_id]) for g in groups])
         documents = left_padded([self.texts.document(self.suite.docs[d]) for d in doc_ids])
         return {
             **{f"query_{name}": tensor for name, tensor in queries.items()},
             **{f"document_{name}": tensor for name, tensor in documents.items()},
-            "first": torch.tensor([place[group.positive] for group in groups]),
-            "barred": barred,
+            "first": torch.tensor(first),
+            "barred": torch.tensor(data.barred(self.suite, groups, doc_ids, first)),
         }
 
 

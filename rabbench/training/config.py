@@ -77,7 +77,12 @@ class Lora:
 
 @dataclass(frozen=True, kw_only=True)
 class TeacherConfig:
-    """The generative reranker. ``beta`` is of ``dpo``, ``temperature`` of ``listwise``."""
+    """The generative reranker. ``beta`` is of ``dpo``, ``temperature`` of ``listwise``.
+
+    ``contrastive`` is the weight of InfoNCE between the states of the query part alone and of the
+    document part alone: what the student will read. Without it nothing teaches the backbone to
+    tell documents apart there. ``contrastive_temperature`` divides their cosine.
+    """
 
     data: Data
     objective: Objective = "listwise"
@@ -86,6 +91,8 @@ class TeacherConfig:
     prompt: str = "short"
     beta: float = 0.1
     temperature: float = 1.0
+    contrastive: float = 0.0
+    contrastive_temperature: float = 0.05
     options: Options = field(default_factory=Options)
 
 

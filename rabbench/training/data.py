@@ -102,6 +102,20 @@ def prepare(
     return Prepared(name, suite, len(kept.queries), items, held_out)
 
 
+def barred(
+    suite: Suite, groups: Sequence[Group], doc_ids: Sequence[str], first: Sequence[int]
+) -> list[list[bool]]:
+    """Which of a batch's documents are no negatives of each group's query: (Q, N).
+
+    Those are the relevant and the excluded ones, but for the group's own positive at ``first``.
+    """
+    found = []
+    for group, own in zip(groups, first, strict=True):
+        taken = {*relevant(suite, group.query_id), *suite.excluded.get(group.query_id, ())}
+        found.append([doc_id in taken and at != own for at, doc_id in enumerate(doc_ids)])
+    return found
+
+
 def relevant(suite: Suite, query_id: str) -> list[str]:
     """The relevant documents of a query, in a fixed order."""
     return sorted(doc_id for doc_id, grade in suite.qrels[query_id].items() if grade > 0)

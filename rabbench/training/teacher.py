@@ -5,12 +5,14 @@ Knows the teacher's prompt and losses; the loop is ``loop.py``, the data ``data.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.functional import normalize
 from transformers import set_seed
 
 from rabbench.models import losses
@@ -22,6 +24,7 @@ from rabbench.training.config import PROMPTS, Lora, TeacherConfig
 from rabbench.training.data import Group
 
 TOKENS = ("input_ids", "attention_mask", "position_ids")
+Pair = tuple[Sequence[int], Sequence[int]]  # a document part and a query part
 BLOCKS = 3  # forwards of a step, each of pairs of similar length
 
 
@@ -61,33 +64,56 @@ def left_padded(sequences: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
     return {"input_ids": tokens, "attention_mask": mask, "position_ids": places}
 
 
-def blocks(pairs: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+def blocks(pairs: Sequence[Pair]) -> dict[str, torch.Tensor]:
     """Pairs of similar length padded together, since padding is work: about a quarter of it.
 
     Returns:
-        Each block's :func:`left_padded` tensors under its number, and ``places`` (B,), where each
-        pair stands among the blocks' rows.
+        Each block's :func:`left_padded` tensors under its number, with ``ends`` (b,), how far from
+        the end each document part ends; and ``places`` (B,), where each pair stands among the
+        blocks' rows.
     """
-    order = sorted(range(len(pairs)), key=lambda i: len(pairs[i]))
+    order = sorted(range(len(pairs)), key=lambda i: sum(map(len, pairs[i])))
     size = -(-len(order) // BLOCKS)
     found: dict[str, torch.Tensor] = {"places": torch.tensor(order).argsort()}
     for number, start in enumerate(range(0, len(order), size)):
-        padded = left_padded([pairs[i] for i in order[start : start + size]])
+        some = [pairs[i] for i in order[start : start + size]]
+        padded = left_padded([[*document, *query] for document, query in some])
+        padded["ends"] = torch.tensor([-1 - len(query) for _, query in some])
         found |= {f"{number}_{name}": tensor for name, tensor in padded.items()}
     return found
 
 
-def last_logits(model: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Vocabulary logits at each pair's last token: (B, V) float32, in the pairs' own order."""
-    logits = []
+def last_logits(
+    model: Any, inputs: Mapping[str, torch.Tensor], *, latents: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the model says of each pair, in the pairs' own order.
+
+    Returns:
+        Vocabulary logits at the last token, (B, V) float32; and where ``latents`` are asked for,
+        the final state at the document part's last token, (B, d) float32, which causal attention
+        keeps from seeing the query: the z_d of the document alone.
+    """
+    logits, states = [], []
     for number in range(BLOCKS):
-        tokens = {
-            name: inputs[f"{number}_{name}"] for name in TOKENS if f"{number}_{name}" in inputs
-        }
-        if tokens:
-            output = model(**tokens, logits_to_keep=1, use_cache=False)
-            logits.append(output.logits[:, -1].float())
-    return torch.cat(logits)[inputs["places"]]
+        if f"{number}_ends" not in inputs:
+            continue
+        tokens = {name: inputs[f"{number}_{name}"] for name in TOKENS}
+        output = model(**tokens, logits_to_keep=1, use_cache=False, output_hidden_states=latents)
+        logits.append(output.logits[:, -1].float())
+        if latents:
+            last = output.hidden_states[-1]  # (b, L, d)
+            rows = torch.arange(len(last), device=last.device)
+            states.append(last[rows, inputs[f"{number}_ends"]].float())
+    places = inputs["places"]
+    return torch.cat(logits)[places], torch.cat(states)[places] if latents else torch.empty(0)
+
+
+def last_states(model: Any, inputs: Mapping[str, torch.Tensor], kind: str) -> torch.Tensor:
+    """Unit vectors of the last tokens' final states: (B, d) float32."""
+    tokens = {name: inputs[f"{kind}_{name}"] for name in TOKENS}
+    output = model(**tokens, logits_to_keep=1, use_cache=False, output_hidden_states=True)
+    states: torch.Tensor = output.hidden_states[-1][:, -1]
+    return normalize(states.float(), dim=-1)
 
 
 @dataclass(frozen=True)
@@ -104,7 +130,8 @@ class TeacherLoss:
         self, model: Any, inputs: Mapping[str, torch.Tensor]
     ) -> tuple[torch.Tensor, dict[str, float]]:
         """The loss of one batch; logs how often the relevant document comes first."""
-        logits = last_logits(model, inputs)  # (B, V)
+        apart = self.config.contrastive > 0
+        logits, z_d = last_logits(model, inputs, latents=apart)  # (B, V), (B, d)
         yes, no = self.answers
         log_odds = logits[:, yes] - logits[:, no]  # (B,)
         sizes = inputs["sizes"].tolist()  # documents of each group, the relevant one first
@@ -120,7 +147,25 @@ class TeacherLoss:
         else:
             loss = losses.listwise(scores, self.config.temperature)
         first = (scores[:, :1] > scores[:, 1:]).all(-1).float().mean()
-        return loss, {"first_in_group": float(first)}
+        logged = {"first_in_group": float(first)}
+        if apart:
+            weighted, hits = self._contrastive(model, inputs, z_d)
+            logged |= {"loss_contrastive": float(weighted.detach()), "first_in_batch": hits}
+            loss = loss + weighted
+        return loss, logged
+
+    def _contrastive(
+        self, model: Any, inputs: Mapping[str, torch.Tensor], z_d: torch.Tensor
+    ) -> tuple[torch.Tensor, float]:
+        """The weighted InfoNCE of the parts read apart, z_d (B, d), and how often it is right."""
+        h_q = last_states(model, inputs, "query")  # (G, d)
+        loss, hits = losses.contrastive(
+            h_q @ normalize(z_d, dim=-1).T,
+            inputs["first"],
+            inputs["barred"],
+            self.config.contrastive_temperature,
+        )
+        return self.config.contrastive * loss, float(hits.float().mean())
 
     def _before(self, model: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """The log-odds without the adapter: the reference that dpo stays close to."""
@@ -131,7 +176,7 @@ class TeacherLoss:
                 "trained: give --lora-rank above 0, or another --objective"
             )
         with torch.no_grad(), inner.disable_adapter():
-            logits = last_logits(inner, inputs)
+            logits, _ = last_logits(inner, inputs)
         yes, no = self.answers
         return logits[:, yes] - logits[:, no]
 
@@ -151,14 +196,32 @@ class Collate:
         return self._parts[kind, id_]
 
     def __call__(self, groups: Sequence[Group]) -> dict[str, torch.Tensor]:
-        """The pairs' blocks, and how many pairs each group has (G,)."""
-        pairs = [
-            self.part("document", doc_id) + self.part("query", group.query_id)
-            for group in groups
-            for doc_id in (group.positive, *group.negatives)
+        """The pairs' blocks, and how many pairs each group has (G,).
+
+        And for the contrastive part the queries alone, each one's relevant pair (G,), and which
+        pairs' documents are no negatives of it (G, B).
+        """
+        doc_ids: list[str] = []
+        first: list[int] = []
+        for group in groups:
+            first.append(len(doc_ids))
+            doc_ids += [group.positive, *group.negatives]
+        sizes = [1 + len(group.negatives) for group in groups]
+        asked = [
+            group.query_id for group, size in zip(groups, sizes, strict=True) for _ in range(size)
         ]
-        sizes = torch.tensor([1 + len(group.negatives) for group in groups])
-        return {**blocks(pairs), "sizes": sizes}
+        pairs = [
+            (self.part("document", doc_id), self.part("query", query_id))
+            for doc_id, query_id in zip(doc_ids, asked, strict=True)
+        ]
+        alone = left_padded([self.part("query", group.query_id) for group in groups])
+        return {
+            **blocks(pairs),
+            **{f"query_{name}": tensor for name, tensor in alone.items()},
+            "sizes": torch.tensor(sizes),
+            "first": torch.tensor(first),
+            "barred": torch.tensor(data.barred(self.suite, groups, doc_ids, first)),
+        }
 
 
 def run(
@@ -212,17 +275,17 @@ def run(
 def _validate(
     model: Any, loss: TeacherLoss, collate: Collate, held: Sequence[Group], batch: int
 ) -> dict[str, float]:
-    """Loss, and how often the relevant document comes first in its group, on held-out queries."""
+    """The loss and what it logs, a mean over the held-out queries."""
     if not held:
         return {}
     device = next(model.parameters()).device
-    total, first = 0.0, 0.0
+    sums: dict[str, float] = defaultdict(float)
     model.eval()
     with torch.no_grad():
         for start in range(0, len(held), batch):
             some = held[start : start + batch]
             inputs = {name: value.to(device) for name, value in collate(some).items()}
             value, parts = loss(model, inputs)
-            total += float(value) * len(some)
-            first += parts["first_in_group"] * len(some)
-    return {"held_out_loss": total / len(held), "held_out_first_in_group": first / len(held)}
+            for name, one in {"loss": float(value), **parts}.items():
+                sums[f"held_out_{name}"] += one * len(some)
+    return {name: total / len(held) for name, total in sums.items()}

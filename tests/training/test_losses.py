@@ -43,3 +43,13 @@ def test_reverse_kl_is_the_expectation_under_the_student() -> None:
     assert float(found) == pytest.approx(expected, rel=1e-5)
     assert float(losses.reverse_kl(teacher.log(), student.log())) != pytest.approx(expected)
     assert float(losses.reverse_kl(student.log() + 3, student.log())) == pytest.approx(0, abs=1e-6)
+
+
+def test_contrastive_leaves_barred_documents_out_and_reads_the_relevant_column() -> None:
+    scores = torch.tensor([[1.0, 9.0, 0.5], [0.2, 0.4, 0.1]])
+    barred = torch.tensor([[False, True, False], [False, False, False]])
+    loss, hits = losses.contrastive(scores, torch.tensor([0, 2]), barred, 0.5)
+    first = math.log(1 + math.exp((0.5 - 1.0) / 0.5))  # the barred 9.0 is no negative
+    second = math.log(1 + math.exp((0.2 - 0.1) / 0.5) + math.exp((0.4 - 0.1) / 0.5))
+    assert float(loss) == pytest.approx((first + second) / 2)
+    assert hits.tolist() == [True, False]

@@ -102,6 +102,40 @@ def test_the_adapter_changes_the_scores_and_the_prompt_comes_along(
     assert abs(float(Teacher(trained, prompt).score(pair) - before)) > 1e-3
 
 
+def test_a_pair_holds_the_latent_of_its_document_alone(tiny_model: Path) -> None:
+    backbone = resolve(str(tiny_model))
+    suite = data.training_set(DATA)[1]
+    prompt = Prompt(backbone, 48)
+    collate = teachers.Collate(prompt, suite)
+    groups = data.groups(suite, per_query=2, rounds=1, seed=0)[:4]
+    inputs = collate(groups)
+    with torch.no_grad():
+        logits, z_d = teachers.last_logits(backbone.model, inputs, latents=True)
+    doc_ids = [doc_id for group in groups for doc_id in (group.positive, *group.negatives)]
+    alone = backbone.encode([prompt.document(suite.docs[doc_id]) for doc_id in doc_ids], batch=4)
+    assert torch.allclose(z_d, alone.float(), atol=1e-5)
+    assert logits.shape == (len(doc_ids), backbone.shape.vocabulary)
+    for row, group in enumerate(groups):
+        barred = {doc_id for doc_id, no in zip(doc_ids, inputs["barred"][row], strict=True) if no}
+        assert doc_ids[inputs["first"][row]] == group.positive
+        assert barred <= set(data.relevant(suite, group.query_id))
+        assert not inputs["barred"][row, inputs["first"][row]]
+
+
+def test_the_contrastive_part_teaches_what_the_student_will_read(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    config = teacher_config(
+        tiny_model,
+        data=replace(DATA, max_queries=6, held_out=0.0),
+        schedule=Schedule(epochs=12, batch=6, learning_rate=5e-3, log_every=1, evaluate_every=500),
+        lora=Lora(rank=16, alpha=32),
+        contrastive=1.0,
+    )
+    losses = _series(teachers.run(config, out=tmp_path), "loss_contrastive")
+    assert sum(losses[-3:]) < 0.9 * sum(losses[:3])
+
+
 @pytest.mark.e2e  # long
 @pytest.mark.parametrize(
     ("objective", "epochs", "share"),
