@@ -113,6 +113,8 @@ def _add_distillation(parser: Any) -> None:
     add("--rounds", type=count, default=3, metavar="N", help="draws during the training (3)")
     add("--tau", type=float, default=1.0, metavar="X", help="τ of the draw (1)")
     add("--vocabulary", type=count, default=4096, metavar="V", help="rows of the head in the KL")
+    words = "first scores: of the latents' similarity, or all equal"
+    add("--start", default="similarity", choices=["similarity", "state"], help=words)
     add("--no-latent", action="store_true", help="the control that does not see the document")
 
 
@@ -161,7 +163,7 @@ def configured(arguments: argparse.Namespace, options: Options) -> Any:
         return replace(default, **common, **given, lora=_lora(arguments), options=options)
     taught = _given(
         arguments, "inner", "mse", "reverse_kl", "within", "sampling", "candidates", "rounds",
-        "tau", "vocabulary", "depth", "first_stage",
+        "tau", "vocabulary", "depth", "first_stage", "start",
     )  # fmt: skip
     student = replace(
         default,

@@ -25,8 +25,9 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "no-reverse-kl": {"reverse_kl": 0.0},
     "off-policy": {"sampling": "uniform"},
     "no-latent": {"latent": False},
+    "no-similarity": {"start": "state"},
 }
-"""What each variant changes; the paper's controls and the two that its method implies."""
+"""What each variant changes; the paper's controls, those that its method implies, and our start."""
 
 
 @dataclass(frozen=True, kw_only=True)

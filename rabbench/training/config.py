@@ -12,6 +12,7 @@ from rabbench.records import Options
 
 Objective = Literal["sft", "dpo", "listwise"]
 Sampling = Literal["on-policy", "uniform"]
+Start = Literal["similarity", "state"]
 PROMPTS: dict[str, tuple[str, str, str]] = {
     "short": ("Document: ", "\nQuery: ", "\nRelevant:"),
     "question": (
@@ -124,6 +125,8 @@ class StudentConfig:
         vocabulary: rows of the LM head that the KL compares, drawn by the seed; None for all.
         depth: candidates of a query to draw from; all documents where there are no more.
         first_stage: names the system that gives them where there are more.
+        start: the predictor's first scores: ``similarity`` of the latents, which generalises to new
+            queries from the first step on, or ``state``, those of the query alone, all equal.
         latent: whether the predictor sees the document's latent; False is the control.
     """
 
@@ -142,5 +145,6 @@ class StudentConfig:
     vocabulary: int | None = 4096
     depth: int = 1000
     first_stage: str = "bm25"
+    start: Start = "similarity"
     latent: bool = True
     options: Options = field(default_factory=Options)

@@ -122,9 +122,11 @@ def run(
     held_out = encode(held, backbone, prompt, config, progress) if held.queries else None
     seed = config.schedule.seed
     predictor = Predictor(backbone.shape.width, config.inner, seed=seed).to(backbone.device)
+    student = Standardised(predictor, encoded.h_q, encoded.z_d)
+    if config.start == "similarity":
+        student.start_as_similarity(encoded.h_q, encoded.z_d, direction)
     if not config.latent:  # stays blind: W_d = 0 in training as in every later ranking
         predictor.document.weight.requires_grad_(False).zero_()
-    student = Standardised(predictor, encoded.h_q, encoded.z_d)
     teacher = TeacherStates(
         backbone, states.folder_of(backbone), batch=options.batch, progress=progress
     )
