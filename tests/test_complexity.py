@@ -357,3 +357,9 @@ def test_importing_stays_light() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_count_that_no_polynomial_meets_needs_as_many_lengths_as_a_noisy_cost() -> None:
+    lengths = (16, 32, 64, 128, 256)
+    fit = only(rows(lambda n: 40.0 * round(n**0.7), measure="index_size", lengths=lengths))
+    assert fit.verdict == "not judged: 5 lengths, at least 6 are needed (--points 6)"

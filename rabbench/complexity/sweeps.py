@@ -106,6 +106,8 @@ def _judge(known: Fit, samples: list[Array]) -> Fit:
     counted = known.measure in NOISE_FREE and known.n_points >= EXACT_LENGTHS
     if (counted or refusal is None) and (met := exact(known)) is not None:
         return met
+    if refusal is None:  # a count that no polynomial meets is fitted as a noisy cost
+        refusal = _too_few(known, MIN_LENGTHS)
     memory = known.unit == "B" and known.measure not in NOISE_FREE
     if refusal is None and memory and np.ptp(known.values) <= RESOLUTION:
         return _unresolved(known)
@@ -134,17 +136,24 @@ def _refused(known: Fit, why: str) -> Fit:
     return replace(known, verdict=f"not judged: {why}", remark=why)
 
 
+def _too_few(known: Fit, need: int) -> str | None:
+    n = known.n_points
+    if n >= need:
+        return None
+    lengths = "1 length" if n == 1 else f"{n} lengths"
+    remedy = "" if known.reads_at_most is not None else f" (--points {need})"
+    return f"{lengths}, at least {need} are needed{remedy}"
+
+
 def _refusal(known: Fit) -> str | None:
     """Why these lengths cannot carry a verdict on a noisy cost, and what could."""
     if not known.lengths:
         statuses = "/".join(sorted({status for _, status in known.failed}))
         return f"nothing was measured ({statuses})"
-    n, low, high = known.n_points, known.lengths[0], known.lengths[-1]
+    low, high = known.lengths[0], known.lengths[-1]
     need = EXACT_LENGTHS if known.measure in NOISE_FREE else MIN_LENGTHS
-    if n < need:
-        lengths = "1 length" if n == 1 else f"{n} lengths"
-        remedy = "" if known.reads_at_most is not None else f" (--points {need})"
-        return f"{lengths}, at least {need} are needed{remedy}"
+    if few := _too_few(known, need):
+        return few
     if high < MIN_RANGE * low:
         return (
             f"{low:,} to {high:,} tokens is less than one decade of lengths; needs "
