@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rabbench.complexity import Estimate
-from rabbench.report.pareto_plot import margin_labels
-from rabbench.report.svg import LINE, STYLE, color, marker, svg
+from rabbench.report.marks import margin_labels, plain
+from rabbench.report.svg import STYLE, WIDTH, color, marker, svg
 
 MANY = 5  # buckets whose names need small letters
 SPREAD = 0.36  # of a bucket's width, over which the systems stand side by side
@@ -42,8 +42,8 @@ def buckets(
     from matplotlib.ticker import MaxNLocator
 
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(4.8, 3.3))
-        axes = figure.add_axes((0.125, 0.19, 0.62, 0.77))
+        figure = Figure(figsize=(WIDTH, 3.1))
+        axes = figure.add_axes((0.13, 0.19, 0.6, 0.78))
         axes.set(xlabel=titles[0], ylabel=titles[1])
         step = SPREAD / max(len(rows) - 1, 1)
         ends = []
@@ -59,8 +59,6 @@ def buckets(
         axes.set_xticks(range(len(names)), names, fontsize=9 if len(names) < MANY else 7)
         axes.set_xlim(-0.5, len(names) - 0.5)
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.grid(axis="y", color=LINE, lw=0.6)
-        axes.tick_params(length=0, pad=5)
-        axes.set_axisbelow(True)
+        plain(axes)
         margin_labels(axes, ends)
         return svg(figure, id_, alt)

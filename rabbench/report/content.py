@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rabbench import complexity
@@ -20,17 +21,19 @@ from rabbench.report import (
     figures,
     headline,
     ledger,
+    opening,
     paper,
+    provenance,
     quality_tables,
     roofline,
     timings,
     training,
 )
 from rabbench.report.labels import LONGEST, Labels, is_cost, name_of, slots
-from rabbench.report.page import Page, Section, Table
+from rabbench.report.page import Figure, Page, Section, Table
 from rabbench.report.payoff import Payoff, load_of
 from rabbench.report.quality_sections import HIDDEN, Quality
-from rabbench.report.units import amount, cell
+from rabbench.report.units import cell
 
 TITLES = {
     "scaling": "How cost grows with document length",
@@ -39,10 +42,14 @@ TITLES = {
 }
 
 FEW_SUITES = 3
+GLANCED = 3  # figures of the opening, its ledger counted
+MOST_KEYS = 6
+MEMORY = ("working_memory", "peak_memory", "index_size")
 
 
 def build(results: Results, *, draw: bool = True) -> Page:
     """The page of a results file; ``draw`` leaves the figures out where nobody sees them."""
+    results = _named(results)
     rows = list(results.rows)
     costs = [row for row in rows if is_cost(row)]
     fits = complexity.fits(costs)
@@ -54,25 +61,27 @@ def build(results: Results, *, draw: bool = True) -> Page:
     ]
     labels, colours, quality = Labels(costs), slots(rows), Quality(results)
     payoff = Payoff(costs, load_of(results.config), labels)
-    said = [
-        *headline.verdict(fits, ratios, labels),
-        *payoff.sentences(),
-        *quality.verdict(),
-        *training.verdict(rows),
-    ]
-    drawn = figures.draw(fits, ratios, rows, labels, colours) if draw else ()
+    growing = headline.verdict(fits, ratios, labels)
+    brief = [opening.growth(fits, labels), opening.factor(ratios, labels), payoff.brief()]
+    found = [*growing, *payoff.sentences(), *quality.findings(), *training.verdict(rows)]
+    said = opening.three(
+        list(filter(None, brief)) or growing, quality.opening(), training.opening(rows)
+    )
+    drawn = figures.Costs(fits, ratios, rows, labels, colours) if draw else None
+    spent, kept = ledger.parted(fits, labels)
+    occupied = [one for one in (kept, cost_tables.limits(rows, labels)) if one is not None]
+    glance = _glance(drawn, spent, quality, colours)
     paid = payoff.section(colours, draw=draw)
     sections = [
-        *_orders(fits, rows, labels),
-        Section(id="figures", title="At a glance", figures=drawn),
-        *([paid] if paid else []),
-        *_cost_sections(costs, fits, ratios, labels),
-        *roofline.sections(rows, labels),
-        *quality.sections(colours, draw=draw),
-        *training.sections(rows, draw=draw),
+        glance,
+        *([replace(paid, group="Cost")] if paid else []),
+        *_cost_sections(costs, fits, ratios, labels, drawn, glance.figures, occupied),
+        *(replace(one, group="Cost") for one in roofline.sections(rows, labels)),
+        *quality.sections(colours, glance.figures, draw=draw),
+        *(replace(one, group="Training") for one in training.sections(rows, draw=draw)),
         *_other_sections(rows),
-        _suites(results.suites),
-        _provenance(results),
+        provenance.suites(results.suites, HIDDEN, FEW_SUITES),
+        provenance.section(results),
     ]
     return Page(
         title=_title(results),
@@ -81,9 +90,54 @@ def build(results: Results, *, draw: bool = True) -> Page:
         key_figures=[
             *headline.key_figures(fits, ratios, labels),
             *filter(None, [payoff.key_figure()]),
-        ],
+            *quality.key_figures(),
+        ][:MOST_KEYS],
         warnings=[*cautions.warnings(rows, Labels(rows)), *quality.warnings()],
-        sections=[one for one in sections if one.text or one.tables or one.figures],
+        sections=[one for one in sections if not one.empty],
+        findings=found,
+    )
+
+
+def _named(results: Results) -> Results:
+    """Results in which a data set called by its split alone has its suite's name too."""
+    names = {
+        str(card["name"]): str(card["id"])
+        for card in results.suites
+        if card.get("id") and card.get("name") == card.get("split")
+    }
+    if not names:
+        return results
+    return replace(
+        results,
+        suites=[{**card, "name": names.get(str(card.get("name")), card.get("name"))}
+                for card in results.suites],
+        rows=[
+            row.but(params={"dataset": names[str(row.params["dataset"])]})
+            if str(row.params.get("dataset")) in names else row
+            for row in results.rows
+        ],
+    )  # fmt: skip
+
+
+def _glance(
+    drawn: figures.Costs | None,
+    spent: Table | None,
+    quality: Quality,
+    colours: Mapping[str, int],
+) -> Section:
+    """Three figures at most: cost by length, the phase ledger, quality against cost."""
+    shown: list[Figure] = []
+    if drawn is not None:
+        ranked = [*quality.fronts(colours), *quality.dots(colours)]
+        shown = drawn.opening(GLANCED - bool(spent) - bool(ranked))
+        shown += ranked[: GLANCED - bool(spent) - len(shown)]
+    return Section(
+        id="figures",
+        title="At a glance",
+        figures=shown,
+        tables=[spent] if spent else [],
+        opening=True,
+        group="Summary",
     )
 
 
@@ -105,51 +159,65 @@ def _subtitle(results: Results) -> str:
     return " · ".join(str(part) for part in parts if part)
 
 
-def _orders(
-    fits: Sequence[complexity.Fit], rows: Sequence[Measurement], labels: Labels
-) -> list[Section]:
-    found = [ledger.orders(fits, labels), cost_tables.limits(rows, labels)]
-    text = (
-        "What each phase costs as documents grow longer. The cost’s name leads to its intervals "
-        "and reasons.",
-    )
-    tables = [table for table in found if table is not None]
-    return [Section(id="orders", title="Phase ledger", text=text, tables=tables)] if tables else []
-
-
 def _cost_sections(
     costs: Sequence[Measurement],
     fits: Sequence[complexity.Fit],
     ratios: Sequence[factors.Ratio],
     labels: Labels,
+    drawn: figures.Costs | None,
+    shown: Sequence[Figure],
+    occupied: Sequence[Table],
 ) -> list[Section]:
+    """Each cost by length, then what the orders rest on; ``occupied`` are tables of memory."""
     if not costs:
         return []
-    sections = [
-        Section(
-            id="ledger",
-            title="How each order was found",
-            text=(
-                "Each cost of each phase is fitted with a + b·L + c·L², L the document’s tokens. "
-                "FLOPs are counted, so their polynomial is exact or not at all; times and memory "
-                "are measured, so an order is stated only where the interval carries it. L* is "
-                "the length at which the quadratic term passes the linear one; the local "
-                "exponent, at the largest length, is the slope of the log–log curve there.",
-            ),
-            tables=ledger.ledger(fits, labels),
-        )
-    ]
-    for measure, tables in cost_tables.per_length(costs, ratios, labels).items():
+    tables = cost_tables.per_length(costs, ratios, labels)
+    folded = {
+        measure: [replace(table, folded=True) for table in some] for measure, some in tables.items()
+    }
+    sections = []
+    for measure in (one for one in tables if one not in MEMORY):
         published = paper.table(ratios) if measure == "latency" else None
         sections.append(
             Section(
                 id=f"cost-{_slug(measure)}",
                 title=f"{name_of(measure)} by length",
                 text=() if published is None else (paper.SENTENCE,),
-                tables=tables if published is None else [*tables, published],
+                figures=[] if drawn is None else drawn.of(measure, shown),
+                tables=[
+                    *folded[measure],
+                    *([] if published is None else [replace(published, folded=True)]),
+                ],
             )
         )
-    return [*sections, *_backing(costs, fits, labels)]
+    kept = [one for one in MEMORY if one in tables]
+    sections.append(
+        Section(
+            id="memory",
+            title="Memory and index",
+            figures=[] if drawn is None else [f for one in kept for f in drawn.of(one, shown)],
+            tables=[*occupied, *(table for one in kept for table in folded[one])],
+        )
+    )
+    sections += [_ledger_section(fits, labels), *_backing(costs, fits, labels)]
+    return [replace(one, group="Cost") for one in sections]
+
+
+def _ledger_section(fits: Sequence[complexity.Fit], labels: Labels) -> Section:
+    return Section(
+        id="ledger",
+        title="How each order was found",
+        text=(
+            "Each cost of each phase is fitted with a + b·L + c·L², L the document’s tokens. "
+            "FLOPs are counted, so their polynomial is exact or not at all; times and memory "
+            "are measured, so an order is stated only where the interval carries it. L* is "
+            "the length at which the quadratic term passes the linear one; the local "
+            "exponent, at the largest length, is the slope of the log–log curve there.",
+        ),
+        tables=ledger.ledger(fits, labels),
+        detail=True,
+        summary="coefficients, intervals and reasons of every phase",
+    )
 
 
 def _backing(
@@ -169,6 +237,8 @@ def _backing(
             title="Do the counters agree?",
             text=text if counted else (),
             tables=[counted] if counted else [],
+            detail=True,
+            summary=cost_tables.agreement(costs),
         ),
         Section(
             id="evidence",
@@ -176,12 +246,14 @@ def _backing(
             text=("Intervals rest on the scatter between lengths.", *cautions.unsupported(costs)),
             tables=[ledger.evidence(fits, labels)],
             detail=True,
+            summary="the statistics behind each order",
         ),
         Section(
             id="timings",
             title="Repeated timings",
             tables=[spread] if spread else [],
             detail=True,
+            summary="medians, intervals and slow ends of every point",
         ),
     ]
     return [section for section in found if section.tables]
@@ -203,48 +275,7 @@ def _other_sections(rows: Sequence[Measurement]) -> list[Section]:
     ]
     columns = ("system", "phase", "measure", "value", "params")
     table = Table("others", "Rows of other kinds", columns, lines, frozenset({3}))
-    return [Section(id="others", title="Other measurements", tables=[table])]
-
-
-def _suites(suites: Sequence[Mapping[str, Any]]) -> Section:
-    names = list(dict.fromkeys(name for suite in suites for name in suite if name not in HIDDEN))
-    lines = [[_text(name, suite.get(name)) for name in names] for suite in suites]
-    columns = [name.removeprefix("n_").replace("_", " ") for name in names]
-    table = Table("suites", "The test collections used", columns, lines)
-    if 0 < len(lines) <= FEW_SUITES:  # few long cards read better as columns
-        turned = [(name, *cells) for name, *cells in zip(columns, *lines, strict=True)]
-        table = Table("suites", "The test collections used", turned[0], turned[1:])
-    return Section(id="suites", title="Test collections", tables=[table] if lines else [])
-
-
-def _provenance(results: Results) -> Section:
-    flat = {"command": f"rabbench {results.command}"}
-    for group, values in (("config", results.config), ("environment", results.environment)):
-        for name, value in values.items():
-            if isinstance(value, Mapping):
-                flat |= {f"{group}.{name}.{k}": _text(str(k), v) for k, v in value.items()}
-            else:
-                flat[f"{group}.{name}"] = _text(str(name), value)
-    table = Table(
-        "provenance", "What ran, where, with which versions", ("item", "value"), list(flat.items())
-    )
-    return Section(id="provenance", title="Provenance", tables=[table])
-
-
-def _text(name: str, value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(_text("", item) for item in value) or "–"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_text(str(key), inner)}" for key, inner in value.items())
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int) and name.endswith("_bytes"):
-        return amount(value, "B")
-    if isinstance(value, int) and name.startswith("n_"):
-        return f"{value:,}"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return [Section(id="others", title="Other measurements", tables=[table], group="About")]
 
 
 def _slug(text: str) -> str:

@@ -16,6 +16,8 @@ from rabbench.report.page import Table
 from rabbench.report.timings import timed
 from rabbench.report.units import between
 
+AGREED = 0.01  # largest difference between counters that a sweep lets pass
+
 
 def per_length(
     rows: Iterable[Measurement], ratios: Sequence[Ratio], labels: Labels
@@ -151,6 +153,24 @@ def counters(rows: Iterable[Measurement], labels: Labels) -> Table | None:
         ),
         rows=lines,
         numeric=frozenset(range(2, 8)),
+    )
+
+
+def agreement(rows: Iterable[Measurement]) -> str:
+    """How far apart the counters are at most, in a line."""
+    apart = [
+        float(row.params["agreement"])
+        for row in rows
+        if row.measure == "flops" and "agreement" in row.params
+    ]
+    if not apart:
+        return ""
+    worst = max(apart)
+    within = "to the digit" if worst == 0 else f"within {100 * worst:.2g} %"
+    return (
+        f"yes, {within} on {len(apart):,} counts"
+        if worst <= AGREED
+        else (f"no, they are up to {100 * worst:.2g} % apart")
     )
 
 

@@ -1,6 +1,6 @@
 """Figures of a report: which there are, and what each shows in words.
 
-Decides what is drawn; how it looks is ``plot``'s matter. Every figure's data stands in a table too.
+Decides what is drawn; how it looks is ``plot``'s matter. Every figure carries its numbers.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from dataclasses import replace
 
 from rabbench.complexity import Fit
 from rabbench.records import Measurement
-from rabbench.report import plot, quality_tables
+from rabbench.report import dot_plot, plot, quality_tables
+from rabbench.report.dot_plot import Dot
 from rabbench.report.factors import Ratio
-from rabbench.report.labels import SEPARATOR, Labels, is_cost, name_of
-from rabbench.report.page import Figure
-from rabbench.report.plot import Dot, Series
+from rabbench.report.labels import LONGEST, SEPARATOR, Labels, is_cost, name_of
+from rabbench.report.page import Data, Figure, Value
+from rabbench.report.plot import Series
 from rabbench.report.units import amount, times
 
 DRAWN = (
@@ -30,26 +31,43 @@ UNTRAINED = "untrained"
 PER = {"index": "per document, offline", "query": "per query", "score": "per pair"}
 
 
-def draw(
-    fits: Sequence[Fit],
-    ratios: Sequence[Ratio],
-    rows: Sequence[Measurement],
-    labels: Labels,
-    slots: Mapping[str, int],
-) -> list[Figure]:
-    """Every figure that these rows allow, the most telling first."""
-    found = []
-    for phase, measure in DRAWN:
-        of_phase = [fit for fit in fits if (fit.phase, fit.measure) == (phase, measure)]
-        of_phase = [fit for fit in of_phase if fit.key.get("pairs", "dense") == "dense"]
-        series = [_series(fit, rows, labels, slots) for fit in of_phase]
-        series = _distinct([one for one in series if one.points or one.failed])
-        if any(one.points for one in series):
-            found.append(_cost_figure(phase, measure, of_phase, series, labels))
-    factor = _factor_figure(ratios, slots)
-    if factor is not None:
-        found.insert(min(2, len(found)), factor)
-    return [*found, *_quality_figures(rows, slots)]
+class Costs:
+    """The figures of a sweep: a cost of a phase each, and teacher over student."""
+
+    def __init__(
+        self,
+        fits: Sequence[Fit],
+        ratios: Sequence[Ratio],
+        rows: Sequence[Measurement],
+        labels: Labels,
+        slots: Mapping[str, int],
+    ) -> None:
+        self._costs: dict[tuple[str, str], Figure] = {}
+        for phase, measure in DRAWN:
+            of_phase = [fit for fit in fits if (fit.phase, fit.measure) == (phase, measure)]
+            of_phase = [fit for fit in of_phase if fit.key.get("pairs", "dense") == "dense"]
+            series = [_series(fit, rows, labels, slots) for fit in of_phase]
+            series = _distinct([one for one in series if one.points or one.failed])
+            if any(one.points for one in series):
+                drawn = _cost_figure(phase, measure, of_phase, series, labels)
+                self._costs[phase, measure] = drawn
+        self._factor = _factor_figure(ratios, slots)
+
+    def opening(self, most: int) -> list[Figure]:
+        """The cost of a pair, the most telling first: time where one figure must do."""
+        order = ("flops", "latency") if most > 1 else ("latency", "flops")
+        found = [self._costs.get(("score", measure)) for measure in order]
+        found += [self._costs.get(("index", measure)) for measure in order]
+        return [one for one in found if one is not None][:most]
+
+    def of(self, measure: str, shown: Sequence[Figure]) -> list[Figure]:
+        """A cost's figures that do not stand elsewhere; the first one's with both sides' factor."""
+        found = [figure for (_, of), figure in self._costs.items() if of == measure]
+        first = next((of for _, of in self._costs), "")
+        if measure == first and self._factor is not None:
+            found.append(self._factor)
+        held = {figure.id for figure in shown}
+        return [figure for figure in found if figure.id not in held]
 
 
 def _series(
@@ -65,6 +83,13 @@ def _series(
         and all(row.params.get(name) == value for name, value in fit.key.items())
     ]
     points = {int(row.params["doc_len"]): row.value for row in mine if row.value}
+    longest = [
+        int(row.value)
+        for row in rows
+        if row.measure == LONGEST and row.value is not None
+        and (row.system, row.phase) == (fit.system, fit.phase)
+        and all(row.params.get(name, value) == value for name, value in fit.key.items())
+    ]  # fmt: skip
     judged = fit.order != "not judged"
     return Series(
         label=label,
@@ -74,6 +99,7 @@ def _series(
         band=fit.band if judged and fit.covariance else None,
         fitted=frozenset(fit.lengths),
         failed=fit.failed if points else (),
+        longest=min(longest) if longest and fit.failed else None,
         crossover=fit.crossover.value if fit.crossover and judged else None,
     )
 
@@ -113,7 +139,63 @@ def _cost_figure(
     title = f"{name_of(measure)} {PER[phase]}"
     id_ = f"fig-{measure}-{phase}"
     alt = f"{title} against document length, log–log. {'; '.join(said)}."
-    return Figure(id=id_, title=title, alt=alt, svg=plot.curves(id_, series, unit, alt))
+    alt += _ends(series)
+    drawn = plot.curves(id_, series, unit, alt)
+    return Figure(id_, title, alt, drawn, _data(series, unit), _note(series))
+
+
+def _note(series: Sequence[Series]) -> str:
+    """How to read the marks that there are."""
+    said = ["Marks are measured"]
+    fitted = [one for one in series if one.curve is not None]
+    if fitted:
+        bands = any(one.band is not None and _wide(one.band(plot.reach(one))) for one in fitted)
+        said[0] += f", lines are fits{' with 95 % bands' if bands else ''}"
+    if any(one.crossover is not None and one.crossover < plot.reach(one) for one in fitted):
+        said.append("L*: from here on the quadratic term is the larger")
+    if any(one.failed for one in series):
+        said.append("×: nothing measured")
+    if any(one.longest is not None for one in series):
+        said.append("|: the longest that fits")
+    return f"{'; '.join(said)}."
+
+
+def _wide(band: tuple[float, float]) -> bool:
+    """Whether a band has a width; that of an exact count has none."""
+    low, high = band
+    return high - low > 1e-9 * abs(high)
+
+
+def _ends(series: Sequence[Series]) -> str:
+    """Where lines turn and end, in words."""
+    said = []
+    for one in series:
+        if one.crossover is not None and one.crossover < plot.reach(one):
+            said.append(f"{one.label}: L* at {one.crossover:,.0f} tokens")
+        said += [f"{one.label}: {status} at {length:,} tokens" for length, status in one.failed]
+        if one.longest is not None:
+            said.append(f"{one.label}: the longest that fits is {one.longest:,} tokens")
+    return f" {'; '.join(said)}." if said else ""
+
+
+def _data(series: Sequence[Series], unit: str) -> Data:
+    """Each point with its curve and band, and the lengths at which nothing was measured."""
+    shown = "" if unit == "×" else unit
+    rows: list[list[Value]] = []
+    for one in series:
+        drawn = one.fitted if one.fitted is not None else frozenset(one.points)
+        for length in sorted({*one.points, *(at for at, _ in one.failed)}):
+            curve = one.curve(length) if one.curve and length in drawn else None
+            low, high = one.band(length) if one.band and length in drawn else (None, None)
+            status = dict(one.failed).get(length, "ok")
+            rows.append([one.label, length, one.points.get(length), curve, low, high, status])
+    columns = [
+        ("system", ""), ("document tokens", ""), ("value", shown), ("fit", shown),
+        ("fit, low", shown), ("fit, high", shown), ("status", ""),
+    ]  # fmt: skip
+    told = [i for i in range(3, len(columns)) if any(row[i] not in {None, "ok"} for row in rows)]
+    kept = [0, 1, 2, *told]
+    return Data([columns[i] for i in kept], [[row[i] for i in kept] for row in rows])
 
 
 def _factor_figure(ratios: Sequence[Ratio], slots: Mapping[str, int]) -> Figure | None:
@@ -142,10 +224,11 @@ def _factor_figure(ratios: Sequence[Ratio], slots: Mapping[str, int]) -> Figure 
     alt = f"Factor teacher over student per pair against document length. At the largest: {last}."
     title = "Teacher over student, per pair"
     svg = plot.curves("fig-factor", series, "×", alt)
-    return Figure(id="fig-factor", title=title, alt=alt, svg=svg)
+    note = "Open marks count the query’s encoding as if each query scored one document."
+    return Figure("fig-factor", title, alt, svg, _data(series, "×"), note)
 
 
-def _quality_figures(rows: Sequence[Measurement], slots: Mapping[str, int]) -> list[Figure]:
+def quality(rows: Sequence[Measurement], slots: Mapping[str, int]) -> list[Figure]:
     """Each data set's first metric, a dot a system with its interval."""
     found: list[Figure] = []
     for dataset, of_dataset in quality_tables.datasets(rows).items():
@@ -165,5 +248,10 @@ def _quality_figures(rows: Sequence[Measurement], slots: Mapping[str, int]) -> l
         title = f"{metric} on {dataset}"
         id_ = f"fig-quality-{len(found)}"
         alt = f"{title}, mean over queries with 95 % bootstrap interval: {said}."
-        found.append(Figure(id=id_, title=title, alt=alt, svg=plot.dots(id_, dots, alt)))
+        data = Data(
+            [("system", ""), (metric, ""), ("low", ""), ("high", "")],
+            [[dot.label, dot.value, dot.low, dot.high] for dot in reversed(dots)],
+        )
+        note = "Means over queries with 95 % bootstrap intervals."
+        found.append(Figure(id_, title, alt, dot_plot.dots(id_, dots, alt), data, note))
     return found

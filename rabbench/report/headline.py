@@ -34,8 +34,8 @@ def verdict(fits: Sequence[Fit], ratios: Sequence[Ratio], labels: Labels) -> lis
         named = sorted({fit.system for fit in scoring})
     sentences = []
     for system in named:
-        sweeps = _sweeps([fit for fit in scoring if fit.system == system], labels)
-        for label, sweep in list(sweeps.items())[:MOST_SWEEPS]:
+        mine = sweeps([fit for fit in scoring if fit.system == system], labels)
+        for label, sweep in list(mine.items())[:MOST_SWEEPS]:
             deciding = [sweep[measure] for measure in DECIDING if measure in sweep]
             if deciding:
                 who = _subject(system, label)
@@ -49,7 +49,7 @@ def verdict(fits: Sequence[Fit], ratios: Sequence[Ratio], labels: Labels) -> lis
     ]
 
 
-def _sweeps(fits: Sequence[Fit], labels: Labels) -> dict[str, dict[str, Fit]]:
+def sweeps(fits: Sequence[Fit], labels: Labels) -> dict[str, dict[str, Fit]]:
     """Fits by sweep, then measure; of FLOPs the dense count."""
     found: dict[str, dict[str, Fit]] = {}
     for fit in fits:
@@ -155,24 +155,24 @@ def _detail(fit: Fit) -> str:
 def _factor_sentences(ratios: Sequence[Ratio], labels: Labels) -> list[str]:
     """The factors at the largest length, a sentence for each sweep."""
     sentences = []
-    for label, last in list(_last(ratios, labels).items())[:MOST_SWEEPS]:
-        length = max(ratio.doc_len for ratio in last.values())
+    for label, found in list(last(ratios, labels).items())[:MOST_SWEEPS]:
+        length = max(ratio.doc_len for ratio in found.values())
         parts, counted = [], []
         for measure, word in (("flops", "the FLOPs"), ("latency", "the time")):
-            ratio = last.get(measure)
+            ratio = found.get(measure)
             if ratio is not None and ratio.doc_len == length:
                 parts.append(f"{times(ratio.score.value)} {word}")
                 if ratio.with_query is not None:
                     counted.append(f"{times(ratio.with_query.value)} {word}")
         if parts:
-            who = _subject(next(iter(last.values())).over_system, label)
+            who = _subject(next(iter(found.values())).over_system, label)
             said = f"At {length:,} tokens {who} needs {' and '.join(parts)}"
             query = f"; {' and '.join(counted)} when the query’s encoding is counted in"
             sentences.append(f"{said} of the student per pair{query if counted else ''}.")
     return sentences
 
 
-def _last(ratios: Sequence[Ratio], labels: Labels) -> dict[str, dict[str, Ratio]]:
+def last(ratios: Sequence[Ratio], labels: Labels) -> dict[str, dict[str, Ratio]]:
     """By sweep and measure, the ratio at the largest length; of FLOPs the dense count."""
     found: dict[str, dict[str, Ratio]] = {}
     for ratio in ratios:
@@ -189,7 +189,7 @@ def key_figures(fits: Sequence[Fit], ratios: Sequence[Ratio], labels: Labels) ->
     found = []
     for system, who in ((TEACHER, "Teacher"), (STUDENT, "Student")):
         mine = [f for f in fits if f.system == system and f.phase == "score" and f.values]
-        sweep = next(iter(_sweeps(mine, labels).values()), {})
+        sweep = next(iter(sweeps(mine, labels).values()), {})
         judged = [sweep[m] for m in DECIDING if m in sweep and sweep[m].order != "not judged"]
         if judged:
             how = "exact count" if judged[0].exact else "measured"
@@ -198,9 +198,9 @@ def key_figures(fits: Sequence[Fit], ratios: Sequence[Ratio], labels: Labels) ->
             what = f"its term is {weight(judged[0])}" if bends else "in document length"
             found.append(KeyFigure(judged[0].order, label, f"{what}, {how}"))
     whole = [ratio for ratio in ratios if ratio.under_system == STUDENT]
-    last = next(iter(_last(whole, labels).values()), {})
+    at_last = next(iter(last(whole, labels).values()), {})
     for measure in DECIDING:
-        ratio = last.get(measure)
+        ratio = at_last.get(measure)
         if ratio is None:
             continue
         noun = "FLOPs" if measure == "flops" else "time"

@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rabbench.report.svg import LINE, MUTED, STYLE, TEXT, color, svg
+from rabbench.report.marks import length_ticks
+from rabbench.report.svg import LINE, MUTED, STYLE, TEXT, WIDTH, color, svg
 
 MOST_QUERIES = 1_000_000
 STEPS = 121  # rows of the map between 1 and MOST_QUERIES
-SHADES = (0.14, 0.3, 0.46, 0.62)  # 1 to 10 times cheaper, 10 to 100, 100 to 1,000, more
+SHADES = (0.1, 0.19, 0.27, 0.36)  # 1 to 10 times cheaper, 10 to 100, 100 to 1,000, more; letters
+# on the strongest keep a contrast of 4.5 in both schemes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +45,8 @@ def draw(id_: str, of: Map, alt: str) -> str:
     found = np.array([[ratio(int(q)) for ratio in of.ratios] for q in queries])
     z = np.log10(np.clip(found, 1e-9, 1e12))  # (queries, lengths)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(4.8, 3.3))
-        axes = figure.add_axes((0.155, 0.14, 0.82, 0.82))
+        figure = Figure(figsize=(WIDTH, 3.1))
+        axes = figure.add_axes((0.2, 0.145, 0.77, 0.825))
         axes.set(xscale="log", yscale="log", xlabel="document length, tokens")
         for (_, slot), sign in ((of.above, 1), (of.below, -1)):
             _shade(axes, of.lengths, queries, sign * z, color(slot))
@@ -91,14 +93,10 @@ def _borders(axes: Any, of: Map, queries: Any, z: Any) -> None:
 def _axes(axes: Any, of: Map) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    low, high = math.log2(of.lengths[0]), math.log2(of.lengths[-1])
-    step = max(1, round((high - low) / 4))
-    ticks = [2**k for k in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1, step)]
-    axes.xaxis.set_major_locator(FixedLocator(ticks or [of.lengths[0]]))
+    length_ticks(axes, of.lengths)
     axes.yaxis.set_major_locator(FixedLocator([1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.set_xlim(of.lengths[0], of.lengths[-1])
     axes.set_ylim(1, MOST_QUERIES)
     axes.set_ylabel("queries")

@@ -5,7 +5,7 @@ Reads fits only. The first table says order and coefficient of every phase; the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rabbench.complexity import Estimate, Fit
 from rabbench.records import PHASES
@@ -17,7 +17,8 @@ from rabbench.report.units import amount, interval
 POWERS = {"constant": "", "linear": "/token", "quadratic": "/token²"}
 
 
-GLANCED = ("flops", "latency", "working_memory", "peak_memory", "index_size", "energy")
+SPENT = ("flops", "latency", "energy")
+OCCUPIED = ("working_memory", "peak_memory", "index_size")
 
 
 def orders(fits: Sequence[Fit], labels: Labels) -> Table | None:
@@ -25,17 +26,42 @@ def orders(fits: Sequence[Fit], labels: Labels) -> Table | None:
 
     FLOPs are the dense count; of two kinds of memory the one that the weights are not in.
     """
+    caption = "Order of growth with document length, and its coefficient"
+    return _orders_table("orders", caption, (*SPENT, *OCCUPIED), _cells(fits, labels))
+
+
+def parted(fits: Sequence[Fit], labels: Labels) -> tuple[Table | None, Table | None]:
+    """The same in two: what is spent (FLOPs, time, energy), what is occupied (memory, index)."""
+    cells = _cells(fits, labels)
+    caption = "growth with document length, and its coefficient"
+    return (
+        _orders_table("orders", f"The phase ledger: {caption}", SPENT, cells),
+        _orders_table("orders-kept", f"Memory and index: {caption}", OCCUPIED, cells),
+    )
+
+
+def _cells(fits: Sequence[Fit], labels: Labels) -> dict[tuple[str, str], dict[str, Fit]]:
+    """The fits of each sweep and cost by phase."""
     cells: dict[tuple[str, str], dict[str, Fit]] = {}
     present = {fit.measure for fit in fits}
     for fit in sorted(fits, key=lambda f: (rank(f.system), labels.of(f.system, f.key))):
         if fit.key.get("pairs", "dense") == "dense" and _shown(fit.measure, present):
             name = labels.of(fit.system, fit.key)
             cells.setdefault((name, fit.measure), {})[fit.phase] = fit
+    return cells
+
+
+def _orders_table(
+    id_: str,
+    caption: str,
+    measures: Sequence[str],
+    cells: Mapping[tuple[str, str], Mapping[str, Fit]],
+) -> Table | None:
     names = dict.fromkeys(name for name, _ in cells)
     rows: list[tuple[str, ...]] = []
     links = {}
     for name in names:
-        for measure in GLANCED:
+        for measure in measures:
             of_phase = cells.get((name, measure), {})
             if not any(fit.values for fit in of_phase.values()):
                 continue
@@ -46,8 +72,8 @@ def orders(fits: Sequence[Fit], labels: Labels) -> Table | None:
     if not rows:
         return None
     return Table(
-        id="orders",
-        caption="Order of growth with document length, and its coefficient",
+        id=id_,
+        caption=caption,
         columns=("system", "cost", "index (a document)", "query (a query)", "score (a pair)"),
         rows=rows,
         links=links,

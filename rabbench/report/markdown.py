@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rabbench.records import Results
@@ -22,6 +23,7 @@ CUT = Section(
     text=("Sections are left out here to stay under GitHub’s limit: report.html has them.",),
 )
 
+TICKS = re.compile(r"`+")
 SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 
 
@@ -60,16 +62,27 @@ def _page(page: Page) -> str:
     if page.warnings:
         lines = "\n".join(f"> - {_escape(warning)}" for warning in page.warnings)
         parts.append(f"> [!WARNING]\n{lines}")
-    written = [one for one in page.sections if one.text or one.tables]
+    if page.findings and list(page.findings) != list(page.verdict):
+        lines = "\n".join(f"- {_escape(sentence)}" for sentence in page.findings)
+        parts.append(f"## All findings\n\n{lines}")
+    written = [one for one in page.sections if one.text or one.tables or one.code]
     parts += [_section(section) for section in written]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _section(section: Section) -> str:
     parts = [f"## {_escape(section.title)}", *map(_escape, section.text)]
+    if section.code:
+        parts.append(_code(section.code))
     for table in section.tables:
         parts += [f"### {_escape(table.caption)}", _table(table)]
     return "\n\n".join(parts)
+
+
+def _code(lines: Sequence[str]) -> str:
+    """Lines to be copied, in a fence that none of them can close."""
+    fence = "`" * max(3, *(len(run) + 1 for line in lines for run in TICKS.findall(line)), 0)
+    return "\n".join([f"{fence}sh", *(" ".join(line.split()) for line in lines), fence])
 
 
 def _table(table: Table) -> str:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rabbench.complexity import Estimate
-from rabbench.report.layout import apart, wrapped
-from rabbench.report.svg import LINE, MUTED, STYLE, color, marker, svg
+from rabbench.report.marks import margin_labels, plain
+from rabbench.report.svg import MUTED, STYLE, WIDTH, color, marker, svg
 
-LINE_HEIGHT = 0.042  # of the axes, half a label's line and a little room
 NONE_ROOM = 0.17  # of the axis, free of other ticks beside the word for a cost of 0
 NONE_AT = 6.0  # a cost of 0 stands at the least other cost over this
 
@@ -49,8 +48,8 @@ def front(
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(4.8, 3.5))
-        axes = figure.add_axes((0.125, 0.135, 0.62, 0.82))
+        figure = Figure(figsize=(WIDTH, 3.1))
+        axes = figure.add_axes((0.13, 0.145, 0.6, 0.825))
         at = _places(spots)
         axes.set(xscale="log", xlabel=titles[0], ylabel=titles[1])
         for spot, x in zip(spots, at, strict=True):
@@ -106,9 +105,7 @@ def _ticks(
         FuncFormatter(lambda x, _: "none" if nothing and x <= nothing[0] else _short(told(x)))
     )
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.grid(axis="y", color=LINE, lw=0.6)
-    axes.tick_params(length=0, pad=5)
-    axes.set_axisbelow(True)
+    plain(axes)
 
 
 def _short(text: str) -> str:
@@ -129,40 +126,3 @@ def _labels(axes: Any, spots: Sequence[Spot], at: Sequence[float]) -> None:
         axes,
         [(x, spot.quality.value, spot.label, spot.slot) for spot, x in zip(spots, at, strict=True)],
     )
-
-
-def margin_labels(axes: Any, ends: Sequence[tuple[float, float, str, int]]) -> None:
-    """Names in the right margin in the order of their marks, a hair line from each to its mark.
-
-    Args:
-        axes: drawn, with its limits set.
-        ends: x and y of the mark in data, name and slot.
-    """
-    to_axes = axes.transAxes.inverted()
-    placed = []
-    for x, y, label, slot in ends:
-        place = to_axes.transform(axes.transData.transform((x, y)))
-        placed.append((float(place[1]), float(place[0]), label, slot))
-    placed.sort(key=lambda end: (end[0], end[2]))
-    halves = [LINE_HEIGHT * (0.62 + 0.62 * wrapped(end[2]).count("\n")) for end in placed]
-    places = apart([end[0] for end in placed], halves)
-    for y, (own, x, label, slot) in zip(places, placed, strict=True):
-        axes.annotate(
-            wrapped(label),
-            (x, own),
-            xycoords="axes fraction",
-            xytext=(1.04, y),
-            textcoords="axes fraction",
-            va="center",
-            color=color(slot),
-            linespacing=1.0,
-            annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": color(slot),
-                "lw": 0.5,
-                "alpha": 0.45,
-                "shrinkA": 1,
-                "shrinkB": 5,
-            },
-        )

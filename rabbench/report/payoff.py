@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from rabbench.breakeven import (
@@ -23,10 +22,10 @@ from rabbench.breakeven import (
     total,
 )
 from rabbench.records import Measurement
-from rabbench.report import heat
+from rabbench.report import payoff_maps
 from rabbench.report.labels import Labels, name_of, rank
 from rabbench.report.page import Figure, KeyFigure, Section, Table
-from rabbench.report.payoff_words import NOUNS, WHO, against, capital, cell, ordinal
+from rabbench.report.payoff_words import NOUNS, WHO, against, cell, ordinal
 from rabbench.report.units import amount, duration
 
 MILESTONES = (1, 100, 10_000)
@@ -77,6 +76,21 @@ class Payoff:
             )
         return found
 
+    def brief(self) -> str:
+        """When the first student pays off against the first other system, in time if measured."""
+        for student, other in self._shown()[:1]:
+            found = break_even(student, other, self.load)
+            trained = (
+                self.load.training_s if student.measure == "latency" else (self.load.training_flops)
+            )
+            counted = "its training counted in" if trained else "its training left out"
+            return (
+                f"With {self.load.n_docs:,} documents of {student.doc_len:,} tokens indexed once "
+                f"and {self.load.k:,} of them scored for each query, {WHO[student.system]} costs "
+                f"less {against([found])}, {counted}."
+            )
+        return ""
+
     def section(self, slots: Mapping[str, int], *, draw: bool) -> Section | None:
         """Definition, tables and maps; None where no student was measured beside a teacher."""
         if not self.pairs:
@@ -98,7 +112,7 @@ class Payoff:
             title="When the student pays off",
             text=text,
             figures=self._maps(slots) if draw else (),
-            tables=[*self._by_length(), self._totals(), *self._by_load()],
+            tables=_folded([*self._by_length(), self._totals(), *self._by_load()]),
         )
 
     def _training(self) -> str:
@@ -224,35 +238,8 @@ class Payoff:
                 and not (pair[0].missing or pair[1].missing)
             ]
             if len(series) > 1:
-                figures.append(self._map(series, slots))
+                figures.append(payoff_maps.draw(series, self.load, slots))
         return figures
-
-    def _map(self, series: Sequence[Pair], slots: Mapping[str, int]) -> Figure:
-        """The map of one comparison; ``series`` are its pairs by length."""
-        student, other = series[0][0].system, series[0][1].system
-        id_ = f"fig-break-even-{other}"
-        title = f"{capital(WHO[other])}’s total over {WHO[student]}’s"
-        title += f", in {NOUNS[series[0][0].measure]}"
-        ends = [
-            f"at {pair[0].doc_len:,} tokens {cell(break_even(*pair, self.load))}"
-            for pair in (series[0], series[-1])
-        ]
-        alt = (
-            f"{title}, against document length and number of queries, both logarithmic. First "
-            f"query from which the student costs less: {'; '.join(ends)}."
-        )
-        shown = heat.Map(
-            lengths=[pair[0].doc_len for pair in series],
-            ratios=[partial(self._ratio, pair) for pair in series],
-            crossing=[self._crossing(pair) for pair in series],
-            above=(WHO[student], slots[student]),
-            below=(WHO[other], slots[other]),
-        )
-        return Figure(id_, title, alt, heat.draw(id_, shown, alt))
-
-    def _ratio(self, pair: Pair, queries: int) -> float:
-        student, other = (total(bill, self.load, queries) for bill in pair)
-        return (other or 0.0) / student if student else math.inf
 
     def key_figure(self) -> KeyFigure | None:
         """The break-even against the first other system at the largest length, in brief."""
@@ -268,12 +255,14 @@ class Payoff:
             return KeyFigure(f"{ordinal(found.queries.value)} query", what, note)
         return None
 
-    def _crossing(self, pair: Pair) -> float | None:
-        found = break_even(*pair, self.load)
-        return found.queries.value if found.kind in {"always", "from"} and found.queries else None
-
 
 def _amount(value: float | None, unit: str) -> str:
     if value is None:
         return "not measured"
     return duration(value) if unit == "s" else amount(value, unit)
+
+
+def _folded(tables: Sequence[Table]) -> list[Table]:
+    """All but the break-even in time, or in FLOPs where there is no other, folded."""
+    last = [table.id for table in tables if table.id in {f"break-even-{one}" for one in NOUNS}][-1:]
+    return [replace(table, folded=table.id not in last) for table in tables]

@@ -1,4 +1,4 @@
-"""Draws series over document length and dots with their intervals.
+"""Draws costs over document length: points, fitted curves with bands, turns, ends and failures.
 
 Knows matplotlib, not measurements.
 """
@@ -11,19 +11,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rabbench.report.layout import apart, wrapped
-from rabbench.report.svg import LINE, MARKERS, SLOTS, STYLE, color, svg
+from rabbench.report.marks import length_ticks, margin_labels, plain
+from rabbench.report.svg import MARKERS, SLOTS, STYLE, WIDTH, color, svg
 from rabbench.report.units import amount, times
 
 WIDE = 0.19  # of the axes: the width of a label at an L*
 NEAR = 0.25  # of that width: two L* this close share a label
+GRID = 48  # points of a curve
+WHY = {"oom": "out of memory", "timeout": "out of time"}
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
     """One line of a log–log figure; ``fitted`` are the lengths that the curve rests on.
 
-    ``band`` gives the curve's interval at a length.
+    ``band`` gives the curve's interval at a length, ``failed`` are lengths with the status that
+    they have instead of a value, ``longest`` is the longest document that was found to fit.
     """
 
     label: str
@@ -34,18 +38,8 @@ class Series:
     fitted: frozenset[int] | None = None
     failed: Sequence[tuple[int, str]] = ()
     crossover: float | None = None
+    longest: int | None = None
     hollow: bool = False
-
-
-@dataclass(frozen=True)
-class Dot:
-    """One line of a dot plot with its interval."""
-
-    label: str
-    slot: int
-    value: float
-    low: float
-    high: float
 
 
 def curves(id_: str, series: Sequence[Series], unit: str, alt: str) -> str:
@@ -54,14 +48,15 @@ def curves(id_: str, series: Sequence[Series], unit: str, alt: str) -> str:
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(4.8, 3.3))
-        axes = figure.add_axes((0.155, 0.14, 0.63, 0.82))
+        figure = Figure(figsize=(WIDTH, 3.1))
+        axes = figure.add_axes((0.165, 0.145, 0.605, 0.825))
         axes.set(xscale="log", yscale="log", xlabel="document length, tokens")
         for one in series:
             _line(axes, one)
         _ticks(axes, series, unit)
         _failures(axes, series)
-        _end_labels(axes, series)
+        ends = [(max(one.points), one) for one in series if one.points]
+        margin_labels(axes, [(at, one.points[at], one.label, one.slot) for at, one in ends])
         _crossovers(axes, series)
         return svg(figure, id_, alt)
 
@@ -72,14 +67,20 @@ def _line(axes: Any, one: Series) -> None:
     lengths = sorted(one.points)
     values = [one.points[length] for length in lengths]
     ink = color(one.slot)
+    above = 0.01 * (SLOTS - one.slot)  # where lines meet, teacher and student stay in sight
     if one.curve is None:
-        axes.plot(lengths, values, color=ink, lw=1.2, ls=(0, (2, 2)), zorder=2)
+        axes.plot(lengths, values, color=ink, lw=1.2, ls=(0, (2, 2)), zorder=2 + above)
     else:
         fitted = sorted(one.fitted or lengths)
-        grid = np.geomspace(fitted[0], fitted[-1], 120)
+        grid = np.geomspace(fitted[0], fitted[-1], GRID)
         style: Any = (0, (5, 2)) if one.hollow else "-"
         axes.plot(
-            grid, [one.curve(length) for length in grid], color=ink, lw=1.6, ls=style, zorder=2
+            grid,
+            [one.curve(length) for length in grid],
+            color=ink,
+            lw=1.6,
+            ls=style,
+            zorder=2 + above,
         )
         if one.band is not None:
             low, high = zip(*map(one.band, grid), strict=True)
@@ -98,81 +99,82 @@ def _line(axes: Any, one: Series) -> None:
                 mfc=face,
                 mec=ink,
                 mew=1.1,
-                zorder=3,
+                zorder=3 + above,
             )
 
 
 def _ticks(axes: Any, series: Sequence[Series], unit: str) -> None:
-    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    lengths = sorted({length for one in series for length in one.points})
-    low, high = math.log2(lengths[0]), math.log2(lengths[-1])
-    step = max(1, round((high - low) / 4))
-    ticks = [2**k for k in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1, step)]
-    axes.xaxis.set_major_locator(FixedLocator(ticks or [lengths[0]]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    lengths = {length for one in series for length in one.points}
+    lengths |= {length for one in series for length, _ in one.failed}
+    length_ticks(axes, sorted(lengths))
     base = 2.0 if unit == "B" else 10.0
     axes.yaxis.set_major_locator(LogLocator(base=base, numticks=6))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value, unit)))
-    axes.set_xlim(lengths[0] / 1.15, lengths[-1] * 1.12)
+    axes.set_xlim(min(lengths) / 1.15, max(lengths) * 1.15)
     values = [value for one in series for value in one.points.values()]
-    axes.set_ylim(min(values) / 2.2, max(values) * 2.2)
-    axes.grid(axis="y", color=LINE, lw=0.6)
-    axes.tick_params(length=0, pad=5)
-    axes.set_axisbelow(True)
+    room = 4.0 if any(one.failed for one in series) else 2.2  # for crosses and their words
+    axes.set_ylim(min(values) / 2.2, max(values) * room)
+    plain(axes)
 
 
 def _short(value: float, unit: str) -> str:
+    if unit == "×" and value >= 1e6:
+        return f"10{str(round(math.log10(value))).translate(SUPERSCRIPTS)}×"
     text = times(value) if unit == "×" else amount(value, unit)
     return re.sub(r"(\d)\.0+(?=\D|$)", r"\1", text)
 
 
 def _failures(axes: Any, series: Sequence[Series]) -> None:
+    """A cross for each length without a value, and a bar where the last one fitted."""
     top = axes.get_ylim()[1]
+    said: set[tuple[int, str]] = set()
+    right = axes.get_xlim()[1]
     for one in series:
+        ink = color(one.slot)
         for length, status in one.failed:
-            axes.plot([length], [top / 1.3], marker="x", ms=5, mew=1.4, color=color(one.slot))
+            axes.plot([length], [top / 1.5], marker="x", ms=5.5, mew=1.5, color=ink, clip_on=False)
+            if (length, status) not in said:
+                said.add((length, status))
+                _word(axes, WHY.get(status, status), (length, top / 1.5), ink, right)
+        longest = one.longest
+        if longest is not None and one.points:
+            nearest = max((length for length in one.points if length <= longest), default=0)
+            at = one.curve(longest) if one.curve else one.points.get(nearest, top)
+            axes.plot([longest], [at], marker="|", ms=11, mew=1.6, color=ink, zorder=4)
             axes.annotate(
-                status,
-                (length, top / 1.3),
-                xytext=(0, 5),
+                f"longest {longest:,}",
+                (longest, at),
+                xytext=(0, -22),
                 textcoords="offset points",
                 ha="center",
-                fontsize=7,
-                color=color(one.slot),
+                va="center",
+                fontsize=8,
+                color=ink,
             )
 
 
-def _end_labels(axes: Any, series: Sequence[Series]) -> None:
-    """Names at the lines' ends, pushed apart where lines end close to each other."""
-    to_axes = axes.transAxes.inverted()
-    ends: list[tuple[float, Series]] = []
-    for one in series:
-        if one.points:
-            last = max(one.points)
-            point = axes.transData.transform((last, one.points[last]))
-            ends.append((float(to_axes.transform(point)[1]), one))
-    ends.sort(key=lambda end: (end[0], end[1].label))
-    sizes = [0.035 * (wrapped(one.label).count("\n") + 1) + 0.01 for _, one in ends]  # half heights
-    places = apart([y for y, _ in ends], sizes)
-    for y, (_, one) in zip(places, ends, strict=True):
-        axes.annotate(
-            wrapped(one.label),
-            (1.02, y),
-            xycoords="axes fraction",
-            va="center",
-            color=color(one.slot),
-            linespacing=1.05,
-            annotation_clip=False,
-        )
+def _word(axes: Any, word: str, at: tuple[float, float], ink: str, right: float) -> None:
+    """A word above a mark, to its left where the axes end."""
+    near_end = at[0] > right / 3
+    axes.annotate(
+        word,
+        at,
+        xytext=(-6 if near_end else 0, 1 if near_end else 7),
+        textcoords="offset points",
+        ha="right" if near_end else "center",
+        va="center",
+        fontsize=8,
+        color=ink,
+    )
 
 
 def _crossovers(axes: Any, series: Sequence[Series]) -> None:
     """A dotted line down from each curve's L*, its length beside it where no line or label is."""
     low, _ = axes.get_xlim()
-    turning = [one for one in series if one.curve and low < (one.crossover or 0.0) < _reach(one)]
+    turning = [one for one in series if one.curve and low < (one.crossover or 0.0) < reach(one)]
     turns = [_turn(axes, one) for one in turning]
     lines = [x for x, _ in turns]
     said: list[tuple[float, float, float]] = []  # line, label's middle and height, of the axes
@@ -200,7 +202,7 @@ def _crossovers(axes: Any, series: Sequence[Series]) -> None:
         )
 
 
-def _reach(one: Series) -> float:
+def reach(one: Series) -> float:
     """The longest document that a curve rests on: beyond it nobody measured a turn."""
     return max(one.fitted or one.points, default=0)
 
@@ -226,41 +228,3 @@ def _free(axes: Any, one: Series, series: Sequence[Series], labels: Sequence[flo
     heights = [y / 20 for y in range(1, 20)]
     below = [y for y in heights if y < top - 0.1]
     return max(below or heights, key=lambda y: (min(min(abs(y - t) for t in taken), 0.12), -y))
-
-
-def dots(id_: str, found: Sequence[Dot], alt: str) -> str:
-    """A dot a system with its interval, from 0 to the largest bound."""
-    import matplotlib
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(4.8, 0.75 + 0.36 * len(found)))
-        height = figure.get_figheight()
-        axes = figure.add_axes((0.27, 0.34 / height, 0.61, 1 - 0.44 / height))
-        top = 0.0
-        for y, dot in enumerate(found):
-            ink = color(dot.slot)
-            if math.isfinite(dot.low):
-                axes.plot([dot.low, dot.high], [y, y], color=ink, lw=2.2, solid_capstyle="round")
-            end = dot.high if math.isfinite(dot.high) else dot.value
-            top = max(top, end)
-            axes.plot([dot.value], [y], marker=MARKERS[dot.slot % SLOTS], ms=6.5, color=ink)
-            axes.annotate(
-                f"{dot.value:.3f}",
-                (end, y),
-                xytext=(8, 0),
-                textcoords="offset points",
-                va="center",
-                color=ink,
-                annotation_clip=False,
-            )
-        axes.set_yticks(range(len(found)), [wrapped(dot.label) for dot in found])
-        axes.set_ylim(-0.6, len(found) - 0.4)
-        axes.set_xlim(0, top * 1.04 or 1)
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-        axes.grid(axis="x", color=LINE, lw=0.6)
-        axes.tick_params(length=0, pad=5)
-        axes.spines["left"].set_visible(False)
-        axes.set_axisbelow(True)
-        return svg(figure, id_, alt)

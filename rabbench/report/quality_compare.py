@@ -72,7 +72,7 @@ def _listed(names: Sequence[str]) -> str:
 def against_best(found: Mapping[str, Sequence[Comparison]]) -> list[Table]:
     """A table per data set: the best system against each other one."""
     return [
-        _table(
+        pairs_table(
             f"best-{dataset}",
             f"{dataset}: {pairs[0].first}, the best, against the others",
             [pair for pair in pairs if pair.first == pairs[0].first],
@@ -84,13 +84,14 @@ def against_best(found: Mapping[str, Sequence[Comparison]]) -> list[Table]:
 def every_pair(found: Mapping[str, Sequence[Comparison]]) -> list[Table]:
     """A table per data set with every pair; where the best against the others are not all."""
     return [
-        _table(f"pairs-{dataset}", f"{dataset}: every pair of systems", pairs)
+        pairs_table(f"pairs-{dataset}", f"{dataset}: every pair of systems", pairs)
         for dataset, pairs in found.items()
         if len(pairs) > 1
     ]
 
 
-def _table(id_: str, caption: str, pairs: Sequence[Comparison]) -> Table:
+def pairs_table(id_: str, caption: str, pairs: Sequence[Comparison]) -> Table:
+    """A line for each comparison, in the order given."""
     lines = [
         (
             pair.first,

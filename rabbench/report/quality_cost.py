@@ -13,7 +13,7 @@ from rabbench import pareto
 from rabbench.complexity import Estimate
 from rabbench.records import Measurement
 from rabbench.report import pareto_plot
-from rabbench.report.page import Figure, Table
+from rabbench.report.page import Data, Figure, Table
 from rabbench.report.pareto_plot import Spot
 from rabbench.report.quality_means import Mean
 from rabbench.report.quality_tables import datasets, entries
@@ -191,7 +191,21 @@ def _figure(view: View, slots: Mapping[str, int]) -> Figure:
         for place in view.places
     ]
     svg = pareto_plot.front(id_, spots, (title, view.metric), partial(amount, unit=unit), alt)
-    return Figure(id=id_, title=f"{view.metric} against {title}: {view.name}", alt=alt, svg=svg)
+    data = Data(
+        [
+            ("system", ""), (title, unit), (view.metric, ""), ("low", ""), ("high", ""),
+            ("on the front", ""), ("share of resamples on it", ""),
+        ],
+        [
+            [
+                place.label, place.cost, place.quality.value, place.quality.low,
+                place.quality.high, "yes" if place.on else "no", float(place.share),
+            ]
+            for place in view.places
+        ],
+    )  # fmt: skip
+    note = "Bars are 95 % intervals; filled marks and the line are the Pareto front."
+    return Figure(id_, f"{view.metric} against {title}: {view.name}", alt, svg, data, note)
 
 
 def _slug(name: str) -> str:

@@ -15,7 +15,7 @@ from rabbench.complexity import Estimate
 from rabbench.records import Measurement
 from rabbench.report import bucket_plot
 from rabbench.report.labels import FIRST
-from rabbench.report.page import Figure, Table
+from rabbench.report.page import Data, Figure, Table
 from rabbench.report.quality_tables import Entry, datasets, entries
 from rabbench.significance import interval, resampled
 
@@ -158,4 +158,15 @@ def _figure(split: Split, slots: Mapping[str, int], id_: str) -> Figure:
     names = [f"{part.low:,}–{part.high:,}" for part in split.parts]
     titles = ("words of the relevant documents", split.metric)
     svg = bucket_plot.buckets(id_, rows, names, titles, alt)
-    return Figure(id=id_, title=title, alt=alt, svg=svg)
+    data = Data(
+        [
+            ("system", ""), ("words, from", ""), ("words, to", ""), ("queries", ""),
+            (split.metric, ""), ("low", ""), ("high", ""),
+        ],
+        [
+            [entry.label, part.low, part.high, len(part.query_ids), mean.value, mean.low, mean.high]
+            for entry, means in split.means
+            for part, mean in zip(split.parts, means, strict=True)
+        ],
+    )  # fmt: skip
+    return Figure(id_, title, alt, svg, data, "Bars are 95 % bootstrap intervals of the means.")

@@ -6,23 +6,26 @@ Knows which tables there are; what stands in them is the other ``quality_…`` m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from rabbench.records import Measurement, Results
 from rabbench.report import (
+    figures,
     quality_compare,
     quality_cost,
     quality_lengths,
     quality_means,
+    quality_queries,
     quality_tables,
     quality_texts,
 )
-from rabbench.report.page import Section
+from rabbench.report.page import Figure, KeyFigure, Section
 from rabbench.report.quality_compare import Kept
 from rabbench.report.quality_cost import View
 from rabbench.report.quality_means import Mean
+from rabbench.report.quality_opening import Opening
 from rabbench.significance import Comparison
 
 HIDDEN = frozenset({"sampled", "relevant_words"})
@@ -63,8 +66,28 @@ class Quality:
     def _views(self) -> list[View]:
         return quality_cost.views(self.rows, self._means)
 
-    def verdict(self) -> list[str]:
-        """The sentences that open a report."""
+    @cached_property
+    def _opening(self) -> Opening:
+        return Opening(self.rows, self._pairs, self._kept, self._means, self._views)
+
+    def opening(self) -> list[str]:
+        """The few sentences that say most."""
+        return self._opening.sentences()
+
+    def key_figures(self) -> list[KeyFigure]:
+        """The few numbers that say most."""
+        return self._opening.key_figures()
+
+    def fronts(self, slots: Mapping[str, int]) -> list[Figure]:
+        """Quality against cost, the most telling first."""
+        return quality_cost.figures(self._views, slots)
+
+    def dots(self, slots: Mapping[str, int]) -> list[Figure]:
+        """Each data set's first metric, a dot a system."""
+        return figures.quality(self.rows, slots)
+
+    def findings(self) -> list[str]:
+        """Every sentence about the rankings."""
         return [
             *quality_tables.verdict(self.rows),
             *quality_compare.sentences(self._pairs, self.rows),
@@ -76,30 +99,47 @@ class Quality:
         """What a reader must know before believing the figures."""
         return quality_texts.warnings(self.rows)
 
-    def sections(self, slots: Mapping[str, int], *, draw: bool) -> list[Section]:
-        """All sections; those without anything to show are left out by the page."""
+    def sections(
+        self, slots: Mapping[str, int], shown: Sequence[Figure] = (), *, draw: bool
+    ) -> list[Section]:
+        """All sections but those without anything to show; ``shown`` figures stand elsewhere."""
         if not self.rows:
             return []
-        figures = quality_cost.figures(self._views, slots) if draw else []
+        held = {figure.id for figure in shown}
+        fronts = [one for one in self.fronts(slots) if one.id not in held] if draw else []
         split = quality_lengths.splits(self.rows, self._suites)
+        duels = quality_queries.duels(self.rows)
         has_pairs = bool(self._pairs)
+        read, ties = quality_texts.truncation_table(self.rows), quality_texts.ties_table(self.rows)
         mean, kept = quality_means.table(self._means), quality_compare.retention_tables(self._kept)
         found = [
-            Section(id="quality", title="Ranking quality", tables=quality_tables.tables(self.rows)),
+            Section(
+                id="quality",
+                title="Ranking quality",
+                figures=[one for one in self.dots(slots) if one.id not in held] if draw else (),
+                tables=quality_tables.tables(self.rows),
+            ),
             _section("means", "Mean over data sets", [mean], quality_means.RULE),
+            _section("retention", "What is kept of another", kept),
+            Section(
+                id="cost-quality",
+                title="Quality against cost",
+                text=(quality_cost.RULE,) if self._views else (),
+                figures=fronts,
+                tables=quality_cost.tables(self._views),
+            ),
             Section(
                 id="significance",
                 title="Which differences hold",
                 text=(quality_compare.METHOD,) if has_pairs else (),
                 tables=quality_compare.against_best(self._pairs),
             ),
-            _section("retention", "What is kept of another", kept),
             Section(
-                id="cost-quality",
-                title="Quality against cost",
-                text=(quality_cost.RULE,) if self._views else (),
-                figures=figures,
-                tables=quality_cost.tables(self._views),
+                id="queries",
+                title="Query by query",
+                text=(quality_queries.RULE,) if duels else (),
+                figures=quality_queries.figures(duels, slots) if draw else (),
+                tables=quality_queries.tables(duels, self._suites),
             ),
             Section(
                 id="lengths",
@@ -108,16 +148,25 @@ class Quality:
                 figures=quality_lengths.figures(split, slots) if draw else (),
                 tables=quality_lengths.tables(split),
             ),
-            _section("truncation", "What was read", [quality_texts.truncation_table(self.rows)]),
-            _section("ties", "Ties", [quality_texts.ties_table(self.rows)], quality_texts.TIE_RULE),
+            replace(
+                _section("truncation", "What was read", [read]),
+                detail=True,
+                summary="how much of its documents each system read",
+            ),
+            replace(
+                _section("ties", "Ties", [ties], quality_texts.TIE_RULE),
+                detail=True,
+                summary="what equal scores do to a figure",
+            ),
             Section(
                 id="pairs",
                 title="Every pair of systems",
                 tables=quality_compare.every_pair(self._pairs),
                 detail=True,
+                summary="the tests of all pairs, not of the best system’s alone",
             ),
         ]
-        return [one for one in found if one.text or one.tables or one.figures]
+        return [replace(one, group="Quality") for one in found if not one.empty]
 
 
 def _section(id_: str, title: str, tables: Sequence[Any], *text: str) -> Section:

@@ -12,10 +12,11 @@ from statistics import fmean, stdev
 from typing import Any
 
 from rabbench.records import Measurement
-from rabbench.report.page import Figure, Section, Table
+from rabbench.report.page import Data, Figure, Section, Table
 
 TRAIN, ABLATION = "train", "ablation"
 FULL = "full"
+METHOD, OTHERS = 1, 2  # slots of the full method's mark and of the others'
 PANELS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("Loss", ("loss", "held_out_loss", "loss_mse", "loss_reverse_kl", "loss_within")),
     ("On held-out queries", ("held_out_first_in_group", "held_out_first_in_batch", "held_out_mrr")),
@@ -57,7 +58,13 @@ def sections(rows: Iterable[Measurement], *, draw: bool = True) -> list[Section]
             )
         )
         found.append(
-            Section(id="steps", title="Training log", tables=[_steps(logged)], detail=True)
+            Section(
+                id="steps",
+                title="Training log",
+                tables=[_steps(logged)],
+                detail=True,
+                summary="every logged step",
+            )
         )
     if tried:
         found.append(
@@ -69,6 +76,7 @@ def sections(rows: Iterable[Measurement], *, draw: bool = True) -> list[Section]
                     "same teacher and is evaluated alike. Intervals are 95 % of the mean over "
                     "seeds (Student's t), of the difference to the full method paired by seed.",
                 ),
+                figures=_ablation_figures(tried) if draw else (),
                 tables=[ablation_table(tried)],
             )
         )
@@ -98,6 +106,22 @@ def verdict(rows: Iterable[Measurement]) -> list[str]:
     return said
 
 
+def opening(rows: Iterable[Measurement]) -> list[str]:
+    """What an ablation found, or where a training's figures went."""
+    rows = list(rows)
+    said = verdict(rows)
+    logged = [row for row in rows if _logged(row)]
+    for name in ("held_out_mrr", "held_out_first_in_group", "held_out_loss", "loss"):
+        line = _series(logged, name)
+        if len(line) > 1:
+            first, end = min(line), max(line)
+            said.append(
+                f"{_words(name).capitalize()} went from {line[first]:.3g} at step {first:,} to "
+                f"{line[end]:.3g} at step {end:,}."
+            )
+    return said
+
+
 def _series(rows: Sequence[Measurement], name: str) -> dict[int, float]:
     return {
         int(row.params["step"]): row.value
@@ -120,9 +144,11 @@ def _curves(rows: Sequence[Measurement]) -> list[Figure]:
             )
             alt = f"{title} against the training step: {ends}."
             named = {_words(name): line for name, line in lines.items()}
-            figures.append(
-                Figure(id=id_, title=title, alt=alt, svg=plot_training.steps(id_, named, alt))
+            data = Data(
+                [("figure", ""), ("step", ""), ("value", "")],
+                [[name, step, line[step]] for name, line in named.items() for step in sorted(line)],
             )
+            figures.append(Figure(id_, title, alt, plot_training.steps(id_, named, alt), data))
     return figures
 
 
@@ -212,6 +238,33 @@ def ablation_table(rows: Sequence[Measurement]) -> Table:
         rows=lines,
         numeric=frozenset(range(1, 2 * len(metrics) + 2)),
     )
+
+
+def _ablation_figures(rows: Sequence[Measurement]) -> list[Figure]:
+    """Each metric's mean by variant, the full method in a colour of its own."""
+    from rabbench.report import dot_plot
+
+    figures: list[Figure] = []
+    for metric in dict.fromkeys(row.measure for row in rows):
+        dots = []
+        for name, found in _values(rows, metric).items():
+            mean, half = _interval(list(found.values()))
+            slot = METHOD if name == FULL else OTHERS
+            dots.append(dot_plot.Dot(name, slot, mean, mean - half, mean + half))
+        dots.sort(key=lambda dot: dot.value)
+        if len(dots) > 1:
+            said = ", ".join(f"{dot.label} {dot.value:.3f}" for dot in reversed(dots))
+            title = f"{metric} of each variant"
+            alt = f"{title}, mean over seeds with 95 % interval: {said}."
+            id_ = f"fig-ablation-{len(figures)}"
+            data = Data(
+                [("variant", ""), (metric, ""), ("low", ""), ("high", "")],
+                [[dot.label, dot.value, dot.low, dot.high] for dot in reversed(dots)],
+            )
+            note = "Means over seeds with 95 % intervals (Student’s t)."
+            drawn = dot_plot.dots(id_, dots, alt)
+            figures.append(Figure(id_, title, alt, drawn, data, note))
+    return figures
 
 
 def _text(mean: float, half: float, sign: str) -> str:

@@ -6,7 +6,9 @@ Knows units and rounding, not what is being reported.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rabbench.complexity import Estimate
 from rabbench.records import Measurement
@@ -99,3 +101,42 @@ def between(estimate: Estimate) -> str:
     if estimate.low == estimate.high or not known:
         return times(estimate.value)
     return f"{times(estimate.value)} ({times(estimate.low)} to {times(estimate.high)})"
+
+
+NUMBER = re.compile(r"[<≤]?\s*([+-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)[\s\u00a0]*(\S*)")
+SIZES = {"min": 60.0, "h": 3600.0, "days": 86_400.0, "million×": 1e6, "billion×": 1e9}
+PREFIXED = re.compile(r"([kMGTPEmµnpfa]|[KMGT]i)(?:FLOP|B|s|J)(?:/\S+)?[,;)]?")
+
+
+def magnitude(text: str) -> float | None:
+    """The first number of a text that this module wrote, in its base unit; None without one.
+
+    What a table is sorted by: ``1.25 TFLOP`` is 1.25e12, ``14.6 min`` 876, ``never`` infinite and
+    ``none`` 0.
+    """
+    found = NUMBER.match(text)
+    if found is None:
+        return {"never": math.inf, "none": 0.0}.get(text.split("\n")[0].split(" (")[0])
+    value, unit = float(found[1].replace(",", "")), found[2]
+    prefixed = PREFIXED.fullmatch(unit)
+    if prefixed is not None:
+        steps = {prefix: size for size, prefix in (*SI, *SMALL, *BINARY)}
+        return value * steps[prefixed[1]]
+    return value * SIZES.get(unit, 1.0)
+
+
+def text_of(name: str, value: Any) -> str:
+    """A value of a configuration or a card as text; its ``name`` says what a number counts."""
+    if value is None:
+        return "–"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(text_of("", item) for item in value) or "–"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {text_of(str(key), inner)}" for key, inner in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and name.endswith("_bytes"):
+        return amount(value, "B")
+    if isinstance(value, int) and name.startswith("n_"):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -24,7 +24,7 @@ def test_attention_as_an_axis_gives_each_sweep_its_sentence(synthetic: ModuleTyp
         if row.system in {"teacher", "rabtriever"}
         for kind in ("sdpa", "eager")
     ]
-    said = content.build(synthetic.results("scaling", both), draw=False).verdict
+    said = content.build(synthetic.results("scaling", both), draw=False).findings
     assert said[0].startswith("Scoring one pair with the teacher (eager) is quadratic")
     assert said[1].startswith("Scoring one pair with the teacher (sdpa) is quadratic")
     assert "the student (rabtriever, sdpa)" in said[3]
@@ -49,18 +49,22 @@ def test_the_cached_teacher_has_its_sentences_and_factors(synthetic: ModuleType)
     rows = synthetic.scaling_rows()
     rows += [row.but(system="teacher-cached") for row in rows if row.system == "teacher"]
     page = content.build(synthetic.results("scaling", rows), draw=False)
-    assert any("with the teacher over a cached document is" in line for line in page.verdict)
+    assert any("with the teacher over a cached document is" in line for line in page.findings)
     opening = "At 4,096 tokens the teacher over a cached document needs"
-    assert any(sentence.startswith(opening) for sentence in page.verdict)
+    assert any(sentence.startswith(opening) for sentence in page.findings)
     tables = next(one.tables for one in page.sections if one.id == "cost-latency")
     (table,) = [one for one in tables if one.id == "latency-factor"]
     assert "teacher-cached / rabtriever, its query encoded" in table.columns
 
 
 def test_the_ledger_says_the_order_of_every_phase_at_a_glance(full: Page) -> None:
-    assert full.sections[0].id == "orders"
-    orders = table(full, "orders")
-    cells = {tuple(row[:2]): row[2:] for row in orders.rows}
+    opening = full.sections[0]
+    assert opening.opening
+    assert [one.id for one in opening.figures] == ["fig-flops-score", "fig-latency-score"]
+    assert [one.id for one in opening.tables] == ["orders"]
+    orders, kept = table(full, "orders"), table(full, "orders-kept")
+    assert {row[1] for row in orders.rows} == {"FLOPs", "Time"}
+    cells = {tuple(row[:2]): row[2:] for row in (*orders.rows, *kept.rows)}
     assert cells["teacher · eager", "Working memory"][2].startswith("quadratic\n")
     assert cells["teacher · sdpa", "Working memory"][2].startswith("linear\n")
     assert cells["teacher-cached", "FLOPs"][::2] == (
@@ -76,14 +80,16 @@ def test_the_ledger_says_the_order_of_every_phase_at_a_glance(full: Page) -> Non
     assert timed[0] == "linear"
     assert re.fullmatch(r"c·L² at most [\d.]+ % at 4,096 tokens", timed[2])
     ids = {f"table-{one.id}" for section in full.sections for one in section.tables}
-    assert set(orders.links.values()) <= ids
-    assert len(orders.links) == len(orders.rows)
+    for one in (orders, kept):
+        assert set(one.links.values()) <= ids
+        assert len(one.links) == len(one.rows)
 
 
 def test_attention_is_named_in_figures_and_failures_are_marked(full: Page) -> None:
     figures_ = {one.id: one.svg for section in full.sections for one in section.figures}
     memory = figures_["fig-working_memory-score"]
-    assert {"eager", "sdpa", "oom", "L* 388"} <= set(re.findall(r"<text[^>]*>([^<]*)<", memory))
+    words = set(re.findall(r"<text[^>]*>([^<]*)<", memory))
+    assert {"eager", "sdpa", "out of memory", "longest 3,012", "L* 388"} <= words
     (warning,) = [one for one in full.warnings if "oom" in one]
     assert warning == (
         "teacher · eager, score, Time, Peak memory, Working memory: 1 point not measured (oom): "
@@ -129,7 +135,7 @@ def test_counters_say_how_many_layers_were_run(synthetic: ModuleType) -> None:
 
 
 def test_chunked_documents_have_their_sentence_and_factors(full: Page) -> None:
-    (said,) = [one for one in full.verdict if one.startswith("Read in windows")]
+    (said,) = [one for one in full.findings if one.startswith("Read in windows")]
     assert "(rabtriever-chunked), indexing a document is linear in document length" in said
     assert "a pair then costs the teacher" in said
     assert "teacher · sdpa / rabtriever-chunked" in table(full, "latency-factor").columns
@@ -166,7 +172,7 @@ def test_a_quadratic_term_that_hardly_shows_is_said_to(synthetic: ModuleType) ->
     page = content.build(synthetic.results("scaling", rows), draw=False)
     share = f"{100 * 30 * 4 * 576 * 64**2 / synthetic.flops('teacher', 'score', 64, 'dense'):.2g} %"
     assert share == "1.1 %"
-    (said,) = page.verdict
+    (said,) = page.findings
     assert f"(exact count), {share} of the cost at 64 tokens, passing the linear" in said
     assert re.search(r"passing the linear term only at L\* = 3,\d{3} tokens", said)
     (key,) = page.key_figures
@@ -188,7 +194,7 @@ def test_a_time_that_bends_though_its_flops_do_not_says_so(synthetic: ModuleType
             row = row.but(value=more * row.value, samples=samples)
         rows.append(row)
     page = content.build(synthetic.results("scaling", rows), draw=False)
-    (said,) = [one for one in page.verdict if "pair with the teacher over a cached" in one]
+    (said,) = [one for one in page.findings if "pair with the teacher over a cached" in one]
     assert "linear in document length in FLOPs" in said
     assert "; its FLOPs are linear: the machine bends it, not the work)" in said
     index, score = table(page, "ledger-latency").rows
@@ -212,14 +218,14 @@ def test_a_crossover_that_is_never_read_is_not_drawn(synthetic: ModuleType) -> N
 
 
 def test_a_measured_linear_cost_says_what_it_cannot_exclude(full: Page) -> None:
-    (said,) = [one for one in full.verdict if "pair with the teacher over a cached" in one]
+    (said,) = [one for one in full.findings if "pair with the teacher over a cached" in one]
     assert "is linear in document length, by count and by the clock" in said
     assert re.search(r"a quadratic term is at most [\d.]+ % of the cost at 4,096 tokens", said)
 
 
 def test_a_short_sweep_says_what_it_lacks(synthetic: ModuleType) -> None:
     rows = synthetic.scaling_rows((128, 256, 512))
-    said = content.build(synthetic.results("scaling", rows), draw=False).verdict
+    said = content.build(synthetic.results("scaling", rows), draw=False).findings
     assert said[0] == (
         "Scoring one pair with the teacher is not judged in FLOPs (3 lengths, at least 4 are "
         "needed (--points 4)), and not judged in measured time (3 lengths, at least 6 are needed "
@@ -237,5 +243,5 @@ def test_lost_attention_changes_the_verdict(synthetic: ModuleType) -> None:
         else row
         for row in synthetic.scaling_rows()
     ]
-    said = content.build(synthetic.results("scaling", rows), draw=False).verdict
+    said = content.build(synthetic.results("scaling", rows), draw=False).findings
     assert "linear in document length in FLOPs" in said[0]

@@ -1,0 +1,98 @@
+"""The command that a report names gives the configuration that its results were made with."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+
+from rabbench import cli, quality, scaling
+from rabbench.arguments import parser
+from rabbench.records import Options, Results
+from rabbench.report import command, content, html, markdown
+from rabbench.report.page import Table
+from rabbench.train_arguments import configured
+
+OPTIONS = Options(model="org/name@1a2b", seed=7, batch=4)
+SWEEP = scaling.ScalingConfig(
+    max_doc_len=2048,
+    points=9,
+    systems=("teacher", "rabtriever"),
+    attention=("sdpa", "eager"),
+    memory_limit=4 << 30,
+    breakeven={"n_docs": 50, "training_s": 5400.0},
+    options=replace(OPTIONS, extrapolate=True, batch=16),
+)
+EVALUATION = quality.QualityConfig(
+    suite="beir",
+    datasets=("scifact",),
+    systems=("bm25>>teacher", "run:my runs/a.trec"),
+    metrics=("ndcg@10",),
+    max_queries=50,
+    baseline="bm25>>teacher",
+    options=replace(OPTIONS, biencoder_model="runs/pair", max_query_len=64, depth=10),
+)
+
+
+def _parsed(line: str) -> Any:
+    name, *words = shlex.split(line)
+    assert name == "rabbench"
+    return parser().parse_args(words)
+
+
+def test_a_sweep_comes_again_from_its_command() -> None:
+    line = command.line("scaling", asdict(SWEEP))
+    assert cli._sweep(_parsed(line)) == SWEEP
+
+
+def test_an_evaluation_comes_again_from_its_command() -> None:
+    line = command.line("quality", asdict(EVALUATION))
+    assert "'bm25>>teacher,run:my runs/a.trec'" in line
+    assert cli._evaluation(_parsed(line)) == EVALUATION
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "teacher --suite demo --negatives dense --objective dpo --beta 0.2 --lora-layers 3",
+        "student --suite demo --teacher runs/teacher --tau 0.5 --reverse-kl 0 --no-latent",
+        "biencoder --suite demo --model runs/x --epochs 2",
+        "ablation --suite demo --teacher runs/teacher --seeds 2 --variants no-mse",
+    ],
+)
+def test_a_training_comes_again_from_its_command(words: str) -> None:
+    arguments = parser().parse_args(["train", *shlex.split(words)])
+    config = configured(arguments, OPTIONS)
+    line = command.line("train", {"kind": arguments.kind, **asdict(config)})
+    again = _parsed(line)
+    assert configured(again, OPTIONS) == config
+
+
+def test_an_unknown_command_has_its_name_alone() -> None:
+    assert command.line("polish", {"depth": 3}) == "rabbench polish"
+
+
+def test_a_report_says_how_to_get_it_again(demo: Results) -> None:
+    results = replace(demo, command="quality", config=asdict(EVALUATION))
+    page = content.build(results, draw=False)
+    section = page.sections[-1]
+    assert section.id == "provenance"
+    assert section.code[0] == "git checkout d78d442"
+    assert (
+        "Measured with rabbench 0.1.0 on Example CPU @ 2.5 GHz, 2 cores, 8.00 GiB"
+        in (section.text[0])
+    )
+    tables: dict[str, Table] = {table.id: table for table in section.tables}
+    assert tables["inputs"].rows[0] == (
+        "data set", "beir/scifact", "https://example.org/scifact", "CC BY-NC 2.0",
+        "9f86d081884c7d65",
+    )  # fmt: skip
+    assert ("model", "smollm2-135m", "–", "–", "–") in tables["inputs"].rows
+    assert ("options.depth", "10") in tables["configuration"].rows
+    assert ("torch", "2.13.0") in tables["software"].rows
+    assert shlex.quote("bm25>>teacher,run:my runs/a.trec").replace("'", "&#39;").replace(
+        ">", "&gt;"
+    ) in html.of(page)
+    assert "```sh\ngit checkout d78d442\nrabbench quality --suite beir" in markdown.of(page)
