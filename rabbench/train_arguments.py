@@ -115,6 +115,8 @@ def _add_distillation(parser: Any) -> None:
     add("--vocabulary", type=count, default=4096, metavar="V", help="rows of the head in the KL")
     words = "first scores: of the latents' similarity, or all equal"
     add("--start", default="similarity", choices=["similarity", "state"], help=words)
+    words = "weight that holds other documents' scores where they started (30)"
+    add("--keep", type=float, default=30.0, metavar="X", help=words)
     add("--no-latent", action="store_true", help="the control that does not see the document")
 
 
@@ -163,7 +165,7 @@ def configured(arguments: argparse.Namespace, options: Options) -> Any:
         return replace(default, **common, **given, lora=_lora(arguments), options=options)
     taught = _given(
         arguments, "inner", "mse", "reverse_kl", "within", "sampling", "candidates", "rounds",
-        "tau", "vocabulary", "depth", "first_stage", "start",
+        "tau", "vocabulary", "depth", "first_stage", "start", "keep",
     )  # fmt: skip
     student = replace(
         default,

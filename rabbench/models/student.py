@@ -3,13 +3,16 @@
 Source: arXiv 2604.23336. ``z_d`` is the final hidden state of the document part alone, ``h_q`` that
 of the query part alone; the predictor estimates the teacher's document-aware state ::
 
-    ĥ(q|d) = h_q + W_o·gelu(W_q·h_q + W_d·z_d + b) + b_o
+    ĥ(q|d) = h_q + S·h_q + W_o·gelu(W_q·h_q + W_d·z_d + b) + b_o
 
 and the teacher's LM head reads it. The score is a fixed direction w = w_yes - w_no of that head, so
 ``u_d = W_d·z_d`` is stored for each document and W_o folds into the vector v = W_oᵀ·w. A pair then
 costs O(m) for a predictor of width m, whatever the document's length::
 
-    s(q,d) = own(q) + v·gelu(u_q + u_d),   u_q = W_q·h_q + b,   own(q) = w·h_q + w·b_o
+    s(q,d) = own(q) + v·gelu(u_q + u_d),   u_q = W_q·h_q + b,   own(q) = (w + Sᵀ·w)·h_q + w·b_o
+
+S is what reading any document does to a query's state, nearly all of the distance to the teacher's;
+it moves all documents of a query alike, so the two layers are left to tell them apart.
 """
 
 from __future__ import annotations
@@ -41,6 +44,8 @@ class Predictor(nn.Module):
             self.query = nn.Linear(width, inner)  # W_q, b
             self.document = nn.Linear(width, inner, bias=False)  # W_d
             self.out = nn.Linear(inner, width)  # W_o, b_o
+            self.shift = nn.Linear(width, width, bias=False)  # S
+        nn.init.zeros_(self.shift.weight)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -54,15 +59,15 @@ class Predictor(nn.Module):
     def forward(self, h_q: torch.Tensor, z_d: torch.Tensor) -> torch.Tensor:
         """Estimate the teacher's state: (…, d) and (…, d) → ĥ (…, d)."""
         inner = functional.gelu(self.query(h_q) + self.document(z_d))  # (…, m)
-        predicted: torch.Tensor = h_q + self.out(inner)
+        predicted: torch.Tensor = h_q + self.shift(h_q) + self.out(inner)
         return predicted
 
 
 class Folded(nn.Module):
     """Predictor and answer direction folded, so that a pair costs O(m); exact, not approximate.
 
-    Buffers: ``w_query`` (d, m), ``bias`` (m), ``w_document`` (d, m), ``direction`` w (d, 1),
-    ``offset`` w·b_o (1), ``fold`` v (m, 1).
+    Buffers: ``w_query`` (d, m), ``bias`` (m), ``w_document`` (d, m), ``direction`` w + Sᵀ·w
+    (d, 1), ``offset`` w·b_o (1), ``fold`` v (m, 1).
     """
 
     def __init__(self, width: int, inner: int, device: str = "cpu") -> None:
@@ -95,7 +100,7 @@ class Folded(nn.Module):
             folded.w_query.copy_(predictor.query.weight.T)
             folded.bias.copy_(predictor.query.bias)
             folded.w_document.copy_(predictor.document.weight.T)
-            folded.direction.copy_(w)
+            folded.direction.copy_(w + predictor.shift.weight.to(w).T @ w)
             folded.offset.copy_(predictor.out.bias.to(w) @ w)
             folded.fold.copy_(predictor.out.weight.to(w).T @ w)
         return folded

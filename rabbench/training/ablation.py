@@ -26,6 +26,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "off-policy": {"sampling": "uniform"},
     "no-latent": {"latent": False},
     "no-similarity": {"start": "state"},
+    "no-keep": {"keep": 0.0},
 }
 """What each variant changes; the paper's controls, those that its method implies, and our start."""
 

@@ -112,6 +112,11 @@ class Asked:
         self.states: list[torch.Tensor] = []
         self.rounds = 0
 
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """All pairs asked so far, in the order of ``states``: query and document."""
+        return [(query, place) for query, places in enumerate(self.places) for place in places]
+
     def refresh(self, student: Standardised, direction: torch.Tensor) -> None:
         """Begin a round: draw, ask, keep."""
         path = self.folder / f"round-{self.rounds}.json"
@@ -122,10 +127,9 @@ class Asked:
             write_text(path, json.dumps(drawn))
         for query, places in enumerate(drawn):
             self.places[query] += [place for place in places if place not in self.places[query]]
-        pairs = [(q, place) for q, places in enumerate(self.places) for place in places]
         encoded = self.encoded
         found = self.teacher.ask(
-            [(encoded.document_parts[place], encoded.query_parts[q]) for q, place in pairs]
+            [(encoded.document_parts[place], encoded.query_parts[q]) for q, place in self.pairs]
         )
         self.states = list(found.to(encoded.h_q).split([len(places) for places in self.places]))
         self.rounds += 1

@@ -127,6 +127,8 @@ class StudentConfig:
         first_stage: names the system that gives them where there are more.
         start: the predictor's first scores: ``similarity`` of the latents, which generalises to new
             queries from the first step on, or ``state``, those of the query alone, all equal.
+        keep: weight that holds the scores of documents the teacher was not asked about where they
+            started, but for what a query's documents have in common; 0 lets them drift.
         latent: whether the predictor sees the document's latent; False is the control.
     """
 
@@ -146,5 +148,6 @@ class StudentConfig:
     depth: int = 1000
     first_stage: str = "bm25"
     start: Start = "similarity"
+    keep: float = 30.0
     latent: bool = True
     options: Options = field(default_factory=Options)

@@ -21,6 +21,7 @@ Head = Callable[[torch.Tensor], torch.Tensor]
 
 
 START = 1.0  # spread of a query's first scores, in log-odds; trained teachers have one to two
+RIDGE = 0.1  # of the queries' own variance, which is 1
 NEAR = 0.3  # of the latents' spread goes into a unit at the start: gelu's even part is then square
 
 
@@ -77,6 +78,27 @@ class Standardised(nn.Module):
         spread = scores.std(1, correction=0).mean().clamp(min=1e-6)
         self.predictor.out.weight.mul_(START / spread)
 
+    @torch.no_grad()
+    def start_at_the_teacher(self, h_q: torch.Tensor, z_d: torch.Tensor, h_t: torch.Tensor) -> None:
+        """Solve for the shift S and the bias by ridge regression, before the first step.
+
+        Otherwise the first steps learn it with the units that compare the latents, and unlearn
+        that.
+
+        Args:
+            h_q: (P, d), the queries' states of pairs that the teacher was asked about.
+            z_d: (P, d), their documents' latents.
+            h_t: (P, d), the teacher's states.
+        """
+        x = (h_q - self.query_mean) / self.query_spread  # (P, d)
+        y = h_t - self(h_q, z_d)  # (P, d)
+        x_mean, y_mean = x.mean(0), y.mean(0)
+        x, y = x - x_mean, y - y_mean
+        moments = x.T @ x + RIDGE * len(x) * torch.eye(x.shape[1], device=x.device)
+        shift = torch.linalg.solve(moments, x.T @ y).T  # (d, d)
+        self.predictor.shift.weight.add_(shift)
+        self.predictor.out.bias.add_(y_mean - shift @ x_mean)
+
     query_mean: torch.Tensor
     query_spread: torch.Tensor
     document_mean: torch.Tensor
@@ -93,7 +115,8 @@ class Standardised(nn.Module):
     def forward(self, h_q: torch.Tensor, z_d: torch.Tensor) -> torch.Tensor:
         """Estimate the teacher's state: (…, d), (…, d) → ĥ (…, d)."""
         u_q, u_d = self.first(h_q, z_d)
-        predicted: torch.Tensor = h_q + self.predictor.out(functional.gelu(u_q + u_d))
+        moved = self.predictor.shift((h_q - self.query_mean) / self.query_spread)
+        predicted: torch.Tensor = h_q + moved + self.predictor.out(functional.gelu(u_q + u_d))
         return predicted
 
     @torch.no_grad()
@@ -106,6 +129,8 @@ class Standardised(nn.Module):
         found.document.weight.div_(self.document_spread)
         found.query.bias.sub_(found.query.weight @ self.query_mean)
         found.query.bias.sub_(found.document.weight @ self.document_mean)
+        found.shift.weight.div_(self.query_spread)
+        found.out.bias.sub_(found.shift.weight @ self.query_mean)
         return found
 
 
@@ -116,7 +141,9 @@ def own_ranking(
     """The student's scores of every document: h_q (B, d), z_d (N, d), w (d,) → (B, N)."""
     u_q, u_d = student.first(h_q, z_d)  # (B, m), (N, m)
     fold = student.predictor.out.weight.T @ direction  # (m,)
+    shift = student.predictor.shift.weight.T @ direction  # (d,)
     own = h_q @ direction + student.predictor.out.bias @ direction  # (B,)
+    own = own + (h_q - student.query_mean) / student.query_spread @ shift
     return torch.stack([functional.gelu(u + u_d) @ fold for u in u_q]) + own[:, None]
 
 
@@ -184,6 +211,14 @@ def distillation_step(
         apart = losses.jepa(_within(predicted, mask), _within(h_t, mask))  # (B, K)
         parts["within"] = weights.within * _mean(apart, mask)
     return parts, predicted
+
+
+def drift(now: torch.Tensor, before: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """How far scores have moved among a query's documents: (B, K), (B, K), (B, K) → a scalar.
+
+    The mean square of the changes, less what all documents of a query have in common.
+    """
+    return _mean(_within((now - before)[..., None], mask).square().sum(-1), mask)
 
 
 def _mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,9 @@ candidates of every query from the student's present ranking and asks the teache
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,14 +30,22 @@ from rabbench.training.config import StudentConfig
 from rabbench.training.distil import Standardised, Weights
 from rabbench.training.states import TeacherStates
 
+UNASKED = 24  # documents of a query, anew in each epoch, whose scores are held where they started
 MONITOR_EVERY = 10  # steps between looks at gradients and collapse, which cost extra
 
 
 class StudentLoss:
     """The distillation's loss of a batch of queries; begins a new round when one is due."""
 
-    def __init__(self, asked: Asked, config: StudentConfig, direction: torch.Tensor) -> None:
+    def __init__(
+        self,
+        student: Standardised,
+        asked: Asked,
+        config: StudentConfig,
+        direction: torch.Tensor,
+    ) -> None:
         self.asked, self.config, self.direction = asked, config, direction
+        self.start = deepcopy(student).requires_grad_(False)
         self.weights = Weights(config.mse, config.reverse_kl, config.within)
         head = asked.teacher.backbone.model.get_output_embeddings()
         self.vocabulary: torch.Tensor = head.weight[
@@ -64,6 +74,8 @@ class StudentLoss:
         parts, predicted = distil.distillation_step(
             model, self.head, encoded.h_q[queries], encoded.z_d[padded], h_t, mask, self.weights
         )
+        if self.config.keep and self.config.start == "similarity":
+            parts["keep"] = self.config.keep * self._drift(model, queries, inputs["epoch"].tolist())
         logged = {f"loss_{name}": float(part.detach()) for name, part in parts.items()}
         if self.calls % MONITOR_EVERY == 0:
             parameters = [p for p in student.parameters() if p.requires_grad]
@@ -71,6 +83,24 @@ class StudentLoss:
             logged |= distil.monitors(predicted, h_t, mask, self.direction)
         self.calls += 1
         return torch.stack(list(parts.values())).sum(), logged
+
+    def _drift(self, model: Any, queries: list[int], epochs: list[int]) -> torch.Tensor:
+        """How far scores have moved since the start where the teacher was not asked."""
+        encoded = self.asked.encoded
+        drawn = []
+        for query, epoch in zip(queries, epochs, strict=True):
+            free = encoded.allowed[query].cpu().clone()  # (N,)
+            free[self.asked.places[query]] = False
+            seed = (self.config.schedule.seed << 40) + (epoch << 24) + query
+            scores = torch.where(free, 0.0, -torch.inf)
+            generator = torch.Generator().manual_seed(seed)
+            drawn.append(distil.draw(scores, UNASKED, torch.inf, generator))
+        padded = pad_sequence(drawn, batch_first=True).to(encoded.z_d.device)  # (B, K)
+        mask = pad_sequence([torch.ones(len(one), dtype=torch.bool) for one in drawn], True)
+        z_d = encoded.z_d[padded]  # (B, K, d)
+        h_q = encoded.h_q[queries][:, None].expand_as(z_d)
+        before = self.start(h_q, z_d) @ self.direction
+        return distil.drift(model(h_q, z_d) @ self.direction, before, mask.to(padded.device))
 
 
 def _rows(size: int, config: StudentConfig) -> torch.Tensor:
@@ -131,7 +161,6 @@ def run(
         backbone, states.folder_of(backbone), batch=options.batch, progress=progress
     )
     asked = Asked(encoded, config, teacher, out / loop.STATE)
-    loss = StudentLoss(asked, config, direction)
 
     def validate() -> dict[str, float]:
         found = {"teacher_pairs": float(teacher.computed)}
@@ -139,7 +168,15 @@ def run(
             found["held_out_mrr"] = reciprocal_rank(student, held_out, direction)
         return found
 
+    if not resume:
+        shutil.rmtree(out / loop.STATE, ignore_errors=True)
     try:
+        asked.refresh(student, direction)
+        if config.start == "similarity":
+            query, place = zip(*asked.pairs, strict=True)
+            h_q, z_d = encoded.h_q[list(query)], encoded.z_d[list(place)]
+            student.start_at_the_teacher(h_q, z_d, torch.cat(asked.states))
+        loss = StudentLoss(student, asked, config, direction)
         log = loop.fit(
             "student",
             student,
@@ -150,7 +187,7 @@ def run(
             schedule=replace(config.schedule, epochs=1.0),  # the visits are in the items
             device=options.device,
             out=out,
-            resume=resume,
+            resume=True,  # an old state is gone by now, unless it is to be gone on with
             progress=progress,
         )
     finally:
@@ -168,17 +205,19 @@ def run(
     return job.finish(plain, log, base=backbone, prompt=prompt.around, data=learnt, extra=extra)
 
 
-def _visits(queries: int, config: StudentConfig) -> list[tuple[int, int]]:
-    """Query and round of every visit, in training order: each epoch shuffles all queries."""
+def _visits(queries: int, config: StudentConfig) -> list[tuple[int, int, int]]:
+    """Query, round and epoch of every visit, in training order: each epoch shuffles all queries."""
     epochs = max(1, round(config.schedule.epochs))
     rng = random.Random(config.schedule.seed)  # noqa: S311 - no secret
     found = []
     for epoch in range(epochs):
         order = rng.sample(range(queries), queries)
-        found += [(query, epoch * config.rounds // epochs) for query in order]
+        found += [(query, epoch * config.rounds // epochs, epoch) for query in order]
     return found
 
 
-def _collate(items: Sequence[tuple[int, int]]) -> dict[str, torch.Tensor]:
-    query, at = zip(*items, strict=True)
-    return {"query": torch.tensor(query), "round": torch.tensor(at)}
+def _collate(items: Sequence[tuple[int, int, int]]) -> dict[str, torch.Tensor]:
+    names = ("query", "round", "epoch")
+    return {
+        name: torch.tensor(one) for name, one in zip(names, zip(*items, strict=True), strict=True)
+    }

@@ -131,3 +131,32 @@ def test_a_student_can_start_as_the_similarity_of_the_latents() -> None:
     products = next(standard) @ next(standard).T  # all directions are kept, so this is a·b
     centred = [one - one.mean(1, keepdim=True) for one in (products, scores)]
     assert float(torch.cosine_similarity(*(one.flatten() for one in centred), dim=0)) > 0.9
+
+
+@torch.no_grad()
+def test_the_shift_meets_a_linear_teacher_and_leaves_the_ranking(
+    states: dict[str, torch.Tensor],
+) -> None:
+    generator = torch.Generator().manual_seed(1)
+    h_q, z_d = torch.randn(200, D, generator=generator), states["z_d"].repeat(23, 1)[:200]
+    student = Standardised(Predictor(D, M), h_q, states["z_d"])
+    student.start_as_similarity(h_q, states["z_d"], states["w"])
+    before = own_ranking(student, h_q, states["z_d"], states["w"])
+    moved = torch.randn(D, D, generator=generator)
+    h_t = student(h_q, z_d) + h_q @ moved + 3
+    left = (student(h_q, z_d) - h_t).square().mean()
+    student.start_at_the_teacher(h_q, z_d, h_t)
+    assert float((student(h_q, z_d) - h_t).square().mean()) < 0.05 * float(left)
+    after = own_ranking(student, h_q, states["z_d"], states["w"])
+    gaps = [one - one[:, :1] for one in (before, after)]
+    assert torch.allclose(*gaps, atol=1e-3)
+    fitted = [student(h_q[:9], states["z_d"]), student.plain()(h_q[:9], states["z_d"])]
+    assert torch.allclose(*fitted, atol=1e-4)
+
+
+def test_drift_ignores_what_all_documents_of_a_query_have_in_common() -> None:
+    before = torch.tensor([[1.0, 2.0, 9.0], [0.0, 0.0, 0.0]])
+    mask = torch.tensor([[True, True, False], [True, True, True]])
+    assert float(distil.drift(before + 5, before, mask)) == 0.0
+    now = before + torch.tensor([[1.0, -1.0, 100.0], [0.0, 0.0, 3.0]])
+    assert float(distil.drift(now, before, mask)) == pytest.approx((1 + 1 + 1 + 1 + 4) / 5)
