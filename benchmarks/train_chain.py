@@ -78,15 +78,33 @@ TASKS = {
         small_test=("--max-queries", "50", "--depth", "10", "--max-doc-tokens", "128"),
     ),
 }
-SIZES = {
+SIZES: dict[str, dict[str, tuple[str, ...]]] = {
     "small": {
-        "teacher": ("--epochs", "3", "--lora-layers", "15", "--per-query", "3"),
-        "student": ("--epochs", "20", "--candidates", "4", "--rounds", "2"),
+        "teacher": (
+            "--epochs",
+            "3",
+            "--lora-layers",
+            "15",
+            "--per-query",
+            "3",
+            "--contrastive",
+            "1",
+        ),
+        "student": ("--epochs", "10", "--candidates", "4", "--rounds", "2"),
         "biencoder": ("--epochs", "5", "--lora-layers", "15", "--per-query", "1"),
         "seeds": ("--seeds", "3"),
     },
     "full": {
-        "teacher": ("--epochs", "10", "--per-query", "15", "--precision", "bf16"),
+        "teacher": (
+            "--epochs",
+            "10",
+            "--per-query",
+            "15",
+            "--contrastive",
+            "1",
+            "--precision",
+            "bf16",
+        ),
         "student": ("--epochs", "40", "--candidates", "8", "--rounds", "5"),
         "biencoder": ("--epochs", "20", "--per-query", "7", "--precision", "bf16"),
         "seeds": ("--seeds", "5"),
