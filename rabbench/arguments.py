@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import rabbench
-from rabbench import train_arguments
+from rabbench import check_arguments, report_arguments, train_arguments
 from rabbench.argument_types import count, hours, listed, size
 from rabbench.records import UsageError
 
@@ -53,10 +53,10 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="a short sweep and evaluation on built-in data")
     _add_model(demo, "rabbench/demo-smollm2-135m")
     _add_output(demo, "rabbench-results/demo")
-    report = commands.add_parser("report", help="write the report of a results folder again")
-    report.add_argument("folders", nargs="+", type=Path, metavar="DIR")
-    report.add_argument("--csv", action="store_true", help="print the rows as CSV instead")
-    _add_load(report)
+    report_arguments.add_report(commands, _add_load)
+    report_arguments.add_archive(commands)
+    gate = "compare a run with a committed baseline: exact figures, and ratios by rank tests"
+    check_arguments.add(commands.add_parser("check", help=gate))
     train = commands.add_parser("train", help="the teacher, its student, a bi-encoder, controls")
     train_arguments.add(train, model=_add_causal, device=_add_device, output=_add_output)
     listing = commands.add_parser("list", help="list what is known by name")

@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import rabbench
 from rabbench.arguments import load_given, parser, sizes_given
 from rabbench.progress import shown
 from rabbench.records import Options, RabbenchError
@@ -192,15 +191,60 @@ def _finish(results: Results, arguments: argparse.Namespace) -> int:
 
 def _report(arguments: argparse.Namespace) -> int:
     from rabbench import report, store
+    from rabbench.report_arguments import comparison
 
-    load = load_given(arguments)
-    for folder in arguments.folders:
-        if arguments.csv:
-            _say(rabbench.frame(store.load(folder)).to_csv(index=False).rstrip())
-            continue
-        for path in report.write(report.under(store.load(folder), load), folder).paths:
-            _say(str(path))
+    load, (folder, *_) = load_given(arguments), arguments.folders
+    several = comparison(arguments, load)
+    if arguments.export:
+        from rabbench.report import export
+
+        _say(export.text(arguments.export, arguments.folders))
+    elif several is not None:
+        from rabbench.report import compare
+
+        verdict, written = compare.write(arguments.folders, several)
+        _say(*verdict, "", *map(str, written))
+    else:
+        results = report.under(store.load(folder), load)
+        _say(*map(str, report.write(results, arguments.out or folder).paths))
     return DONE
+
+
+def _bundle(arguments: argparse.Namespace) -> int:
+    from rabbench.archive import bundle
+
+    made = bundle.write(arguments.folder, arguments.out, qrels=arguments.qrels)
+    _say(json.dumps(made.to_json(), indent=1)) if arguments.json else _say(*made.told())
+    return DONE
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from rabbench.archive import finding, verify
+
+    found = verify.run(arguments.path, data=not arguments.no_data)
+    told = json.dumps(finding.data(found), indent=1) if arguments.json else finding.table(found)
+    _say(*([told] if isinstance(told, str) else told))
+    return finding.exit_code(found)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from rabbench import check
+    from rabbench.check_arguments import configured
+    from rabbench.regression import github, told
+
+    config = configured(arguments)
+    with shown(arguments.quiet) as progress:
+        verdict = check.run(config, progress=progress)
+    if verdict is not None and arguments.json:
+        _say(json.dumps(verdict.to_json(), indent=1))
+    elif verdict is not None:
+        _say(*told.text(verdict))
+    if verdict is None or config.update:
+        _warn(f"written: {config.baseline[0]}")
+        return DONE
+    for line in github.annotated(verdict, config.baseline[0]) if arguments.github else ():
+        _warn(line)
+    return verdict.exit_code
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -250,6 +294,9 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "plan": _plan,
     "train": _train,
     "report": _report,
+    "bundle": _bundle,
+    "verify": _verify,
+    "check": _check,
     "list": _list,
     "doctor": _doctor,
 }

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from rabbench import cli
 from rabbench.records import Options
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
@@ -46,6 +48,21 @@ def pytest_unconfigure() -> None:
     """Remove what the tests wrote."""
     while OWN:
         shutil.rmtree(OWN.pop(), ignore_errors=True)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Call the command line in this process: exit code, stdout, stderr."""
+
+    def call(*argv: object) -> tuple[int, str, str]:
+        try:
+            code = cli.main([str(word) for word in argv])
+        except SystemExit as ended:  # argparse's own refusals
+            code = int(ended.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -11,25 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from rabbench import cli, plan
+from rabbench import plan
 from rabbench.records import Measurement
 
 Main = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Main:
-    """Call the command line in this process: exit code, stdout, stderr."""
-
-    def call(*argv: object) -> tuple[int, str, str]:
-        try:
-            code = cli.main([str(word) for word in argv])
-        except SystemExit as ended:  # argparse's own refusals
-            code = int(ended.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 @pytest.fixture

@@ -36,6 +36,12 @@ LAYERS = {
     "calibration": 3,
     "doctor": 4,
     "training": 4,
+    "remeasure": 4,
+    "regression": 5,
+    "check": 5,
+    "check_arguments": 6,
+    "archive": 5,
+    "report_arguments": 6,
     "train_arguments": 6,
     "argument_types": 6,
     "plan": 4,
@@ -61,6 +67,7 @@ STRANGERS = {
     "querycost": {"systems", "suites", "models"},
     "complexity": {"scaling", "quality", "systems", "measures", "models"},
     "report": {"scaling", "quality", "systems", "measures", "models"},
+    "regression": {"scaling", "quality", "systems", "measures", "models"},
 }
 HEAVY = {"torch", "transformers", "ranx", "ir_datasets", "matplotlib", "pandas", "numba", "numpy"}
 
