@@ -66,6 +66,7 @@ def test_the_folded_score_equals_the_unfolded(tiny_model: Path, inner: int) -> N
     prompt = Prompt(backbone, 50)
     direction = answer_direction(backbone, prompt)
     predictor = Predictor(32, inner, seed=3)
+    torch.nn.init.normal_(predictor.shift.weight, std=0.3)  # as a trained one has it
     h_q, z_d = torch.randn(2, 32), torch.randn(5, 32)
     folded = Folded.of(predictor, direction)
     with torch.no_grad():

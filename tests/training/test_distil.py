@@ -29,6 +29,7 @@ def _student(states: dict[str, torch.Tensor]) -> Standardised:
     with torch.no_grad():
         torch.nn.init.normal_(student.predictor.out.weight, std=0.3)
         torch.nn.init.normal_(student.predictor.out.bias, std=0.3)
+        torch.nn.init.normal_(student.predictor.shift.weight, std=0.3)
     return student
 
 
