@@ -97,6 +97,7 @@ def test_bytes_below_what_can_be_told_apart_are_no_change() -> None:
     assert found.status == "regression"
 
 
+@pytest.mark.e2e  # long
 def test_equal_runs_are_rarely_called_different() -> None:
     """Thirty A/A gates of eight comparisons each, on machines of differing speed."""
     gates, counts = 30, Counter[str]()
@@ -108,6 +109,7 @@ def test_equal_runs_are_rarely_called_different() -> None:
     assert counts["pass"] >= gates / 2, counts  # or the gate only shrugs
 
 
+@pytest.mark.e2e  # long
 def test_equal_runs_stay_equal_where_a_process_favours_some_points() -> None:
     """Noise that no repetition within a run shows: seen between lengths, it widens the margin."""
     gates, counts = 15, Counter[str]()

@@ -21,6 +21,9 @@ PHONE, PAPER = 390, 718  # CSS pixels; A4 between margins of 10 mm
 CONTRAST = 4.5  # WCAG 2.2, 1.4.3
 
 
+pytestmark = pytest.mark.e2e  # needs a browser, and takes long
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Chromium]:
     path = headless.found()
