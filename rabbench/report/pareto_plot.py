@@ -13,6 +13,7 @@ from rabbench.complexity import Estimate
 from rabbench.report.marks import margin_labels, plain
 from rabbench.report.svg import MUTED, STYLE, WIDTH, color, marker, svg
 
+TICKS = 3  # words such as "100 GFLOP" that fit side by side in the narrowest figure
 NONE_ROOM = 0.17  # of the axis, free of other ticks beside the word for a cost of 0
 NONE_AT = 6.0  # a cost of 0 stands at the least other cost over this
 
@@ -93,9 +94,9 @@ def _ticks(
 
     counted = [x for x, spot in zip(at, spots, strict=True) if spot.cost > 0] or list(at)
     powers = range(math.ceil(math.log10(min(counted) / 2)), math.floor(math.log10(max(at) * 2)) + 1)
-    step = max(1, -(-len(powers) // 4))
-    ticks = [10.0**power for power in powers][::step]
     nothing = [x for x, spot in zip(at, spots, strict=True) if spot.cost == 0]
+    step = max(1, -(-len(powers) // (TICKS - 1 if nothing else TICKS)))
+    ticks = [10.0**power for power in powers][::step]
     low, high = map(math.log10, axes.get_xlim())
     near = NONE_ROOM * (high - low)
     ticks = [tick for tick in ticks if not nothing or math.log10(tick / nothing[0]) > near]
