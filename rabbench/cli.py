@@ -17,83 +17,25 @@ from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from rabbench import configured
 from rabbench.arguments import load_given, parser, sizes_given
 from rabbench.progress import shown
-from rabbench.records import Options, RabbenchError
+from rabbench.records import RabbenchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rabbench.quality import QualityConfig
     from rabbench.records import Results
-    from rabbench.scaling import ScalingConfig
 
 DONE, PARTLY, INTERRUPTED = 0, 5, 130
 FAILED = {"oom", "timeout", "error"}
 COLLECT_AFTER = 100_000  # new objects; after Python's own 700 it costs a tenth of a short run
 
 
-def _options(arguments: argparse.Namespace) -> Options:
-    """The options of a system; ``auto`` becomes what this machine has."""
-    from rabbench import environment
-
-    device = environment.device(arguments.device)
-    dtype = arguments.dtype
-    if dtype == "auto":
-        dtype = "bfloat16" if device == "cuda" else "float32"
-    given = {
-        name: value
-        for name, value in vars(arguments).items()
-        if name in {"model", "seed", "depth", "first_stage", "batch"}
-        or (name.endswith("_model") and value is not None)
-    }
-    return Options(
-        **given,
-        device=device,
-        dtype=dtype,
-        max_doc_len=getattr(arguments, "max_doc_tokens", 512),
-        max_query_len=getattr(arguments, "max_query_tokens", None),
-        extrapolate=getattr(arguments, "extrapolate_positions", False),
-    )
-
-
-def _sweep(arguments: argparse.Namespace) -> ScalingConfig:
-    from rabbench import scaling
-
-    return scaling.ScalingConfig(
-        max_doc_len=arguments.max_doc_len,
-        min_doc_len=min(arguments.min_doc_len, arguments.max_doc_len),
-        points=arguments.points,
-        query_len=arguments.query_len,
-        systems=arguments.systems or scaling.SYSTEMS,
-        measures=arguments.measures or scaling.MEASURES,
-        attention=arguments.attention,
-        rounds=arguments.rounds,
-        timeout_s=arguments.timeout,
-        memory_limit=arguments.memory_limit,
-        breakeven=load_given(arguments),
-        options=_options(arguments),
-    )
-
-
-def _evaluation(arguments: argparse.Namespace) -> QualityConfig:
-    from rabbench import quality, scaling
-
-    return quality.QualityConfig(
-        suite=arguments.suite,
-        datasets=arguments.datasets or (),
-        systems=arguments.systems or scaling.SYSTEMS,
-        metrics=arguments.metrics or (),
-        max_queries=arguments.max_queries,
-        baseline=arguments.baseline,
-        options=_options(arguments),
-    )
-
-
 def _scaling(arguments: argparse.Namespace) -> int:
     from rabbench import breakeven, scaling
 
-    config = _sweep(arguments)
+    config = configured.sweep(arguments)
     breakeven.Load.of(config.breakeven)  # refused before anything is measured
     return _measured(scaling.run, config, arguments)
 
@@ -101,7 +43,7 @@ def _scaling(arguments: argparse.Namespace) -> int:
 def _quality(arguments: argparse.Namespace) -> int:
     from rabbench import quality
 
-    return _measured(quality.run, _evaluation(arguments), arguments)
+    return _measured(quality.run, configured.evaluation(arguments), arguments)
 
 
 def _measured(job: Any, config: Any, arguments: argparse.Namespace) -> int:
@@ -132,9 +74,9 @@ def _measured(job: Any, config: Any, arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace) -> int:
     from importlib import import_module
 
-    from rabbench.train_arguments import configured
+    from rabbench import train_arguments
 
-    config = configured(arguments, _options(arguments))
+    config = train_arguments.configured(arguments, configured.options(arguments))
     job = import_module(f"rabbench.training.{arguments.kind}")
     with shown(arguments.quiet) as progress:
         run = job.run
@@ -145,7 +87,9 @@ def _train(arguments: argparse.Namespace) -> int:
 def _plan(arguments: argparse.Namespace) -> int:
     from rabbench import plan
 
-    config: Any = {"scaling": _sweep, "quality": _evaluation}[arguments.planned](arguments)
+    config: Any = {"scaling": configured.sweep, "quality": configured.evaluation}[
+        arguments.planned
+    ](arguments)
     budget = plan.parse_budget(arguments.budget) if arguments.budget else None
     with shown(arguments.quiet) as progress:
         again = arguments.recalibrate
@@ -166,7 +110,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     from rabbench import demo
 
     with shown(arguments.quiet) as progress:
-        results = demo.run(_options(arguments), out=arguments.out, progress=progress)
+        results = demo.run(configured.options(arguments), out=arguments.out, progress=progress)
     return _finish(results, arguments)
 
 
@@ -228,11 +172,10 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from rabbench import check
-    from rabbench.check_arguments import configured
+    from rabbench import check, check_arguments
     from rabbench.regression import github, told
 
-    config = configured(arguments)
+    config = check_arguments.configured(arguments)
     with shown(arguments.quiet) as progress:
         verdict = check.run(config, progress=progress)
     if verdict is not None and arguments.json:

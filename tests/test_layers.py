@@ -53,6 +53,7 @@ LAYERS = {
     "report": 5,
     "_frame": 5,
     "arguments": 6,
+    "configured": 6,
     "cli": 6,
     "__main__": 6,
 }

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from rabbench import cli, quality, scaling
+from rabbench import configured, quality, scaling, train_arguments
 from rabbench.arguments import parser
 from rabbench.records import Options, Results
 from rabbench.report import command, content, html, markdown
 from rabbench.report.page import Table
-from rabbench.train_arguments import configured
 
 OPTIONS = Options(model="org/name@1a2b", seed=7, batch=4)
 SWEEP = scaling.ScalingConfig(
@@ -44,13 +43,13 @@ def _parsed(line: str) -> Any:
 
 def test_a_sweep_comes_again_from_its_command() -> None:
     line = command.line("scaling", asdict(SWEEP))
-    assert cli._sweep(_parsed(line)) == SWEEP
+    assert configured.sweep(_parsed(line)) == SWEEP
 
 
 def test_an_evaluation_comes_again_from_its_command() -> None:
     line = command.line("quality", asdict(EVALUATION))
     assert "'bm25>>teacher,run:my runs/a.trec'" in line
-    assert cli._evaluation(_parsed(line)) == EVALUATION
+    assert configured.evaluation(_parsed(line)) == EVALUATION
 
 
 @pytest.mark.parametrize(
@@ -64,10 +63,10 @@ def test_an_evaluation_comes_again_from_its_command() -> None:
 )
 def test_a_training_comes_again_from_its_command(words: str) -> None:
     arguments = parser().parse_args(["train", *shlex.split(words)])
-    config = configured(arguments, OPTIONS)
+    config = train_arguments.configured(arguments, OPTIONS)
     line = command.line("train", {"kind": arguments.kind, **asdict(config)})
     again = _parsed(line)
-    assert configured(again, OPTIONS) == config
+    assert train_arguments.configured(again, OPTIONS) == config
 
 
 def test_an_unknown_command_has_its_name_alone() -> None:

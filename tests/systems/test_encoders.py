@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rabbench import cli, plugins, scaling
+from rabbench import configured, plugins, scaling
 from rabbench.arguments import parser
 from rabbench.measures import flops
 from rabbench.records import MissingError, Options, Settings, Shape, System, UsageError
@@ -210,7 +210,7 @@ def test_weights_that_are_not_here_are_missing(
 
 def test_the_command_line_names_the_models() -> None:
     typed = ["quality", "--suite", "demo", "--sparse-model", "untrained", "--device", "cpu"]
-    options = cli._options(parser().parse_args(typed))
+    options = configured.options(parser().parse_args(typed))
     assert options.sparse_model == "untrained"
     assert options.cross_encoder_model == Options().cross_encoder_model
 
