@@ -24,20 +24,26 @@ from rabbench.store import FILENAME, load, write_text
 from rabbench.training import card
 
 SYSTEMS = "bm25,dense,llm-biencoder,teacher-cached,rabtriever"
+METRICS = "hit_rate@1,recall@3,mrr,ndcg@10"
 BASE = "smollm2-135m"
 
 
 @dataclass(frozen=True)
 class Task:
-    """A data set as the command line names it, and what fits which machine."""
+    """A data set as the command line names it, and what fits which machine.
+
+    Of each pair the first is for every size, the second what ``small`` adds or says otherwise.
+    """
 
     suite: str
     train: str
     test: str
-    train_options: tuple[str, ...] = ()
-    test_options: tuple[str, ...] = ()
-    small_train: tuple[str, ...] = ()
-    small_test: tuple[str, ...] = ()
+    data: tuple[str, str] = ("", "")
+    negatives: str = "random"
+    teacher: str = ""
+    student: str = ""
+    biencoder: str = ""
+    ranked: tuple[str, str] = ("", "")
     ablation: bool = False
 
 
@@ -46,68 +52,58 @@ TASKS = {
         suite="demo",
         train="train",
         test="test",
-        train_options=("--negatives", "dense"),
-        test_options=("--depth", "200"),
-        small_test=("--max-queries", "120"),
+        negatives="dense",
+        ranked=("--depth 200", ""),
         ablation=True,
     ),
+    # 47 instructions to learn from: many visits, all documents drawn again and again.
     "saycan": Task(
         suite="rationale",
         train="saycan/train",
         test="saycan/test",
-        train_options=("--negatives", "dense"),
-        test_options=("--depth", "200"),
+        negatives="dense",
+        teacher="--epochs 8 --per-query 7 --batch 4",
+        student="--epochs 60 --candidates 8",
+        biencoder="--epochs 20 --batch 8",
+        ranked=("--depth 200", ""),
     ),
+    # A dialogue's last turns say most; the window is the same for every system's model.
     "esconv": Task(
         suite="rationale",
         train="esconv/dev",
         test="esconv",
-        # A dialogue's last turns say most; the window is the same for every system's model.
-        train_options=("--max-query-tokens", "128"),
-        test_options=("--max-query-tokens", "128"),
-        small_train=("--max-queries", "560", "--max-query-tokens", "40"),
-        small_test=("--max-queries", "200", "--max-query-tokens", "40"),
+        data=("--max-query-tokens 128", "--max-queries 1000 --max-query-tokens 40"),
+        teacher="--epochs 1",
+        biencoder="--epochs 2",
+        ranked=("--max-query-tokens 128", "--max-queries 400 --max-query-tokens 40"),
     ),
     "scifact": Task(
         suite="beir",
         train="scifact/train",
         test="scifact",
-        train_options=("--negatives", "bm25", "--max-doc-tokens", "256"),
-        test_options=("--max-doc-tokens", "256", "--depth", "20"),
-        small_train=("--max-queries", "200", "--max-doc-tokens", "128"),
-        small_test=("--max-queries", "50", "--depth", "10", "--max-doc-tokens", "128"),
+        data=("--max-doc-tokens 256", "--max-queries 200 --max-doc-tokens 128"),
+        negatives="bm25",
+        teacher="--epochs 1 --batch 4",
+        student="--depth 20",
+        biencoder="--epochs 3 --batch 16",
+        ranked=(
+            "--max-doc-tokens 256 --depth 20",
+            "--max-queries 50 --max-doc-tokens 128 --depth 10",
+        ),
     ),
 }
-SIZES: dict[str, dict[str, tuple[str, ...]]] = {
+SIZES = {
     "small": {
-        "teacher": (
-            "--epochs",
-            "3",
-            "--lora-layers",
-            "15",
-            "--per-query",
-            "3",
-            "--contrastive",
-            "1",
-        ),
-        "student": ("--epochs", "10", "--candidates", "4", "--rounds", "2"),
-        "biencoder": ("--epochs", "5", "--lora-layers", "15", "--per-query", "1"),
-        "seeds": ("--seeds", "3"),
+        "teacher": "--epochs 3 --lora-layers 15 --per-query 3 --contrastive 1",
+        "student": "--epochs 10 --candidates 4 --rounds 1",
+        "biencoder": "--epochs 5 --lora-layers 15 --per-query 1",
+        "ablation": "--seeds 3",
     },
     "full": {
-        "teacher": (
-            "--epochs",
-            "10",
-            "--per-query",
-            "15",
-            "--contrastive",
-            "1",
-            "--precision",
-            "bf16",
-        ),
-        "student": ("--epochs", "40", "--candidates", "8", "--rounds", "5"),
-        "biencoder": ("--epochs", "20", "--per-query", "7", "--precision", "bf16"),
-        "seeds": ("--seeds", "5"),
+        "teacher": "--epochs 10 --per-query 15 --contrastive 1 --precision bf16",
+        "student": "--epochs 40 --candidates 8 --rounds 5",
+        "biencoder": "--epochs 20 --per-query 7 --precision bf16",
+        "ablation": "--seeds 5",
     },
 }
 
@@ -116,37 +112,28 @@ def steps(
     name: str, task: Task, size: str, model: str, out: Path
 ) -> Iterator[tuple[Path, list[str]]]:
     """Each command of a data set with the folder that it fills, in order."""
-    chosen, small = SIZES[size], size == "small"
-    learn = [*task.train_options, *(task.small_train if small else ())]
-    data = ["--suite", task.suite, "--datasets", task.train, *learn]
-    only_student = list(data)
-    if "--negatives" in only_student:
-        at = only_student.index("--negatives")
-        del only_student[at : at + 2]
+    chosen = {kind: words.split() for kind, words in SIZES[size].items()}
+    if size == "small":
+        for kind in ("teacher", "student", "biencoder"):
+            chosen[kind] += getattr(task, kind).split()
+    parts = 2 if size == "small" else 1
+    data = ["--suite", task.suite, "--datasets", task.train, *" ".join(task.data[:parts]).split()]
+    fresh = [*data, "--model", model, "--negatives", task.negatives, "--learning-rate", "1e-3"]
     folder = out / name
     teacher, student, pair = (folder / kind for kind in ("teacher", "student", "biencoder"))
-    rate = ["--learning-rate", "1e-3"]
-    yield teacher, ["train", "teacher", *data, "--model", model, *rate, *chosen["teacher"]]
-    yield (
-        student,
-        ["train", "student", *only_student, "--teacher", str(teacher), *chosen["student"]],
-    )
-    yield pair, ["train", "biencoder", *data, "--model", model, *rate, *chosen["biencoder"]]
-    ranked = ["--suite", task.suite, "--datasets", task.test, *task.test_options]
-    ranked += task.small_test if small else ()
-    yield folder / "quality", [
-        "quality", *ranked, "--systems", SYSTEMS, "--model", str(student),
-        "--biencoder-model", str(pair), "--metrics", "hit_rate@1,recall@3,mrr,ndcg@10",
-    ]  # fmt: skip
-    yield folder / "untrained", [
-        "quality", *ranked, "--systems", "teacher-cached", "--model", model,
-        "--metrics", "hit_rate@1,recall@3,mrr,ndcg@10",
-    ]  # fmt: skip
+    distilled = [*data, "--teacher", str(teacher), *chosen["student"]]
+    yield teacher, ["train", "teacher", *fresh, *chosen["teacher"]]
+    yield student, ["train", "student", *distilled]
+    yield pair, ["train", "biencoder", *fresh, *chosen["biencoder"]]
+    ranked = ["--suite", task.suite, "--datasets", task.test, "--metrics", METRICS]
+    ranked += " ".join(task.ranked[:parts]).split()
+    trained = ["--model", str(student), "--biencoder-model", str(pair)]
+    yield folder / "quality", ["quality", *ranked, "--systems", SYSTEMS, *trained]
+    untrained = ["--model", model, "--systems", "teacher-cached"]
+    yield folder / "untrained", ["quality", *ranked, *untrained]
     if task.ablation:
-        yield folder / "ablation", [
-            "train", "ablation", *only_student, "--teacher", str(teacher), *chosen["student"],
-            *chosen["seeds"], "--evaluate", task.test,
-        ]  # fmt: skip
+        evaluated = ["--evaluate", task.test, *chosen["ablation"]]
+        yield folder / "ablation", ["train", "ablation", *distilled, *evaluated]
 
 
 def main() -> int:

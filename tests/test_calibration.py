@@ -17,7 +17,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from rabbench import calibration, environment
+from rabbench import calibration, environment, speed
 from rabbench.calibration import Calibration, Timing
 from rabbench.models import curves, neighbours, sampling, skeleton
 from rabbench.models.backbone import resolve
@@ -68,6 +68,7 @@ def clock() -> Iterator[Clock]:
     made = Clock()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sampling, "time", made)
+        patch.setattr(speed, "time", made)
         yield made
 
 
@@ -103,7 +104,8 @@ def test_layers_take_longer_for_more_tokens_texts_and_cached_keys(
 ) -> None:
     curve = calibrated.curve(target)
     assert curve is not None
-    assert [at for at, _ in curve.whole][:2] == [1, 64]
+    assert [at for at, _ in curve.whole][:2] == [1, 16]
+    assert len(curve.reference) >= len(curve.whole)  # one product before every sample
     assert curve.cached
     one, two = curve.seconds(Forward(1, 512)), curve.seconds(Forward(2, 512))
     assert curve.seconds(Forward(1, 64)) < one < two
@@ -225,10 +227,13 @@ def test_parameters_are_counted_once_where_they_are_tied(options: Options) -> No
 @pytest.mark.parametrize(
     ("longest", "ladder"),
     [
-        (2106, [1, 64, 256, 512, 1024, 2106]),  # not the next rung: 4,096 would take thrice as long
-        (1600, [1, 64, 256, 512, 1024, 1600]),
-        (70, [1, 70]),
-        (8192, [1, 64, 256, 512, 1024, 2048, 4096]),  # beyond the ladder it is extrapolated
+        (
+            2106,
+            [1, 16, 32, 64, 128, 256, 512, 1024, 2106],
+        ),  # not the next rung: 4,096 would take thrice as long
+        (1600, [1, 16, 32, 64, 128, 256, 512, 1024, 1600]),
+        (70, [1, 16, 32, 70]),
+        (8192, list(curves.LADDER)),  # beyond the ladder it is extrapolated
     ],
 )
 def test_the_ladder_ends_at_the_longest_length_asked(longest: int, ladder: list[int]) -> None:

@@ -16,6 +16,7 @@ LAYERS = {
     "plugins": 1,
     "store": 1,
     "environment": 1,
+    "speed": 1,
     "synthetic": 1,
     "trec": 1,
     "ties": 3,

@@ -286,3 +286,26 @@ def test_the_roofline_and_the_papers_factor(calibrated: Calibration) -> None:
     assert factor.with_query == pytest.approx(2.5)
     assert plan.PAPER.factor == pytest.approx(10.3, abs=0.05)
     assert "2604.23336" in plan.PAPER.source
+
+
+def test_a_machine_that_slowed_down_since_the_calibration_is_told_from_a_wrong_prediction() -> None:
+    compute = {"bound": "compute", "reference_s": 0.01}
+    predicted = _plan(
+        rows=(
+            _row("latency", 1.0, "s", params=compute),
+            _row("latency", 2.0, "s", params={**compute, "bound": "memory", "doc_len": 1024}),
+            _row("latency", 3.0, "s", params={"bound": "compute", "doc_len": 2048}),
+        )
+    )
+    slow = {"reference_s": 0.015}
+    results = _results(
+        _row("latency", 1.5, "s", params=slow),
+        _row("latency", 2.0, "s", params={**slow, "doc_len": 1024}),
+        _row("latency", 3.0, "s", params={**slow, "doc_len": 2048}),
+    )
+    first, memory, unknown = plan.compare(predicted, results)
+    assert first.ratio == pytest.approx(1 / 1.5)
+    assert first.slowdown == pytest.approx(1.5)
+    assert first.ratio_at_speed == pytest.approx(1.0)
+    assert memory.ratio_at_speed is None  # a product says nothing about the speed of memory
+    assert (unknown.slowdown, unknown.ratio_at_speed) == (None, None)

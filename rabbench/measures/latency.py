@@ -2,7 +2,8 @@
 
 All points of a sweep are built first and then visited round by round, so that a machine that
 warms up or slows down does so for every system and length alike. Raw samples are kept; the value
-is their median. Knows workloads, not systems; writes no files.
+is their median. How fast the machine was is timed before each sample (``speed.product``). Knows
+workloads, not systems; writes no files.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
+from rabbench import speed
 from rabbench.records import Measurement, Point, RabbenchError, Settings, Workload, row
 
 MEASURES = ("latency",)
@@ -31,6 +35,7 @@ class _Timed:
     samples: list[float] = field(default_factory=list)
     total_s: float = 0.0
     last_s: float = 0.0
+    references: list[float] = field(default_factory=list)
     error: str | None = None
 
 
@@ -74,7 +79,8 @@ def _warm(timed: _Timed) -> float:
     return once
 
 
-def _sample(timed: _Timed) -> float:
+def _sample(timed: _Timed, reference: Callable[[], float]) -> float:
+    timed.references.append(reference())
     elapsed = time_once(timed.workload, timed.calls)
     timed.total_s += elapsed
     timed.last_s = elapsed
@@ -103,6 +109,8 @@ def _guarded(timed: _Timed, step: Callable[[_Timed], float]) -> float:
 def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement]:
     """One ``latency`` row a point: seconds a document, query or pair, with raw samples.
 
+    ``params["reference_s"]`` is the median time of the fixed product beside this point's samples.
+
     Tokenisation is outside the time of transformer phases, which start from token ids; it is
     part of BM25's, whose work it is. A long run's row is also yielded after each round, marked
     ``complete: false`` until its last, so that an interrupted sweep loses nothing.
@@ -116,6 +124,7 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
         _guarded(one, _prepare)
         if kind not in long and _guarded(one, _warm) > LONG_S:
             long.add(kind)
+    products = {device: speed.product(device) for device in {t.workload.device for t in timed}}
     collecting = gc.isenabled()
     gc.disable()
     gc.freeze()  # what is there stays: the collections between rounds look at new objects only
@@ -125,7 +134,7 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
             for done, one in enumerate(left):
                 what = f"latency: round {number + 1}, {one.point.system} {one.point.phase}"
                 settings.progress(what, done, len(left))
-                _guarded(one, _sample)
+                _guarded(one, partial(_sample, reference=products[one.workload.device]))
                 if one.last_s > LONG_S and _unfinished(one, settings):
                     yield _row(one, complete=False)
             gc.collect()
@@ -140,13 +149,10 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
 def _row(one: _Timed, *, complete: bool = True) -> Measurement:
     if one.error is not None:
         status = "oom" if "memory" in one.error.lower() else "error"
-        params = {"message": one.error}
-        return row(one.point, "latency", None, UNIT, status=status, params=params)
-    return row(
-        one.point,
-        "latency",
-        statistics.median(one.samples),
-        UNIT,
-        samples=tuple(one.samples),
-        params={"calls_per_sample": one.calls, "complete": complete},
-    )
+        failed = {"message": one.error}
+        return row(one.point, "latency", None, UNIT, status=status, params=failed)
+    params: dict[str, Any] = {"calls_per_sample": one.calls, "complete": complete}
+    if one.references:
+        params["reference_s"] = statistics.median(one.references)
+    value = statistics.median(one.samples)
+    return row(one.point, "latency", value, UNIT, samples=tuple(one.samples), params=params)

@@ -3,7 +3,8 @@
 A :class:`Curve` is taken on layers of the very shape with random weights, at a ladder of lengths,
 with the attention implementation asked for; the whole body's time is that of one layer times their
 number, plus what stands around the layers (embedding, positions, last norm). Weights of the timed
-layers exceed the processor's caches, as those of the whole model do.
+layers exceed the processor's caches, as those of the whole model do, and what other systems do
+between two runs of one fills them here, too.
 """
 
 from __future__ import annotations
@@ -12,19 +13,22 @@ import hashlib
 import json
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import torch
 
+from rabbench import speed
 from rabbench.models import skeleton
 from rabbench.models.closed_form import ModelShape
 from rabbench.models.sampling import sampled
 from rabbench.models.skeleton import Forward
 
-LADDER = (1, 64, 256, 512, 1024, 2048, 4096)
+LADDER = (1, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 APART = 1.5  # between the last two lengths; a rung just below the last says little and takes long
+CACHES = 1 << 26  # bytes that fill the caches of common processors
 PREFIX = 256  # shortest cached prefix timed
 RESIDENT = 40_000_000  # bytes of timed layers' weights: beyond the caches of common processors
 SCORES = 1 << 30  # bytes of eager attention's scores at the longest length timed
@@ -67,7 +71,8 @@ class Curve:
 
     ``whole`` are ``timed`` layers with what surrounds them, ``bare`` the surroundings without a
     layer, ``attention`` one layer's attention kernel by itself, ``cached`` as ``whole`` for
-    ``suffix`` tokens over a prefix of so many.
+    ``suffix`` tokens over a prefix of so many. ``reference`` are the seconds of ``speed.product``
+    before each sample: how fast the machine was.
     """
 
     key: str
@@ -80,6 +85,7 @@ class Curve:
     bare: Points
     attention: Points
     cached: Points = ()
+    reference: tuple[float, ...] = ()
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Curve:
@@ -88,7 +94,7 @@ class Curve:
         points = {
             name: tuple((int(at), tuple(samples)) for at, samples in raw[name]) for name in named
         }
-        return cls(**{**raw, **points})
+        return cls(**{**raw, **points, "reference": tuple(raw["reference"])})
 
     def seconds(self, work: Forward) -> float:
         """Predicted time of one forward through the whole body."""
@@ -170,7 +176,14 @@ def trace_curve(target: Target, *, device: str, seconds: float) -> Curve:
             cached = Forward(1, target.suffix, length)
             jobs.append(("cached", length, skeleton.forward(layers, cached, device)))
     named = [(kind, run) for kind, _, run in jobs]
-    times = sampled(named, seconds=seconds, device=device)
+    others_work, timer = _others_work(device), speed.product(device)
+    reference: list[float] = []
+
+    def between() -> None:
+        others_work()
+        reference.append(timer())
+
+    times = sampled(named, seconds=seconds, device=device, between=between)
     points: dict[str, list[tuple[int, tuple[float, ...]]]] = {}
     for (name, at, _), samples in zip(jobs, times, strict=True):
         points.setdefault(name, [])
@@ -183,8 +196,16 @@ def trace_curve(target: Target, *, device: str, seconds: float) -> Curve:
         timed=timed,
         asked=target.longest,
         suffix=target.suffix,
+        reference=tuple(reference),
         **{name: tuple(found) for name, found in points.items()},
     )
+
+
+def _others_work(device: str) -> Callable[[], object]:
+    """Fills the processor's caches with other data, as other systems do between two runs of one."""
+    source = torch.ones(CACHES // 4, device=device)
+    copied = torch.empty_like(source)
+    return partial(copied.copy_, source)
 
 
 def _ladder(target: Target, size: int) -> Sequence[int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from rabbench.speed import once
+
 SAMPLE_S = 0.005  # a sample of a short call covers enough calls to last this long
 ROUNDS = 31
 # The next of a kind takes two to three times as long as the last; a warm-up and a sample of it must
@@ -15,22 +17,13 @@ Job = tuple[str, Callable[[], object]]
 """A kind of work and what does it once."""
 
 
-def once(run: Callable[[], object], calls: int, device: str) -> float:
-    """Seconds that ``calls`` calls take, the device's queue included."""
-    import torch
-
-    wait = torch.cuda.synchronize if device == "cuda" else None
-    if wait:
-        wait()
-    start = time.perf_counter()
-    for _ in range(calls):
-        run()
-    if wait:
-        wait()
-    return time.perf_counter() - start
-
-
-def sampled(jobs: Sequence[Job], *, seconds: float, device: str) -> list[list[float]]:
+def sampled(
+    jobs: Sequence[Job],
+    *,
+    seconds: float,
+    device: str,
+    between: Callable[[], object] | None = None,
+) -> list[list[float]]:
     """Seconds of one call of each job, sampled round by round until the time is spent.
 
     A first round warms up and finds how long each takes. The first two jobs of a kind are always
@@ -42,6 +35,7 @@ def sampled(jobs: Sequence[Job], *, seconds: float, device: str) -> list[list[fl
         jobs: what to time.
         seconds: in all.
         device: ``cuda`` waits for the device around each sample.
+        between: done before each sample and not timed, such as filling the caches.
 
     Returns:
         The samples of each job in order; empty for a job that did not fit.
@@ -67,6 +61,8 @@ def sampled(jobs: Sequence[Job], *, seconds: float, device: str) -> list[list[fl
         for number, (_, run) in enumerate(jobs):
             fits = time.perf_counter() + lasting[number] <= end
             if calls[number] and (turn == 0 or fits):
+                if between is not None:
+                    between()
                 lasting[number] = once(run, calls[number], device)
                 samples[number].append(lasting[number] / calls[number])
     return samples

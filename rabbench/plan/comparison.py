@@ -17,7 +17,8 @@ SAME = ("doc_len", "query_len", "batch", "attention", "dtype", "device", "model"
 class Compared:
     """One prediction beside its measurement; ``ratio`` is predicted over measured.
 
-    ``same`` holds the params in which both rows agree.
+    ``same`` holds the params in which both rows agree; ``slowdown`` is how much longer a fixed
+    product took beside the measurement than at the calibration, None where that was not timed.
     """
 
     system: str
@@ -30,11 +31,19 @@ class Compared:
     bound: str
     predicted: float
     measured: float
+    slowdown: float | None = None
 
     @property
     def ratio(self) -> float:
         """Predicted over measured; 1 is right, above 1 too pessimistic."""
         return self.predicted / self.measured
+
+    @property
+    def ratio_at_speed(self) -> float | None:
+        """Of a FLOPs-bound time: the ratio had the machine kept the speed of its calibration."""
+        if self.slowdown is None or self.bound != "compute":
+            return None
+        return self.ratio * self.slowdown
 
 
 def _key(row: Measurement) -> tuple[Any, ...]:
@@ -44,12 +53,13 @@ def _key(row: Measurement) -> tuple[Any, ...]:
 
 def compare(plan: Plan, results: Results) -> list[Compared]:
     """Every predicted row that was also measured, FLOPs under both conventions."""
-    measured = {_key(row): row.value for row in results.rows if row.value}
+    measured = {_key(row): row for row in results.rows if row.value}
     found = []
     for row in plan.rows:
         actual = measured.get(_key(row))
-        if row.measure not in COMPARED or row.value is None or actual is None:
+        if row.measure not in COMPARED or row.value is None or actual is None or not actual.value:
             continue
+        before, then = row.params.get("reference_s"), actual.params.get("reference_s")
         found.append(
             Compared(
                 system=row.system,
@@ -61,7 +71,8 @@ def compare(plan: Plan, results: Results) -> list[Compared]:
                 same={name: row.params.get(name) for name in SAME},
                 bound=str(row.params.get("bound", "")),
                 predicted=row.value,
-                measured=actual,
+                measured=actual.value,
+                slowdown=then / before if before and then else None,
             )
         )
     return found

@@ -1,9 +1,10 @@
 """A plan beside what was measured, as rows of the same results file, so that a report shows both.
 
 Reads rows only. A ``predicted_…`` row is the prediction of the row of the same name, with
-``params["ratio"]`` predicted over measured. ``roofline_fraction`` is what a phase achieved of the
-machine's calibrated matrix-product rate, ``params["of_roof"]`` of what its intensity allows; the
-rates themselves are rows of phase ``calibration``, the wall time of it all one of phase ``run``.
+``params["ratio"]`` predicted over measured; ``ratio_at_speed`` is the same had the machine kept the
+speed of its calibration. ``roofline_fraction`` is what a phase achieved of the machine's calibrated
+matrix-product rate, ``params["of_roof"]`` of what its intensity allows; the rates themselves are
+rows of phase ``calibration``, the wall time of it all one of phase ``run``.
 """
 
 from __future__ import annotations
@@ -76,6 +77,8 @@ def beside(
             "bound": found.bound,
             "ratio": found.ratio,
         }
+        if found.ratio_at_speed is not None:
+            params |= {"slowdown": found.slowdown, "ratio_at_speed": found.ratio_at_speed}
         yield Measurement(
             system=found.system,
             phase=found.phase,

@@ -18,9 +18,10 @@ from rabbench.calibration import Calibration
 from rabbench.models import skeleton
 from rabbench.models.closed_form import ModelShape
 from rabbench.models.curves import Target
-from rabbench.models.sampling import once, sampled
+from rabbench.models.sampling import sampled
 from rabbench.models.skeleton import Forward
 from rabbench.records import Measurement, Point, Workload, row
+from rabbench.speed import once
 
 SMALL_S = 0.1  # for timing a phase without a body
 OVERHEAD_SHARE = 0.5  # below this share of reading, a small phase is bound by calls
@@ -217,7 +218,10 @@ class Predictor:
             return [failed, row(point, "latency", value, "s", params=bound)]
         dense, causal = work.flops("dense"), work.flops("causal")
         seconds, bound_by = self.seconds(work)
-        timed = {"bound": bound_by, "run_s": seconds}
+        timed: dict[str, object] = {"bound": bound_by, "run_s": seconds}
+        curve = None if work.target is None else self.calibration.curve(work.target)
+        if curve is not None and curve.reference:
+            timed["reference_s"] = median(curve.reference)
         found = [
             row(point, "flops", dense / workload.units, "FLOP", params={"pairs": "dense"}),
             row(point, "latency", seconds / workload.units, "s", params=timed),

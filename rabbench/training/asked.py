@@ -12,7 +12,6 @@ from pathlib import Path
 
 import torch
 
-from rabbench.models.backbone import Backbone
 from rabbench.models.teacher import Prompt
 from rabbench.records import Progress, Suite
 from rabbench.store import write_text
@@ -45,9 +44,9 @@ class Encoded:
 
 
 def encode(
-    suite: Suite, backbone: Backbone, prompt: Prompt, config: StudentConfig, progress: Progress
+    suite: Suite, teacher: TeacherStates, prompt: Prompt, config: StudentConfig, progress: Progress
 ) -> Encoded:
-    """Encode all queries and all their candidates with the frozen backbone.
+    """Encode all queries and all their candidates with the frozen backbone, which is the teacher's.
 
     A collection of at most ``config.depth`` documents gives every document as a candidate, a
     larger one the first stage's best and the relevant ones.
@@ -64,9 +63,9 @@ def encode(
         doc_ids = sorted(set().union(*candidates.values()))
     query_parts = [prompt.query(suite.queries[query_id]) for query_id in query_ids]
     document_parts = [prompt.document(suite.docs[doc_id]) for doc_id in doc_ids]
-    batch = config.options.batch
-    h_q = backbone.encode(query_parts, batch=batch, progress=progress).float()
-    z_d = backbone.encode(document_parts, batch=batch, progress=progress).float()
+    device = teacher.backbone.device
+    h_q = teacher.alone(query_parts).to(device)
+    z_d = teacher.alone(document_parts).to(device)
     place = {doc_id: i for i, doc_id in enumerate(doc_ids)}
     allowed = torch.zeros(len(query_ids), len(doc_ids), dtype=torch.bool)
     relevant = torch.zeros_like(allowed)
@@ -74,12 +73,11 @@ def encode(
         excluded = suite.excluded.get(query_id, frozenset())
         allowed[i, [place[d] for d in candidates[query_id] - excluded]] = True
         relevant[i, [place[d] for d in right[query_id]]] = True
-    device = h_q.device
     return Encoded(
         query_ids,
         doc_ids,
-        h_q.clone(),
-        z_d.clone(),
+        h_q,
+        z_d,
         allowed.to(device),
         relevant.to(device),
         query_parts,

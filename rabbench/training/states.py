@@ -80,20 +80,40 @@ class TeacherStates:
         count = sum(map(len, missing.values()))
         self.computed += count
         self.reused += len(pairs) - count
-        alone: dict[bytes, list[int]] = {}
+        singly: dict[bytes, list[int]] = {}
         done = 0
         for document, queries in missing.items():
             if len(queries) < SHARED:
-                alone |= {key: [*document, *query] for key, query in queries.items()}
+                singly |= {key: [*document, *query] for key, query in queries.items()}
                 continue
             self.progress("asking the teacher", done, count)
             self._ask_shared(document, queries)
             done += len(queries)
-        if alone:
-            states = self.backbone.encode(
-                list(alone.values()), batch=self.batch, progress=self.progress
-            )
-            self._add(list(alone), states)
+        return self._answered(keys, singly)
+
+    def alone(self, parts: Sequence[Sequence[int]]) -> torch.Tensor:
+        """The final hidden state after each part by itself: what the student starts from.
+
+        They are no pairs, and are not counted as asked.
+
+        Args:
+            parts: N document or query parts, as token ids.
+
+        Returns:
+            (N, d) float32.
+        """
+        keys = [_key((), part) for part in parts]
+        missing = {key: part for key, part in zip(keys, parts, strict=True) if key not in self}
+        return self._answered(keys, missing)
+
+    def _answered(
+        self, keys: Sequence[bytes], missing: Mapping[bytes, Sequence[int]]
+    ) -> torch.Tensor:
+        """The states of ``keys``, after running the sequences that are ``missing``."""
+        if missing:
+            sequences = list(missing.values())
+            states = self.backbone.encode(sequences, batch=self.batch, progress=self.progress)
+            self._add(list(missing), states)
         both = self._known | self._new
         return torch.stack([both[key] for key in keys])
 

@@ -1,8 +1,9 @@
 """Distils a trained teacher into Rabtriever's predictor, on the student's own candidates.
 
-The backbone is the teacher's and frozen, so documents and queries are encoded once. A round draws
-candidates of every query from the student's present ranking and asks the teacher about just those
-(a pair is never computed twice); steps of ``distil.py`` follow. Source: arXiv 2604.23336.
+The backbone is the teacher's and frozen, so documents and queries are encoded once and kept. A
+round draws candidates of every query from the student's present ranking and asks the teacher about
+just those (a pair is never computed twice); steps of ``distil.py`` follow.
+Source: arXiv 2604.23336.
 """
 
 from __future__ import annotations
@@ -148,8 +149,11 @@ def run(
     job = card.Job("student", config, out, resume=resume)
     name, suite = data.training_set(config.data)
     kept, held = data.split(suite, config.data.held_out)
-    encoded = encode(kept, backbone, prompt, config, progress)
-    held_out = encode(held, backbone, prompt, config, progress) if held.queries else None
+    teacher = TeacherStates(
+        backbone, states.folder_of(backbone), batch=options.batch, progress=progress
+    )
+    encoded = encode(kept, teacher, prompt, config, progress)
+    held_out = encode(held, teacher, prompt, config, progress) if held.queries else None
     seed = config.schedule.seed
     predictor = Predictor(backbone.shape.width, config.inner, seed=seed).to(backbone.device)
     student = Standardised(predictor, encoded.h_q, encoded.z_d)
@@ -157,9 +161,6 @@ def run(
         student.start_as_similarity(encoded.h_q, encoded.z_d, direction)
     if not config.latent:  # stays blind: W_d = 0 in training as in every later ranking
         predictor.document.weight.requires_grad_(False).zero_()
-    teacher = TeacherStates(
-        backbone, states.folder_of(backbone), batch=options.batch, progress=progress
-    )
     asked = Asked(encoded, config, teacher, out / loop.STATE)
 
     def validate() -> dict[str, float]:

@@ -70,6 +70,7 @@ def test_sampling_goes_on_until_the_time_is_filled(clock: Clock) -> None:
     settings = Settings(rounds=2, max_rounds=50, min_time_s=0.25)
     (row,) = latency.measure([_point(lambda: clock.work(0.0625))], settings)
     assert row.samples == (0.0625,) * 4
+    assert row.params["reference_s"] > 0  # by the real clock: the machine's speed meanwhile
 
 
 def test_a_short_run_is_repeated_within_a_sample_and_divided_by_its_units(clock: Clock) -> None:
