@@ -29,6 +29,8 @@ from rabbench.models.skeleton import Forward
 LADDER = (1, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 APART = 1.5  # between the last two lengths; a rung just below the last says little and takes long
 CACHES = 1 << 26  # bytes that fill the caches of common processors
+COLD = ("whole", "cached")  # timed with other data in the caches
+ROUNDS = 9  # at most, so that small models leave time to large ones
 PREFIX = 256  # shortest cached prefix timed
 RESIDENT = 40_000_000  # bytes of timed layers' weights: beyond the caches of common processors
 SCORES = 1 << 30  # bytes of eager attention's scores at the longest length timed
@@ -72,7 +74,7 @@ class Curve:
     ``whole`` are ``timed`` layers with what surrounds them, ``bare`` the surroundings without a
     layer, ``attention`` one layer's attention kernel by itself, ``cached`` as ``whole`` for
     ``suffix`` tokens over a prefix of so many. ``reference`` are the seconds of ``speed.product``
-    before each sample: how fast the machine was.
+    beside the samples of whole layers: how fast the machine was.
     """
 
     key: str
@@ -179,11 +181,12 @@ def trace_curve(target: Target, *, device: str, seconds: float) -> Curve:
     others_work, timer = _others_work(device), speed.product(device)
     reference: list[float] = []
 
-    def between() -> None:
-        others_work()
-        reference.append(timer())
+    def before(kind: str) -> None:
+        if kind in COLD:
+            others_work()
+            reference.append(timer())
 
-    times = sampled(named, seconds=seconds, device=device, between=between)
+    times = sampled(named, seconds=seconds, device=device, rounds=ROUNDS, before=before)
     points: dict[str, list[tuple[int, tuple[float, ...]]]] = {}
     for (name, at, _), samples in zip(jobs, times, strict=True):
         points.setdefault(name, [])

@@ -22,7 +22,8 @@ def sampled(
     *,
     seconds: float,
     device: str,
-    between: Callable[[], object] | None = None,
+    rounds: int = ROUNDS,
+    before: Callable[[str], object] | None = None,
 ) -> list[list[float]]:
     """Seconds of one call of each job, sampled round by round until the time is spent.
 
@@ -35,7 +36,8 @@ def sampled(
         jobs: what to time.
         seconds: in all.
         device: ``cuda`` waits for the device around each sample.
-        between: done before each sample and not timed, such as filling the caches.
+        rounds: samples of a job, at most.
+        before: called with a job's kind before each of its samples, and not timed.
 
     Returns:
         The samples of each job in order; empty for a job that did not fit.
@@ -57,12 +59,12 @@ def sampled(
         calls.append(max(1, round(SAMPLE_S / max(taken, 1e-9))))
         lasting.append(taken * calls[-1])
     samples: list[list[float]] = [[] for _ in jobs]
-    for turn in range(ROUNDS):
-        for number, (_, run) in enumerate(jobs):
+    for turn in range(rounds):
+        for number, (kind, run) in enumerate(jobs):
             fits = time.perf_counter() + lasting[number] <= end
             if calls[number] and (turn == 0 or fits):
-                if between is not None:
-                    between()
+                if before is not None:
+                    before(kind)
                 lasting[number] = once(run, calls[number], device)
                 samples[number].append(lasting[number] / calls[number])
     return samples

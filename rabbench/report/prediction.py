@@ -94,9 +94,8 @@ def _hits(predicted: Sequence[Measurement]) -> list[str]:
         text,
         f"The machine itself was not equally fast all the time: a product of fixed size, timed "
         f"beside every sample, took {slowdown:.2f} times as long during the run as during the "
-        f"calibration (median). At equal speed, so corrected point by point, {near} of "
-        f"{len(ratios)} FLOPs-bound times were predicted within 10 %, with a median ratio of "
-        f"{median(ratios):.2f}.",
+        f"calibration (median). At equal speed {near} of {len(ratios)} FLOPs-bound times were "
+        f"predicted within 10 %, with a median ratio of {median(ratios):.2f}.",
     ]
 
 
