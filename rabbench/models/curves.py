@@ -3,8 +3,7 @@
 A :class:`Curve` is taken on layers of the very shape with random weights, at a ladder of lengths,
 with the attention implementation asked for; the whole body's time is that of one layer times their
 number, plus what stands around the layers (embedding, positions, last norm). Weights of the timed
-layers exceed the processor's caches, as those of the whole model do, and what other systems do
-between two runs of one fills them here, too.
+layers exceed the processor's caches, as those of the whole model do.
 """
 
 from __future__ import annotations
@@ -13,9 +12,8 @@ import hashlib
 import json
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -28,8 +26,6 @@ from rabbench.models.skeleton import Forward
 
 LADDER = (1, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 APART = 1.5  # between the last two lengths; a rung just below the last says little and takes long
-CACHES = 1 << 26  # bytes that fill the caches of common processors
-COLD = ("whole", "cached")  # timed with other data in the caches
 ROUNDS = 9  # at most, so that small models leave time to large ones
 PREFIX = 256  # shortest cached prefix timed
 RESIDENT = 40_000_000  # bytes of timed layers' weights: beyond the caches of common processors
@@ -178,12 +174,11 @@ def trace_curve(target: Target, *, device: str, seconds: float) -> Curve:
             cached = Forward(1, target.suffix, length)
             jobs.append(("cached", length, skeleton.forward(layers, cached, device)))
     named = [(kind, run) for kind, _, run in jobs]
-    others_work, timer = _others_work(device), speed.product(device)
+    timer = speed.product(device)
     reference: list[float] = []
 
     def before(kind: str) -> None:
-        if kind in COLD:
-            others_work()
+        if kind == "whole":
             reference.append(timer())
 
     times = sampled(named, seconds=seconds, device=device, rounds=ROUNDS, before=before)
@@ -202,13 +197,6 @@ def trace_curve(target: Target, *, device: str, seconds: float) -> Curve:
         reference=tuple(reference),
         **{name: tuple(found) for name, found in points.items()},
     )
-
-
-def _others_work(device: str) -> Callable[[], object]:
-    """Fills the processor's caches with other data, as other systems do between two runs of one."""
-    source = torch.ones(CACHES // 4, device=device)
-    copied = torch.empty_like(source)
-    return partial(copied.copy_, source)
 
 
 def _ladder(target: Target, size: int) -> Sequence[int]:
