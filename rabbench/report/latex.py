@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rabbench import complexity
 from rabbench.complexity import Estimate
 from rabbench.records import Measurement, Results
-from rabbench.report import cost_tables, factors, headline, ledger, quality_tables
+from rabbench.report import cost_tables, factors, headline, ledger, quality_tables, training
 from rabbench.report.labels import Labels, is_cost
 from rabbench.report.page import Table
 from rabbench.report.quality_tables import Entry
@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, str] = {
     "µ": r"\textmu{}",
     "·": r"\textperiodcentered{}",
     "×": r"\texttimes{}",
+    "±": r"\textpm{}",
     "–": "--",
     "—": "---",
     "−": r"\textminus{}",
@@ -72,10 +73,12 @@ def escape(text: str) -> str:
 
 
 def render(results: Results) -> str:
-    """The tables of these results that a paper shows: quality, ledger, teacher over student."""
+    """The tables that a paper shows: quality, ablation, ledger, teacher over student."""
     costs = [row for row in results.rows if is_cost(row)]
     labels = Labels(costs)
     found = [_means(*one) for one in quality_tables.datasets(results.rows).items()]
+    tried = list(filter(training.tried, results.rows))
+    found += [of(training.ablation_table(tried))] if tried else []
     grown = ledger.orders(complexity.fits(costs), labels)
     if grown is not None:
         found.append(of(grown))

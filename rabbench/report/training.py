@@ -28,21 +28,22 @@ PANELS: Sequence[tuple[str, tuple[str, ...]]] = (
 
 def is_training(row: Measurement) -> bool:
     """Whether a row tells of a training."""
-    return _logged(row) or _tried(row)
+    return _logged(row) or tried(row)
 
 
 def _logged(row: Measurement) -> bool:
     return row.phase == TRAIN and "step" in row.params
 
 
-def _tried(row: Measurement) -> bool:
+def tried(row: Measurement) -> bool:
+    """Whether a row is a metric of one student of an ablation."""
     return row.phase == ABLATION and {"variant", "seed"} <= row.params.keys()
 
 
 def sections(rows: Iterable[Measurement], *, draw: bool = True) -> list[Section]:
     """The training's curves and the ablation's table, those that there are."""
     rows = list(rows)
-    logged, tried = list(filter(_logged, rows)), list(filter(_tried, rows))
+    logged, students = list(filter(_logged, rows)), list(filter(tried, rows))
     found = []
     if logged:
         found.append(
@@ -66,7 +67,7 @@ def sections(rows: Iterable[Measurement], *, draw: bool = True) -> list[Section]
                 summary="every logged step",
             )
         )
-    if tried:
+    if students:
         found.append(
             Section(
                 id="ablation",
@@ -76,8 +77,8 @@ def sections(rows: Iterable[Measurement], *, draw: bool = True) -> list[Section]
                     "same teacher and is evaluated alike. Intervals are 95 % of the mean over "
                     "seeds (Student's t), of the difference to the full method paired by seed.",
                 ),
-                figures=_ablation_figures(tried) if draw else (),
-                tables=[ablation_table(tried)],
+                figures=_ablation_figures(students) if draw else (),
+                tables=[ablation_table(students)],
             )
         )
     return found
@@ -85,10 +86,10 @@ def sections(rows: Iterable[Measurement], *, draw: bool = True) -> list[Section]
 
 def verdict(rows: Iterable[Measurement]) -> list[str]:
     """A sentence for each metric of an ablation: which variants fall below the full method."""
-    tried = [row for row in rows if _tried(row) and row.value is not None]
+    students = [row for row in rows if tried(row) and row.value is not None]
     said = []
-    for metric in dict.fromkeys(row.measure for row in tried):
-        values = _values(tried, metric)
+    for metric in dict.fromkeys(row.measure for row in students):
+        values = _values(students, metric)
         full = values.get(FULL, {})
         worse: list[str] = []
         open_: list[str] = []

@@ -142,3 +142,24 @@ def test_a_page_s_table_keeps_its_alignment_groups_and_lines() -> None:
     assert r"\caption{50 \% of it}" in text
     assert text.index(r"\addlinespace") < text.index(r"b & 2")
     assert text.count(r"\addlinespace") == 1
+
+
+def test_an_ablation_is_one_table() -> None:
+    rows = [
+        Measurement(
+            system="rabtriever",
+            phase="ablation",
+            measure="mrr",
+            value=0.5 + seed / 100 - (0.2 if variant == "no-mse" else 0.0),
+            unit="1",
+            better="higher",
+            params={"variant": variant, "seed": seed},
+        )
+        for variant in ("full", "no-mse")
+        for seed in (0, 1, 2)
+    ]
+    text = latex.render(Results(command="train", config={}, environment={}, rows=rows))
+    ((_, (heading, full, without)),) = tables(text)
+    assert heading == ["variant", "mrr", "mrr, less full", "seeds"]
+    assert full == ["full", r"0.510 \textpm{} 0.025", "--", "3"]
+    assert without == ["no-mse", r"0.310 \textpm{} 0.025", r"-0.200 \textpm{} 0.000", "3"]
