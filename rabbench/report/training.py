@@ -15,12 +15,16 @@ from rabbench.records import Measurement
 from rabbench.report.page import Data, Figure, Section, Table
 
 TRAIN, ABLATION = "train", "ablation"
+NAMES = {"mrr": "MRR", "mse": "MSE", "kl": "KL", "r2": "R²", "tau": "τ"}
 FULL = "full"
 METHOD, OTHERS = 1, 2  # slots of the full method's mark and of the others'
 PANELS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("Loss", ("loss", "held_out_loss", "loss_mse", "loss_reverse_kl", "loss_within")),
     ("On held-out queries", ("held_out_first_in_group", "held_out_first_in_batch", "held_out_mrr")),
-    ("Share of the gradient", ("gradient_share_mse", "gradient_share_reverse_kl")),
+    (
+        "Share of the gradient",
+        ("gradient_share_mse", "gradient_share_reverse_kl", "gradient_share_keep"),
+    ),
     ("Within queries", ("r2_within", "tau", "spread")),
 )
 """What is drawn together: figures of one scale."""
@@ -117,7 +121,7 @@ def opening(rows: Iterable[Measurement]) -> list[str]:
         if len(line) > 1:
             first, end = min(line), max(line)
             said.append(
-                f"{_words(name).capitalize()} went from {line[first]:.3g} at step {first:,} to "
+                f"{_upper(_words(name))} went from {line[first]:.3g} at step {first:,} to "
                 f"{line[end]:.3g} at step {end:,}."
             )
     return said
@@ -144,7 +148,9 @@ def _curves(rows: Sequence[Measurement]) -> list[Figure]:
                 for name, line in lines.items()
             )
             alt = f"{title} against the training step: {ends}."
-            named = {_words(name): line for name, line in lines.items()}
+            named = {
+                _words(name.removeprefix("gradient_share_")): line for name, line in lines.items()
+            }
             data = Data(
                 [("figure", ""), ("step", ""), ("value", "")],
                 [[name, step, line[step]] for name, line in named.items() for step in sorted(line)],
@@ -154,7 +160,14 @@ def _curves(rows: Sequence[Measurement]) -> list[Figure]:
 
 
 def _words(name: str) -> str:
-    return name.removeprefix("gradient_share_").replace("_", " ")
+    """A logged figure's name as people write it."""
+    words = name.replace("held_out_", "held-out ").split("_")
+    return " ".join(NAMES.get(word, word) for word in " ".join(words).split())
+
+
+def _upper(text: str) -> str:
+    """With a capital first letter; the others as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def _last(rows: Sequence[Measurement]) -> Table:
