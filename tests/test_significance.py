@@ -9,10 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 from rabbench import pareto, significance
-from rabbench.significance import Array, compare, paired, ratio, resampled, tied_with_best
+from rabbench.significance import (
+    Array,
+    compare,
+    holm,
+    paired,
+    ratio,
+    resampled,
+    tied_with_best,
+)
 
 
 def scores(values: Array) -> dict[str, float]:
@@ -29,6 +38,12 @@ def by_scipy(differences: Array, permutations: int) -> float:
         rng=np.random.default_rng(1),
     )
     return float(found.pvalue)
+
+
+@pytest.mark.parametrize("ps", [[0.04], [0.03, 0.01, 0.02, 0.5], [0.2, 0.2, 0.9, 0.0, 0.001, 1.0]])
+def test_holms_correction_is_that_of_statsmodels(ps: list[float]) -> None:
+    expected = multipletests(ps, method="holm")[1]
+    assert holm(ps).tolist() == pytest.approx(list(expected))
 
 
 @settings(deadline=None, max_examples=40)

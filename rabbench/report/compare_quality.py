@@ -17,7 +17,7 @@ from rabbench.records import Measurement
 from rabbench.report.compare_runs import LeftOut, Side, listed, shortened
 from rabbench.report.labels import Labels
 from rabbench.report.quality_tables import datasets, estimate, named
-from rabbench.significance import LEVEL, Comparison, compare
+from rabbench.significance import Comparison, compare, holm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,12 +250,10 @@ def _forward(pair: Comparison, sides: Sequence[str]) -> Comparison:
 
 def _corrected(found: Sequence[Change]) -> list[Change]:
     """Holm's correction over all lines of a data set, in place of that over one system's."""
-    from statsmodels.stats.multitest import multipletests
-
     if not found:
         return []
     ps = [one.comparison.p for one in found]
-    adjusted = multipletests(ps, alpha=LEVEL, method="holm")[1]
+    adjusted = holm(ps)
     return [
         replace(one, comparison=replace(one.comparison, adjusted=float(p)))
         for one, p in zip(found, adjusted, strict=True)
