@@ -20,7 +20,8 @@ OWN: list[Path] = []
 def pytest_configure(config: pytest.Config) -> None:
     """Keep every hub out of the tests; tiny models are quicker on one thread than on many."""
     if config.option.markexpr == "not e2e":
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        for library in ("OMP", "OPENBLAS"):
+            os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     _own_folders()

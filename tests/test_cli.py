@@ -94,6 +94,7 @@ def test_quality_on_a_folder_and_its_report_again(
     assert (out / "report.md").is_file()
 
 
+@pytest.mark.e2e
 def test_a_baseline_stands_in_the_report_and_may_change_on_resuming(
     run: Main, tiny: list[object], tmp_path: Path, folder: Path
 ) -> None:
@@ -284,6 +285,7 @@ def test_a_plan_predicts_and_a_budget_refuses(
     assert "--query-tokens, or none" in warned
 
 
+@pytest.mark.e2e
 def test_a_prediction_stands_beside_what_was_measured(
     run: Main, tiny: list[object], tmp_path: Path, quick_calibration: None
 ) -> None:

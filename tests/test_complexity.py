@@ -293,6 +293,7 @@ def test_the_fit_is_the_same_every_time() -> None:
 RUNS = 500
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(
     ("noise", "common"), [(0.05, 0.0), (0.05, 0.05)], ids=["independent", "common effect"]
 )

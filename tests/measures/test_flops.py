@@ -197,6 +197,7 @@ def test_one_layer_stands_for_all_only_where_all_are_alike(
         assert list(tower.layers) == layers
 
 
+@pytest.mark.e2e
 def test_one_layer_of_each_phase_gives_the_count_of_all(options: Options) -> None:
     counter = flops.Counter()
     run = set()

@@ -16,7 +16,10 @@ import pytest
 from rabbench.measures import memory
 from rabbench.records import Point, Settings, Shape, UsageError, Workload
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+pytestmark = [
+    pytest.mark.e2e,  # takes long: every point is a process that imports torch
+    pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc"),
+]
 MIB = 1 << 20
 
 

@@ -124,6 +124,7 @@ def test_an_update_replaces_a_baseline_that_cannot_be_read(
     assert check("--baseline", baseline, run)[0] == 0
 
 
+@pytest.mark.e2e
 def test_a_sweep_is_measured_again_from_its_baseline(
     check: Main, tmp_path: Path, tiny_model: Path
 ) -> None:

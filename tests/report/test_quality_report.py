@@ -424,6 +424,7 @@ def test_series_of_one_colour_have_marks_of_their_own() -> None:
     assert len(set(drawn)) == len(drawn)
 
 
+@pytest.mark.e2e
 def test_the_whole_page_is_the_same_every_time() -> None:
     rows = [*made("a"), *made("b", seed=1)]
     results = Results(command="quality", config={}, environment={}, rows=rows)

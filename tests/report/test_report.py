@@ -131,6 +131,7 @@ def test_figures_follow_the_pages_colours(page: str) -> None:
     assert "#000000" not in svgs
 
 
+@pytest.mark.e2e
 def test_equal_results_give_equal_bytes(demo: Results, page: str, marked: str) -> None:
     assert html.render(demo) == page
     assert markdown.render(demo) == marked  # without figures, which it has none of

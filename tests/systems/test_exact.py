@@ -239,6 +239,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 
 
+@pytest.mark.e2e
 def test_memory_does_not_grow_with_the_collection() -> None:
     """Vectors of 400 MiB in all; what a block and the search hold at once is far less."""
 
