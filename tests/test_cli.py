@@ -43,6 +43,7 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.e2e
 def test_a_sweep_writes_its_folder_and_says_its_verdict(
     run: Main, tiny: list[object], tmp_path: Path
 ) -> None:
@@ -68,6 +69,7 @@ def test_json_goes_to_stdout(run: Main, tiny: list[object], tmp_path: Path) -> N
     assert json.loads(said)["schema"] == 1
 
 
+@pytest.mark.e2e
 def test_quality_on_a_folder_and_its_report_again(
     run: Main, tiny: list[object], tmp_path: Path, folder: Path
 ) -> None:
@@ -113,6 +115,7 @@ def test_a_baseline_stands_in_the_report_and_may_change_on_resuming(
     assert "unknown --baseline, which is not among --systems: 'teacher'; known: bm25, dense" in err
 
 
+@pytest.mark.e2e
 def test_the_load_is_kept_with_a_sweep_and_judged_again_by_the_report(
     run: Main, tiny: list[object], tmp_path: Path
 ) -> None:
@@ -261,6 +264,7 @@ def test_doctor_says_what_to_install(run: Main, monkeypatch: pytest.MonkeyPatch)
     assert any(check["what"] == "torch" and check["ok"] for check in json.loads(said))
 
 
+@pytest.mark.e2e
 def test_a_plan_predicts_and_a_budget_refuses(
     run: Main, tiny: list[object], tmp_path: Path, quick_calibration: None
 ) -> None:

@@ -101,6 +101,7 @@ def test_a_run_killed_at_random_moments_gives_the_same_results(
     assert runs(tmp_path / "cut") == runs(tmp_path / "whole")
 
 
+@pytest.mark.e2e
 def test_a_model_that_was_trained_further_is_measured_again(
     options: Options, tmp_path: Path
 ) -> None:
@@ -137,6 +138,7 @@ def test_a_model_that_was_trained_further_is_measured_again(
     assert [row.samples for row in trained.rows] != [row.samples for row in first.rows]
 
 
+@pytest.mark.e2e
 def test_a_fresh_run_takes_over_no_scores(options: Options, tmp_path: Path) -> None:
     config = replace(asked(options), systems=("teacher",))
     quality.run(config, out=tmp_path)

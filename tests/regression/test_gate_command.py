@@ -141,6 +141,7 @@ def test_a_sweep_is_measured_again_from_its_baseline(
     assert {**second.config, "out": None} == {**first.config, "out": None}
 
 
+@pytest.mark.e2e
 def test_an_evaluation_is_measured_again_from_its_baseline(check: Main, tmp_path: Path) -> None:
     path, out = tmp_path / "gate.json", tmp_path / "out"
     asked = ["quality", "--suite", "demo", "--systems", "bm25", "--metrics", "mrr", "--quiet"]

@@ -426,6 +426,7 @@ def folders(sweep: Results, later: Results, tmp_path: Path) -> list[Path]:
     return [tmp_path / "one", tmp_path / "two"]
 
 
+@pytest.mark.e2e
 def test_a_comparison_is_written_and_the_folders_stay_as_they_are(
     folders: list[Path], tmp_path: Path
 ) -> None:

@@ -122,6 +122,7 @@ def test_a_pair_holds_the_latent_of_its_document_alone(tiny_model: Path) -> None
         assert not inputs["barred"][row, inputs["first"][row]]
 
 
+@pytest.mark.e2e
 def test_the_contrastive_part_teaches_what_the_student_will_read(
     tiny_model: Path, tmp_path: Path
 ) -> None:
@@ -162,6 +163,7 @@ def test_a_teacher_learns_what_it_is_shown(
     assert min(losses[-3:]) < share * losses[0]
 
 
+@pytest.mark.e2e
 def test_an_interrupted_teacher_resumes_to_the_same_weights(
     tiny_model: Path, teacher_folder: Path, tmp_path: Path
 ) -> None:
@@ -175,6 +177,7 @@ def test_an_interrupted_teacher_resumes_to_the_same_weights(
         assert torch.equal(weight, ours[name]), name
 
 
+@pytest.mark.e2e
 def test_an_interrupted_student_resumes_to_the_same_weights(
     teacher_folder: Path, student_folder: Path, tmp_path: Path
 ) -> None:
