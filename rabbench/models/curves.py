@@ -114,15 +114,17 @@ class Curve:
         }
 
     def _linear(self) -> dict[int, float]:
-        """One layer without its attention kernel; more tokens never take less time.
+        """One layer without its attention kernel.
 
-        A length whose few samples met a disturbance is evened out with its neighbours.
+        Fewer tokens never take longer, and disturbances only add: where a length took longer than
+        a greater one, the greater one's time is nearer the truth.
         """
-        from scipy.optimize import isotonic_regression
-
-        layer = self._layer()
-        logs = [math.log(max(t - self._attention(at), t / 100)) for at, t in layer.items()]
-        return dict(zip(layer, map(math.exp, isotonic_regression(logs).x), strict=True))
+        found: dict[int, float] = {}
+        least = math.inf
+        for at, value in sorted(self._layer().items(), reverse=True):
+            least = min(least, max(value - self._attention(at), value / 100))
+            found[at] = least
+        return found
 
     def _over(self, prefix: int) -> float:
         """What a cached prefix adds to one layer: its copy, and attention over it."""
