@@ -32,16 +32,19 @@ def warnings(rows: Sequence[Measurement], labels: Labels) -> list[str]:
     found += _scatter(rows)
     for row in rows:
         where = row.params.get("dataset", "")
+        system = (
+            f"{row.system} ({row.params['variant']})" if "variant" in row.params else row.system
+        )
         ties, cut = row.params.get("tied_queries"), row.params.get("documents_cut")
         if isinstance(ties, (int, float)) and ties > MANY_TIES:
             found.append(
-                f"{row.system} gives equal scores in {100 * ties:.0f} % of the queries of {where}: "
+                f"{system} gives equal scores in {100 * ties:.0f} % of the queries of {where}: "
                 "its figures hang on the rule that breaks ties."
             )
         if isinstance(cut, int) and cut > 0:
             tokens = row.params.get("tokens_cut", 0)
             found.append(
-                f"{row.system} read {cut:,} documents of {where} cut short "
+                f"{system} read {cut:,} documents of {where} cut short "
                 f"({tokens:,} tokens were dropped)."
             )
     return list(dict.fromkeys(found))

@@ -17,6 +17,7 @@ from rabbench.report.page import Data, Figure, Section, Table
 TRAIN, ABLATION = "train", "ablation"
 NAMES = {"mrr": "MRR", "mse": "MSE", "kl": "KL", "r2": "R²", "tau": "τ"}
 FULL = "full"
+BELOW, ABOVE, OPEN = "below it", "above it", "not told apart from it"
 METHOD, OTHERS = 1, 2  # slots of the full method's mark and of the others'
 PANELS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("Loss", ("loss", "held_out_loss", "loss_mse", "loss_reverse_kl", "loss_within")),
@@ -89,24 +90,23 @@ def sections(rows: Iterable[Measurement], *, draw: bool = True) -> list[Section]
 
 
 def verdict(rows: Iterable[Measurement]) -> list[str]:
-    """A sentence for each metric of an ablation: which variants fall below the full method."""
+    """A sentence for each metric of an ablation: which variants differ from the full method."""
     students = [row for row in rows if tried(row) and row.value is not None]
     said = []
     for metric in dict.fromkeys(row.measure for row in students):
         values = _values(students, metric)
         full = values.get(FULL, {})
-        worse: list[str] = []
-        open_: list[str] = []
+        groups: dict[str, list[str]] = {BELOW: [], ABOVE: [], OPEN: []}
         for name, found in values.items():
             difference = _paired(found, full)
             if name == FULL or difference is None:
                 continue
             mean, half = difference
-            (worse if mean + half < 0 else open_).append(f"{name} ({mean:+.3f} ± {half:.3f})")
-        if full and (worse or open_):
+            where = BELOW if mean + half < 0 else ABOVE if mean - half > 0 else OPEN
+            groups[where].append(f"{name} ({mean:+.3f} ± {half:.3f})")
+        parts = [f"{where}: {', '.join(names)}" for where, names in groups.items() if names]
+        if full and parts:
             mean = fmean(full.values())
-            parts = [f"below it: {', '.join(worse)}"] if worse else []
-            parts += [f"not told apart from it: {', '.join(open_)}"] if open_ else []
             said.append(f"{metric} of the full method is {mean:.3f}; {'; '.join(parts)}.")
     return said
 
