@@ -15,6 +15,7 @@ from typing import Any
 from rabbench import complexity
 from rabbench.records import Measurement, Results
 from rabbench.report import (
+    ablation,
     cautions,
     cost_tables,
     factors,
@@ -63,7 +64,7 @@ def build(results: Results, *, draw: bool = True) -> Page:
     payoff = Payoff(costs, load_of(results.config), labels)
     growing = headline.verdict(fits, ratios, labels)
     brief = [opening.growth(fits, labels), opening.factor(ratios, labels), payoff.brief()]
-    found = [*growing, *payoff.sentences(), *quality.findings(), *training.verdict(rows)]
+    found = [*growing, *payoff.sentences(), *quality.findings(), *ablation.verdict(rows)]
     said = opening.three(
         list(filter(None, brief)) or growing, quality.opening(), training.opening(rows)
     )

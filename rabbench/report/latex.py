@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rabbench import complexity
 from rabbench.complexity import Estimate
 from rabbench.records import Measurement, Results
-from rabbench.report import cost_tables, factors, headline, ledger, quality_tables, training
+from rabbench.report import ablation, cost_tables, factors, headline, ledger, quality_tables
 from rabbench.report.labels import Labels, is_cost
 from rabbench.report.page import Table
 from rabbench.report.quality_tables import Entry
@@ -77,8 +77,8 @@ def render(results: Results) -> str:
     costs = [row for row in results.rows if is_cost(row)]
     labels = Labels(costs)
     found = [_means(*one) for one in quality_tables.datasets(results.rows).items()]
-    tried = list(filter(training.tried, results.rows))
-    found += [of(training.ablation_table(tried))] if tried else []
+    tried = list(filter(ablation.tried, results.rows))
+    found += [of(ablation.table(tried))] if tried else []
     grown = ledger.orders(complexity.fits(costs), labels)
     if grown is not None:
         found.append(of(grown))

@@ -160,6 +160,12 @@ def test_an_ablation_is_one_table() -> None:
     ]
     text = latex.render(Results(command="train", config={}, environment={}, rows=rows))
     ((_, (heading, full, without)),) = tables(text)
-    assert heading == ["variant", "mrr", "mrr, less full", "seeds"]
-    assert full == ["full", r"0.510 \textpm{} 0.025", "--", "3"]
-    assert without == ["no-mse", r"0.310 \textpm{} 0.025", r"-0.200 \textpm{} 0.000", "3"]
+    assert heading == ["variant", "mrr", "mrr, less full", "seeds", "what it changes"]
+    assert full == ["full", r"0.510 \textpm{} 0.025", "--", "3", "nothing"]
+    assert without == [
+        "no-mse",
+        r"0.310 \textpm{} 0.025",
+        r"-0.200 \textpm{} 0.000",
+        "3",
+        "no JEPA energy",
+    ]

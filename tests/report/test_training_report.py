@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rabbench.records import Measurement, Results
-from rabbench.report import content, markdown, training
+from rabbench.report import ablation, content, markdown, training
 
 
 def _row(phase: str, measure: str, value: float, **params: object) -> Measurement:
@@ -42,11 +42,11 @@ def test_a_log_becomes_a_curve_and_its_table() -> None:
 def test_an_ablation_states_differences_paired_by_seed() -> None:
     (section,) = training.sections(TRIED)
     full, without, uniform, _ = section.tables[0].rows
-    assert full == ("full", "0.510 ± 0.025", "–", "3")
+    assert full == ("full", "0.510 ± 0.025", "–", "3", "nothing")
     # Differences -0.20, -0.19, -0.20: mean -0.197, t(2) 4.303, s 0.00577 -> half 0.0143.
-    assert without == ("no-mse", "0.313 ± 0.038", "-0.197 ± 0.014", "3")
+    assert without == ("no-mse", "0.313 ± 0.038", "-0.197 ± 0.014", "3", "no JEPA energy")
     assert uniform[2].startswith("+0.000")
-    (said,) = training.verdict(TRIED)
+    (said,) = ablation.verdict(TRIED)
     assert said.startswith("mrr of the full method is 0.510; below it: no-mse (-0.197 ± 0.014)")
     assert "; above it: no-keep (+0.107 ± 0.014); not told apart from it: off-policy" in said
 
@@ -54,8 +54,8 @@ def test_an_ablation_states_differences_paired_by_seed() -> None:
 def test_one_seed_gives_no_interval_and_no_verdict_of_difference() -> None:
     single = [row for row in TRIED if row.params["seed"] == 0]
     (section,) = training.sections(single)
-    assert section.tables[0].rows[1] == ("no-mse", "0.300", "-0.200", "1")
-    assert "below it" not in training.verdict(single)[0]
+    assert section.tables[0].rows[1] == ("no-mse", "0.300", "-0.200", "1", "no JEPA energy")
+    assert "below it" not in ablation.verdict(single)[0]
 
 
 def test_a_training_has_a_page_of_its_own() -> None:
