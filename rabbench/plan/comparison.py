@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 from rabbench.plan.record import Plan
@@ -19,7 +18,7 @@ class Compared:
     """One prediction beside its measurement; ``ratio`` is predicted over measured.
 
     ``same`` holds the params in which both rows agree; ``slowdown`` is how much longer a fixed
-    product took during the run than at the calibration (medians), None where that was not timed.
+    product took beside the measurement than at the calibration, None where that was not timed.
     """
 
     system: str
@@ -54,15 +53,13 @@ def _key(row: Measurement) -> tuple[Any, ...]:
 
 def compare(plan: Plan, results: Results) -> list[Compared]:
     """Every predicted row that was also measured, FLOPs under both conventions."""
-    measured = {_key(row): row.value for row in results.rows if row.value}
-    references = [s for row in results.rows if (s := row.params.get("reference_s")) is not None]
-    then = median(references) if references else None  # all points were visited in turn
+    measured = {_key(row): row for row in results.rows if row.value}
     found = []
     for row in plan.rows:
         actual = measured.get(_key(row))
-        if row.measure not in COMPARED or row.value is None or actual is None:
+        if row.measure not in COMPARED or row.value is None or not (actual and actual.value):
             continue
-        before = row.params.get("reference_s")
+        before, then = row.params.get("reference_s"), actual.params.get("reference_s")
         found.append(
             Compared(
                 system=row.system,
@@ -74,7 +71,7 @@ def compare(plan: Plan, results: Results) -> list[Compared]:
                 same={name: row.params.get(name) for name in SAME},
                 bound=str(row.params.get("bound", "")),
                 predicted=row.value,
-                measured=actual,
+                measured=actual.value,
                 slowdown=then / before if before and then else None,
             )
         )
