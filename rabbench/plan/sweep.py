@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from rabbench import scaling
+from rabbench import scaling, speed
 from rabbench.calibration import Calibration
 from rabbench.measures import energy, latency
 from rabbench.models.curves import Target
@@ -136,6 +136,7 @@ class _Clock:
         self.sizes = sizes
         self.calibration = calibration
         self.turn_s = 1 / calibration.rate("interpreter")
+        self.product_s = 2 * speed.SIDE[calibration.device] ** 3 / calibration.rate("matmul")
 
     def steps(self, costs: list[tuple[Work, list[Measurement]]]) -> Iterator[Step]:
         """Every measure's parts in order."""
@@ -208,4 +209,4 @@ class _Clock:
         sample_s = run_s * calls
         needed = math.ceil(self.config.min_time_s / max(sample_s, 1e-9))
         rounds = min(max(self.config.rounds, needed), self.config.max_rounds)
-        return warm + rounds * sample_s
+        return warm + rounds * (self.product_s + sample_s)
