@@ -24,9 +24,7 @@ def warnings(rows: Sequence[Measurement], labels: Labels) -> list[str]:
     found = []
     if labels.untrained:
         names = ", ".join(sorted(labels.untrained))
-        found.append(
-            f"{names}: the predictor is untrained; its ranking is meaningless, its cost is not."
-        )
+        found.append(f"Untrained: {names}. The ranking is meaningless, the cost is not.")
     found += _failures(rows, labels)
     found += _busy(rows)
     found += _scatter(rows)

@@ -117,5 +117,5 @@ def test_the_demonstration_runs_and_reports(tmp_path: Path) -> None:
         row["params"].get("trained") for row in results["rows"] if row["system"] == "rabtriever"
     }
     assert trained == {True}
-    assert "predictor is untrained" not in page
+    assert "Untrained:" not in page
     assert "<svg" in page
