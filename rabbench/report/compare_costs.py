@@ -164,7 +164,7 @@ class Costs:
     @cached_property
     def _compared(self) -> tuple[list[Matched], list[LeftOut]]:
         """All that is compared, and what is not."""
-        works = {work for sweeps in self._sweeps.values() for work in sweeps}
+        works = dict.fromkeys(work for sweeps in self._sweeps.values() for work in sweeps)
         matched: list[Matched] = []
         out: list[LeftOut] = []
         for work in sorted(works, key=lambda one: one.order):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from html import unescape
@@ -448,6 +451,22 @@ def test_a_comparison_is_written_and_the_folders_stay_as_they_are(
     before = [path.read_bytes() for path in written]
     compare.write(folders, tmp_path / "out")
     assert [path.read_bytes() for path in written] == before
+
+
+@pytest.mark.e2e
+def test_the_order_hangs_on_no_hash(folders: list[Path], tmp_path: Path) -> None:
+    """Sets of strings are in another order in each process, unless the seed is given."""
+    written = []
+    for seed in ("1", "2", "3"):
+        words = ["report", *map(str, folders), "--out", str(tmp_path / seed)]
+        subprocess.run(
+            [sys.executable, "-m", "rabbench", *words],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+        )
+        written.append((tmp_path / seed / "comparison.json").read_text())
+    assert written[0] == written[1] == written[2]
 
 
 def test_text_of_results_is_escaped(sweep: Results, later: Results) -> None:
