@@ -24,7 +24,9 @@ def warnings(rows: Sequence[Measurement], labels: Labels) -> list[str]:
     found = []
     if labels.untrained:
         names = ", ".join(sorted(labels.untrained))
-        found.append(f"Untrained: {names}. The ranking is meaningless, the cost is not.")
+        found.append(
+            f"Untrained: {names}. The ranking says nothing about trained ones; the cost is theirs."
+        )
     found += _failures(rows, labels)
     found += _busy(rows)
     found += _scatter(rows)

@@ -161,7 +161,10 @@ def test_warnings_name_the_untrained_student_ties_and_failures(synthetic: Module
     )
     rows[-1] = rows[-1].but(params={"documents_cut": 1200, "tokens_cut": 34_567})
     warnings = "\n".join(content.build(synthetic.results("demo", rows), draw=False).warnings)
-    assert "Untrained: rabtriever. The ranking is meaningless, the cost is not." in warnings
+    assert (
+        "Untrained: rabtriever. The ranking says nothing about trained ones; the cost is theirs."
+        in warnings
+    )
     assert "equal scores in 40 % of the queries" in warnings
     assert "1 point not measured (oom): killed at 9 GiB" in warnings
     assert "read 1,200 documents of beir/scifact cut short (34,567 tokens" in warnings
