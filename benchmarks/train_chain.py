@@ -56,7 +56,7 @@ TASKS = {
         ranked=("--depth 200", ""),
         ablation=True,
     ),
-    # 47 instructions to learn from: many visits, all documents drawn again and again.
+    # 47 instructions, of which four are held out: many visits, all documents drawn again and again.
     "saycan": Task(
         suite="rationale",
         train="saycan/train",

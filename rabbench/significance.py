@@ -152,8 +152,8 @@ def _detectable_effect(count: int) -> float:
 def holm(ps: Sequence[float]) -> Array:
     """Holm's step-down adjustment of P p-values (1979): (P,), in the order given.
 
-    As statsmodels' ``multipletests``, which collects garbage on each call and so took most of a
-    report's time.
+    As statsmodels' ``multipletests``, which runs a full garbage collection on each call: slow in a
+    process that holds models, and a report corrects many families.
     """
     p = np.asarray(ps, dtype=float)
     order = np.argsort(p)

@@ -92,8 +92,8 @@ def _hits(predicted: Sequence[Measurement]) -> list[str]:
     slowdown = median(row.params["slowdown"] for row in computing if AT_SPEED in row.params)
     return [
         text,
-        f"The machine itself was not equally fast all the time: a product of fixed size, timed "
-        f"beside every sample, took {slowdown:.2f} times as long during the run as during the "
+        f"How fast the machine was: a product of fixed size, timed beside every sample, "
+        f"took {slowdown:.2f} times as long during the run as during the "
         f"calibration (median). At equal speed {near} of {len(ratios)} FLOPs-bound times were "
         f"predicted within 10 %, with a median ratio of {median(ratios):.2f}.",
     ]
@@ -176,7 +176,7 @@ def _every(predicted: Sequence[Measurement], labels: Labels) -> list[Table]:
                 )
             )
         columns = ["system", "phase", "tokens", "predicted", "measured", "ratio"]
-        columns += ["at equal speed", "within 10 %"]
+        columns += ["at equal speed", "within 10 %, at equal speed if known"]
         tables.append(
             Table(
                 id=f"predicted-{measure}",

@@ -41,6 +41,20 @@ def test_a_pair_is_never_computed_twice(backbone: Backbone, tmp_path: Path) -> N
     assert (later.computed, later.reused) == (0, 4)
 
 
+def test_a_text_by_itself_is_encoded_once_and_is_no_pair(
+    backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = [[1, 2, 3], [4, 5], [1, 2, 3]]
+    first = TeacherStates(backbone, tmp_path)
+    once = first.alone(parts)
+    whole = torch.cat([backbone.hidden([part]) for part in parts])
+    torch.testing.assert_close(once, whole, rtol=1e-4, atol=1e-5)
+    assert first.computed == 0
+    first.flush()
+    monkeypatch.setattr(Backbone, "hidden", lambda *_: pytest.fail("encoded again"))
+    assert torch.equal(TeacherStates(backbone, tmp_path).alone(parts), once)
+
+
 def test_what_a_kill_left_half_written_is_not_read(
     backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
