@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -131,6 +132,39 @@ def test_a_synthetic_curve_is_read_exactly_at_its_points_and_grows_by_its_orders
     assert curve.seconds(Forward(1, 10_000)) == pytest.approx(10 + 10 * (300.0 + 1000.0))
     # Ten texts of a hundred tokens: the products of a thousand, ten times the attention of each.
     assert curve.seconds(Forward(10, 100)) == pytest.approx(1 + 10 * (30.0 + 1.0))
+
+
+def test_what_one_token_takes_and_a_prefixs_copy_are_no_flops() -> None:
+    curve = Curve(
+        key="k", name="n", layers=10, timed=1, asked=1000, suffix=8,
+        whole=((1, (3.0,)), (8, (3.0,)), (1000, (41.0,))),
+        bare=((1, (1.0,)), (1000, (1.0,))),
+        attention=((1, (1e-9,)), (1000, (1e-9,))),
+        cached=((1000, (3.5,)),),
+    )  # fmt: skip
+    assert curve.waiting(Forward(1, 1000)) == pytest.approx(1 + 10 * 2.0)
+    assert curve.waiting(Forward(1, 8, 1000)) == pytest.approx(1 + 10 * 2.0 + 10 * 0.5)
+
+
+def test_the_fixed_product_is_timed_with_its_matrices_in_the_caches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[str] = []
+    multiply = torch.mm
+
+    def counted(*given: Any, **named: Any) -> torch.Tensor:
+        seen.append("product")
+        return multiply(*given, **named)
+
+    def clock() -> float:
+        seen.append("clock")
+        return float(len(seen))
+
+    timer = speed.product("cpu")
+    monkeypatch.setattr(torch, "mm", counted)
+    monkeypatch.setattr(speed, "time", SimpleNamespace(perf_counter=clock))
+    assert timer() == 2.0
+    assert seen == ["product", "clock", "product", "clock"]
 
 
 def test_a_length_that_was_disturbed_takes_no_longer_than_a_greater_one() -> None:

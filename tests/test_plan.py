@@ -11,8 +11,10 @@ import pytest
 from rabbench import plan, scaling
 from rabbench.calibration import Calibration
 from rabbench.models.backbone import Backbone, resolve
+from rabbench.models.curves import Curve
 from rabbench.plan import Budget, Plan, Sizes, Step
 from rabbench.plan.models import described, is_local
+from rabbench.plan.work import Predictor, examine
 from rabbench.quality import QualityConfig
 from rabbench.records import Measurement, MissingError, Options, Results, UsageError
 
@@ -96,6 +98,22 @@ def test_what_grows_with_the_document_is_predicted_to(
         if (row.system, row.phase, row.measure) == ("rabtriever", "score", "latency")
     }
     assert bounds <= {"overhead", "memory"}
+
+
+@pytest.mark.parametrize(("long", "bound"), [(15.0, "memory"), (30.0, "compute")])
+def test_a_forward_is_bound_by_flops_where_they_take_most_of_its_time(
+    options: Options, calibrated: Calibration, long: float, bound: str
+) -> None:
+    points = scaling.plan(_sweep(options, systems=("teacher",), measures=("latency",)))
+    work = examine(points[-1])
+    assert work.target is not None
+    none = ((1, (1e-9,)), (work.target.longest, (1e-9,)))
+    curve = Curve(
+        key=work.target.key, name="n", layers=1, timed=1, asked=work.target.longest, suffix=0,
+        whole=((1, (10.0,)), (work.target.longest, (long,))), bare=none, attention=none,
+    )  # fmt: skip
+    predictor = Predictor(calibration=replace(calibrated, curves=(curve,)))
+    assert predictor.seconds(work)[1] == bound
 
 
 def test_more_rounds_points_and_measures_take_longer(

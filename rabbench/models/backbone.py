@@ -231,16 +231,33 @@ class Backbone:
             (B, V), with the configuration's soft cap and scale where it has them.
         """
         with torch.inference_mode():
-            logits: torch.Tensor = self.model.get_output_embeddings()(hidden).float()
-            if scale := getattr(self.config, "logits_scaling", None):
-                logits = logits / scale
-            if cap := getattr(self.config, "final_logit_softcapping", None):
-                logits = cap * torch.tanh(logits / cap)
-            return logits
+            return vocabulary_logits(self.model, hidden)
 
     @property
     def _hub_revision(self) -> str | None:
         return self.revision if self.source == "hub" else None
+
+
+def vocabulary_logits(
+    model: Any, hidden: torch.Tensor, tokens: Sequence[int] | None = None
+) -> torch.Tensor:
+    """Logits in float32 of final hidden states (B, d): (B, V), or of some tokens alone (B, T).
+
+    With the configuration's soft cap and scale where it has them. A few tokens' logits cost next
+    to nothing, the whole vocabulary's as much as several layers of a small model.
+    """
+    head, config = model.get_output_embeddings(), model.config
+    if tokens is None:
+        logits: torch.Tensor = head(hidden).float()
+    else:
+        rows = list(tokens)
+        bias = None if head.bias is None else head.bias[rows]
+        logits = torch.nn.functional.linear(hidden, head.weight[rows], bias).float()
+    if scale := getattr(config, "logits_scaling", None):
+        logits = logits / scale
+    if cap := getattr(config, "final_logit_softcapping", None):
+        logits = cap * torch.tanh(logits / cap)
+    return logits
 
 
 def _adapted(model: Any, adapter: Path) -> Any:

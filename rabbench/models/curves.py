@@ -103,6 +103,14 @@ class Curve:
         over = work.batch * self._over(work.prefix) if work.prefix else 0.0
         return rest + self.layers * (linear + attention + over)
 
+    def waiting(self, work: Forward) -> float:
+        """What :meth:`seconds` holds besides FLOPs: reading weights and calls, and cached prefixes.
+
+        A forward over one token reads all the weights and makes all the calls for next to no FLOPs.
+        """
+        over = work.batch * self.layers * self._over(work.prefix) if work.prefix else 0.0
+        return self.seconds(Forward(1, 1)) + over
+
     def _attention(self, tokens: int) -> float:
         return _at(_medians(self.attention), tokens, order=2)
 

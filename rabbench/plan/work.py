@@ -24,6 +24,7 @@ from rabbench.records import Measurement, Point, Workload, row
 from rabbench.speed import once
 
 SMALL_S = 0.1  # for timing a phase without a body
+WAITING_SHARE = 0.5  # of a forward that the FLOPs bound
 OVERHEAD_SHARE = 0.5  # below this share of reading, a small phase is bound by calls
 AROUND = 4  # small operators around a body: gather, cast, two logits
 NOT_RUN = "runs no tensor operations that could be counted"
@@ -139,7 +140,7 @@ class Predictor:
         after = max(read, flops / known.rate("matmul"))
         body = sum(self._body(work, replace(one, batch=one.batch * batch)) for one in work.forwards)
         total = body + after + calls
-        return total, "compute" if self._computes(work, batch) else "memory"
+        return total, "compute" if self._computes(work, batch, total) else "memory"
 
     def small_s(self, work: Work) -> float:
         """Seconds of a run without a body, timed here and now on zeros."""
@@ -151,8 +152,16 @@ class Predictor:
             self.timed[key] = median(samples)
         return self.timed[key]
 
-    def _computes(self, work: Work, batch: int) -> bool:
-        """Whether the forwards do more FLOPs for a byte of weights than the ridge."""
+    def _computes(self, work: Work, batch: int, total: float) -> bool:
+        """Whether the FLOPs take most of the total seconds.
+
+        By the layers' own times; where they were not timed, whether the forwards do more FLOPs for
+        a byte of weights than the ridge.
+        """
+        curve = None if work.target is None else self.calibration.curve(work.target)
+        if curve is not None:
+            forwards = [replace(one, batch=one.batch * batch) for one in work.forwards]
+            return sum(map(curve.waiting, forwards)) <= WAITING_SHARE * total
         item = torch.empty((), dtype=getattr(torch, str(work.point.params["dtype"]))).element_size()
         shape = ModelShape.from_config(work.config)
         weights = shape.linear_flops // 2 * item * len(work.forwards)

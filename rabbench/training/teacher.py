@@ -16,12 +16,13 @@ from torch.nn.functional import normalize
 from transformers import set_seed
 
 from rabbench.models import losses
-from rabbench.models.backbone import Backbone, old_names, resolve
+from rabbench.models.backbone import Backbone, old_names, resolve, vocabulary_logits
 from rabbench.models.teacher import Prompt
 from rabbench.records import Progress, Results, Suite, UsageError, silent
 from rabbench.training import card, data, loop
 from rabbench.training.config import PROMPTS, Lora, TeacherConfig
 from rabbench.training.data import Group
+from rabbench.training.memory import Latents
 
 TOKENS = ("input_ids", "attention_mask", "position_ids")
 Pair = tuple[Sequence[int], Sequence[int]]  # a document part and a query part
@@ -83,36 +84,41 @@ def blocks(pairs: Sequence[Pair]) -> dict[str, torch.Tensor]:
     return found
 
 
-def last_logits(
-    model: Any, inputs: Mapping[str, torch.Tensor], *, latents: bool = False
+def plain(model: Any) -> Any:
+    """The causal LM in what training wraps around it; an adapter's layers are part of it."""
+    inner = getattr(model, "module", model)
+    return inner.get_base_model() if hasattr(inner, "get_base_model") else inner
+
+
+def pair_states(
+    model: Any, inputs: Mapping[str, torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the model says of each pair, in the pairs' own order.
+    """What the model makes of each pair, in the pairs' own order.
 
     Returns:
-        Vocabulary logits at the last token, (B, V) float32; and where ``latents`` are asked for,
-        the final state at the document part's last token, (B, d) float32, which causal attention
-        keeps from seeing the query: the z_d of the document alone.
+        The final state at the last token, (B, d), from which the answer is read; and that at the
+        document part's last token, (B, d) float32, which causal attention keeps from seeing the
+        query: the z_d of the document alone.
     """
-    logits, states = [], []
+    states, latents = [], []
     for number in range(BLOCKS):
         if f"{number}_ends" not in inputs:
             continue
         tokens = {name: inputs[f"{number}_{name}"] for name in TOKENS}
-        output = model(**tokens, logits_to_keep=1, use_cache=False, output_hidden_states=latents)
-        logits.append(output.logits[:, -1].float())
-        if latents:
-            last = output.hidden_states[-1]  # (b, L, d)
-            rows = torch.arange(len(last), device=last.device)
-            states.append(last[rows, inputs[f"{number}_ends"]].float())
+        last = plain(model).base_model(**tokens, use_cache=False).last_hidden_state  # (b, L, d)
+        rows = torch.arange(len(last), device=last.device)
+        states.append(last[:, -1])
+        latents.append(last[rows, inputs[f"{number}_ends"]].float())
     places = inputs["places"]
-    return torch.cat(logits)[places], torch.cat(states)[places] if latents else torch.empty(0)
+    return torch.cat(states)[places], torch.cat(latents)[places]
 
 
 def last_states(model: Any, inputs: Mapping[str, torch.Tensor], kind: str) -> torch.Tensor:
     """Unit vectors of the last tokens' final states: (B, d) float32."""
     tokens = {name: inputs[f"{kind}_{name}"] for name in TOKENS}
-    output = model(**tokens, logits_to_keep=1, use_cache=False, output_hidden_states=True)
-    states: torch.Tensor = output.hidden_states[-1][:, -1]
+    states: torch.Tensor = (
+        plain(model).base_model(**tokens, use_cache=False).last_hidden_state[:, -1]
+    )
     return normalize(states.float(), dim=-1)
 
 
@@ -120,26 +126,27 @@ def last_states(model: Any, inputs: Mapping[str, torch.Tensor], kind: str) -> to
 class TeacherLoss:
     """The objective of a batch of groups, each one relevant and some other documents.
 
-    ``answers`` are the token ids of yes and no.
+    ``answers`` are the token ids of yes and no, ``memory`` what earlier batches read of documents.
     """
 
     config: TeacherConfig
     answers: tuple[int, int]
+    memory: Latents
 
     def __call__(
         self, model: Any, inputs: Mapping[str, torch.Tensor]
     ) -> tuple[torch.Tensor, dict[str, float]]:
         """The loss of one batch; logs how often the relevant document comes first."""
-        apart = self.config.contrastive > 0
-        logits, z_d = last_logits(model, inputs, latents=apart)  # (B, V), (B, d)
-        yes, no = self.answers
-        log_odds = logits[:, yes] - logits[:, no]  # (B,)
+        hidden, z_d = pair_states(model, inputs)  # (B, d), (B, d)
+        answers = vocabulary_logits(plain(model), hidden, self.answers)  # (B, 2)
+        log_odds = answers[:, 0] - answers[:, 1]  # (B,)
         sizes = inputs["sizes"].tolist()  # documents of each group, the relevant one first
         scores = torch.nn.utils.rnn.pad_sequence(
             list(log_odds.split(sizes)), batch_first=True, padding_value=-torch.inf
         )  # (G, K)
         relevant = torch.cat([torch.arange(size) == 0 for size in sizes]).to(log_odds.device)
         if self.config.objective == "sft":
+            logits = vocabulary_logits(plain(model), hidden)  # (B, V)
             loss = losses.sft(logits, relevant, self.answers)
         elif self.config.objective == "dpo":
             reference = self._before(model, inputs)
@@ -148,9 +155,9 @@ class TeacherLoss:
             loss = losses.listwise(scores, self.config.temperature)
         first = (scores[:, :1] > scores[:, 1:]).all(-1).float().mean()
         logged = {"first_in_group": float(first)}
-        if apart:
+        if self.config.contrastive:
             weighted, hits = self._contrastive(model, inputs, z_d)
-            logged |= {"loss_contrastive": float(weighted.detach()), "first_in_batch": hits}
+            logged |= {"loss_contrastive": float(weighted.detach()), "first_apart": hits}
             loss = loss + weighted
         return loss, logged
 
@@ -159,12 +166,16 @@ class TeacherLoss:
     ) -> tuple[torch.Tensor, float]:
         """The weighted InfoNCE of the parts read apart, z_d (B, d), and how often it is right."""
         h_q = last_states(model, inputs, "query")  # (G, d)
+        rows, z_d = inputs["documents"], normalize(z_d, dim=-1)
+        other_rows, others = self.memory.besides(rows)  # (M,), (M, d)
         loss, hits = losses.contrastive(
-            h_q @ normalize(z_d, dim=-1).T,
+            h_q @ torch.cat([z_d, others]).T,
             inputs["first"],
-            inputs["barred"],
+            data.barred(torch.cat([rows, other_rows]), inputs["taken"]),
             self.config.contrastive_temperature,
         )
+        if model.training:
+            self.memory.remember(rows, z_d)
         return self.config.contrastive * loss, float(hits.float().mean())
 
     def _before(self, model: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -176,9 +187,9 @@ class TeacherLoss:
                 "trained: give --lora-rank above 0, or another --objective"
             )
         with torch.no_grad(), inner.disable_adapter():
-            logits, _ = last_logits(inner, inputs)
-        yes, no = self.answers
-        return logits[:, yes] - logits[:, no]
+            hidden, _ = pair_states(inner, inputs)
+            logits = vocabulary_logits(plain(inner), hidden, self.answers)  # (B, 2)
+        return logits[:, 0] - logits[:, 1]
 
 
 class Collate:
@@ -186,6 +197,7 @@ class Collate:
 
     def __init__(self, prompt: Prompt, suite: Suite) -> None:
         self.prompt, self.suite = prompt, suite
+        self.rows = {doc_id: row for row, doc_id in enumerate(suite.docs)}
         self._parts: dict[tuple[str, str], list[int]] = {}
 
     def part(self, kind: str, id_: str) -> list[int]:
@@ -198,8 +210,8 @@ class Collate:
     def __call__(self, groups: Sequence[Group]) -> dict[str, torch.Tensor]:
         """The pairs' blocks, and how many pairs each group has (G,).
 
-        And for the contrastive part the queries alone, each one's relevant pair (G,), and which
-        pairs' documents are no negatives of it (G, B).
+        And for the contrastive part the queries alone, each one's relevant pair (G,), the pairs'
+        documents (B,) and those that are no negatives of a query (G, T), as rows of the suite.
         """
         doc_ids: list[str] = []
         first: list[int] = []
@@ -220,7 +232,8 @@ class Collate:
             **{f"query_{name}": tensor for name, tensor in alone.items()},
             "sizes": torch.tensor(sizes),
             "first": torch.tensor(first),
-            "barred": torch.tensor(data.barred(self.suite, groups, doc_ids, first)),
+            "documents": torch.tensor([self.rows[doc_id] for doc_id in doc_ids]),
+            "taken": data.taken(self.suite, groups, self.rows),
         }
 
 
@@ -253,7 +266,8 @@ def run(
         config.data, visits=visits, seed=schedule.seed, options=options, progress=progress
     )
     collate = Collate(prompt, prepared.suite)
-    loss = TeacherLoss(config, prompt.answers)
+    memory = Latents(config.memory)
+    loss = TeacherLoss(config, prompt.answers, memory)
     set_seed(schedule.seed)  # before the adapter gets its first weights
     model = trainable(backbone, config.lora)
     log = loop.fit(
@@ -263,6 +277,7 @@ def run(
         items=prepared.items,
         collate=collate,
         validate=lambda: _validate(model, loss, collate, prepared.held_out, schedule.batch),
+        kept=memory,
         schedule=replace(schedule, epochs=1.0),  # the visits are in the items
         device=options.device,
         out=out,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rabbench.models.backbone import resolve
+from rabbench.models.backbone import resolve, vocabulary_logits
 from rabbench.models.student import Folded, Predictor
 from rabbench.models.teacher import Prompt, Teacher, answer_direction
 from rabbench.records import MissingError, UsageError
@@ -96,6 +96,17 @@ def test_a_capped_head_cannot_be_folded(tiny_model: Path) -> None:
     backbone.config.final_logit_softcapping = 30.0
     with pytest.raises(UsageError, match="caps its logits"):
         answer_direction(backbone, Prompt(backbone, 10))
+
+
+def test_the_logits_of_a_few_tokens_are_those_of_the_whole_vocabulary(tiny_model: Path) -> None:
+    model = resolve(str(tiny_model), seed=98).model  # its own: its config is changed
+    hidden = torch.randn(3, model.config.hidden_size)
+    plain = vocabulary_logits(model, hidden)
+    assert torch.allclose(vocabulary_logits(model, hidden, [7, 2]), plain[:, [7, 2]], atol=1e-6)
+    model.config.final_logit_softcapping, model.config.logits_scaling = 0.1, 2.0
+    capped = vocabulary_logits(model, hidden, [7, 2])
+    assert torch.allclose(capped, vocabulary_logits(model, hidden)[:, [7, 2]], atol=1e-6)
+    assert torch.allclose(capped, 0.1 * torch.tanh(plain[:, [7, 2]] / 2.0 / 0.1), atol=1e-6)
 
 
 def test_an_unknown_model_lists_the_known() -> None:

@@ -33,6 +33,7 @@ from rabbench.training import student as students
 from rabbench.training import teacher as teachers
 from rabbench.training.ablation import AblationConfig
 from rabbench.training.config import Lora
+from rabbench.training.memory import Latents
 
 
 def _series(results: Any, name: str) -> list[float]:
@@ -110,16 +111,47 @@ def test_a_pair_holds_the_latent_of_its_document_alone(tiny_model: Path) -> None
     groups = data.groups(suite, per_query=2, rounds=1, seed=0)[:4]
     inputs = collate(groups)
     with torch.no_grad():
-        logits, z_d = teachers.last_logits(backbone.model, inputs, latents=True)
+        hidden, z_d = teachers.pair_states(backbone.model, inputs)
     doc_ids = [doc_id for group in groups for doc_id in (group.positive, *group.negatives)]
     alone = backbone.encode([prompt.document(suite.docs[doc_id]) for doc_id in doc_ids], batch=4)
     assert torch.allclose(z_d, alone.float(), atol=1e-5)
-    assert logits.shape == (len(doc_ids), backbone.shape.vocabulary)
+    whole = [
+        [*collate.part("document", doc_id), *collate.part("query", group.query_id)]
+        for group in groups
+        for doc_id in (group.positive, *group.negatives)
+    ]
+    assert torch.allclose(hidden, backbone.encode(whole, batch=4), atol=1e-5)
+    barred = data.barred(inputs["documents"], inputs["taken"])
     for row, group in enumerate(groups):
-        barred = {doc_id for doc_id, no in zip(doc_ids, inputs["barred"][row], strict=True) if no}
         assert doc_ids[inputs["first"][row]] == group.positive
-        assert barred <= set(data.relevant(suite, group.query_id))
-        assert not inputs["barred"][row, inputs["first"][row]]
+        out = {doc_id for doc_id, no in zip(doc_ids, barred[row], strict=True) if no}
+        assert out == {*doc_ids} & {*data.relevant(suite, group.query_id)}
+
+
+def test_remembered_documents_are_negatives_too_but_for_the_relevant_ones(tiny_model: Path) -> None:
+    backbone = resolve(str(tiny_model))
+    suite = data.training_set(DATA)[1]
+    prompt = Prompt(backbone, 48)
+    config = teacher_config(tiny_model, contrastive=1.0)
+    memory = Latents(100)
+    loss = teachers.TeacherLoss(config, prompt.answers, memory)
+    groups = data.groups(suite, per_query=1, rounds=1, seed=0)[:4]
+    inputs = teachers.Collate(prompt, suite)(groups)
+    model = teachers.trainable(backbone, config.lora).train()
+    alone = loss(model, inputs)[1]["loss_contrastive"]
+    assert set(memory.rows.tolist()) == set(inputs["documents"].tolist())
+    again = loss(model, inputs)[1]["loss_contrastive"]
+    assert again == pytest.approx(alone, rel=1e-6)  # all that is remembered is in the batch
+    rows = {doc_id: row for row, doc_id in enumerate(suite.docs)}
+    relevant = {rows[d] for group in groups for d in data.relevant(suite, group.query_id)}
+    other = next(row for row in range(len(rows)) if row not in {*relevant, *memory.rows.tolist()})
+    towards = teachers.last_states(model, inputs, "query")[:1].detach()
+    memory.remember(torch.tensor([other]), towards)  # as like the first query as can be
+    assert loss(model, inputs)[1]["loss_contrastive"] > alone + 0.1
+    model.eval()
+    before = memory.rows.clone()
+    loss(model, teachers.Collate(prompt, suite)(groups[:1]))
+    assert torch.equal(memory.rows, before)  # an evaluation leaves no trace
 
 
 @pytest.mark.e2e
@@ -164,16 +196,19 @@ def test_a_teacher_learns_what_it_is_shown(
 
 
 @pytest.mark.e2e
+@pytest.mark.parametrize("contrastive", [0.0, 1.0])
 def test_an_interrupted_teacher_resumes_to_the_same_weights(
-    tiny_model: Path, teacher_folder: Path, tmp_path: Path
+    tiny_model: Path, tmp_path: Path, contrastive: float
 ) -> None:
-    config = teacher_config(tiny_model)
+    config = teacher_config(tiny_model, contrastive=contrastive)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    teachers.run(config, out=whole)
     with pytest.raises(_KilledError):
-        teachers.run(config, out=tmp_path, progress=_killer(5))
-    assert not (tmp_path / checkpoint.CARD).exists()
-    teachers.run(config, out=tmp_path, resume=True)
-    ours = load_file(tmp_path / checkpoint.ADAPTER)
-    for name, weight in load_file(teacher_folder / checkpoint.ADAPTER).items():
+        teachers.run(config, out=parts, progress=_killer(5))
+    assert not (parts / checkpoint.CARD).exists()
+    teachers.run(config, out=parts, resume=True)
+    ours = load_file(parts / checkpoint.ADAPTER)
+    for name, weight in load_file(whole / checkpoint.ADAPTER).items():
         assert torch.equal(weight, ours[name]), name
 
 
