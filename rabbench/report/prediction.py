@@ -16,7 +16,12 @@ from rabbench.report.units import amount, duration
 
 CLOSE = 0.1  # how near a prediction of a FLOPs-bound time should come
 AT_SPEED = "ratio_at_speed"
-BOUNDS = {"compute": "FLOPs", "memory": "memory and calls", "overhead": "calls", "timed": "a short run"}
+BOUNDS = {
+    "compute": "FLOPs",
+    "memory": "memory and calls",
+    "overhead": "calls",
+    "timed": "a short run",
+}
 """What a predicted time rests on, in words."""
 
 
@@ -83,10 +88,10 @@ def _hits(predicted: Sequence[Measurement]) -> list[str]:
         return [text]
     near, ratios = _near(computing)
     text += (
-        f" The FLOPs bound a time of which they take more than half, not the reading of weights "
-        f"and the calls, which one token would need too. Of {len(computing)} such times {near} "
-        f"were predicted within 10 %; the median of predicted over measured is "
-        f"{median(ratios):.2f}."
+        f" Of {len(computing)} times that the FLOPs bound, {near} were predicted within 10 %; "
+        f"the median of predicted over measured is {median(ratios):.2f}. Bound by FLOPs is a time "
+        f"of which they take more than half: the reading of weights and the calls, which one token "
+        f"would need too, take the rest."
     )
     near, ratios = _near(computing, AT_SPEED)
     if not ratios:

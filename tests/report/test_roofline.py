@@ -148,7 +148,7 @@ def test_predictions_stand_beside_measurements_with_their_bound(page: Page) -> N
     ]
     every = table(page, "predicted-latency")
     assert [row[5:] for row in every.rows] == [
-        ("0.95", "–", "yes", "memory"),
+        ("0.95", "–", "yes", "memory and calls"),
         ("0.95", "–", "yes", "FLOPs"),
         ("1.30", "–", "no", "FLOPs"),
         *[("2.00", "–", "no", "calls")] * 3,
