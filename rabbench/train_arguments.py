@@ -56,8 +56,6 @@ def add(train: Any, *, model: Any, device: Any, output: Any) -> None:
         metavar="W",
         help="weight of telling documents apart without the query, as the student will (default 0)",
     )
-    words = "documents seen last that are negatives there too (default 1024)"
-    add("--memory", type=int, default=1024, metavar="N", help=words)
     biencoder.add_argument("--temperature", type=float, default=0.05, help="default 0.05")
     add = ablation.add_argument
     add("--seeds", type=count, default=3, metavar="N", help="seeds of each variant (default 3)")
@@ -162,7 +160,7 @@ def configured(arguments: argparse.Namespace, options: Options) -> Any:
     schedule = _schedule(arguments, default.schedule)
     common: dict[str, Any] = {"data": data, "schedule": schedule}
     if arguments.kind in {"teacher", "biencoder"}:
-        names = ("objective", "prompt", "beta", "temperature", "contrastive", "memory")
+        names = ("objective", "prompt", "beta", "temperature", "contrastive")
         given = _given(arguments, *names)
         return replace(default, **common, **given, lora=_lora(arguments), options=options)
     taught = _given(

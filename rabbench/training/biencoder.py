@@ -37,8 +37,7 @@ class ContrastiveLoss:
         queries = last_states(model, inputs, "query")  # (Q, d)
         documents = last_states(model, inputs, "document")  # (N, d)
         scores = queries @ documents.T  # (Q, N)
-        barred = data.barred(inputs["documents"], inputs["taken"])  # (Q, N)
-        loss, hits = losses.contrastive(scores, inputs["first"], barred, self.temperature)
+        loss, hits = losses.contrastive(scores, inputs["first"], inputs["barred"], self.temperature)
         return loss, {"first_in_batch": float(hits.float().mean())}
 
 
@@ -47,13 +46,9 @@ class Collate:
 
     def __init__(self, texts: Texts, suite: Suite) -> None:
         self.texts, self.suite = texts, suite
-        self.rows = {doc_id: row for row, doc_id in enumerate(suite.docs)}
 
     def __call__(self, groups: Sequence[Group]) -> dict[str, torch.Tensor]:
-        """Token ids, each positive's place (Q,), the documents (N,) and who is no negative (Q, T).
-
-        Documents are rows of the suite's.
-        """
+        """Token ids, the place of each positive (Q,), and what is no negative (Q, N)."""
         doc_ids = list(
             dict.fromkeys(d for group in groups for d in (group.positive, *group.negatives))
         )
@@ -64,8 +59,7 @@ class Collate:
             **{f"query_{name}": tensor for name, tensor in queries.items()},
             **{f"document_{name}": tensor for name, tensor in documents.items()},
             "first": torch.tensor(first),
-            "documents": torch.tensor([self.rows[doc_id] for doc_id in doc_ids]),
-            "taken": data.taken(self.suite, groups, self.rows),
+            "barred": torch.tensor(data.barred(self.suite, groups, doc_ids, first)),
         }
 
 

@@ -82,8 +82,7 @@ class TeacherConfig:
 
     ``contrastive`` is the weight of InfoNCE between the states of the query part alone and of the
     document part alone: what the student will read. Without it nothing teaches the backbone to
-    tell documents apart there. ``contrastive_temperature`` divides their cosine; ``memory`` is how
-    many documents seen last are negatives there besides the batch's.
+    tell documents apart there. ``contrastive_temperature`` divides their cosine.
     """
 
     data: Data
@@ -95,7 +94,6 @@ class TeacherConfig:
     temperature: float = 1.0
     contrastive: float = 0.0
     contrastive_temperature: float = 0.05
-    memory: int = 1024
     options: Options = field(default_factory=Options)
 
 

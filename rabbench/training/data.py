@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import torch
-from torch.nn.utils.rnn import pad_sequence
 
 from rabbench import plugins, selection
 from rabbench.records import Options, Progress, Run, Suite, UsageError, silent
@@ -105,31 +102,18 @@ def prepare(
     return Prepared(name, suite, len(kept.queries), items, held_out)
 
 
-def taken(suite: Suite, groups: Sequence[Group], rows: Mapping[str, int]) -> torch.Tensor:
-    """The documents that are no negatives of each group's query, relevant or excluded: (G, T).
+def barred(
+    suite: Suite, groups: Sequence[Group], doc_ids: Sequence[str], first: Sequence[int]
+) -> list[list[bool]]:
+    """Which of a batch's documents are no negatives of each group's query: (Q, N).
 
-    Rows of the suite's documents, filled up with -1.
+    Those are the relevant and the excluded ones, but for the group's own positive at ``first``.
     """
-    found = [
-        torch.tensor(
-            [
-                rows[doc_id]
-                for doc_id in (
-                    *relevant(suite, group.query_id),
-                    *sorted(suite.excluded.get(group.query_id, ())),
-                )
-                if doc_id in rows
-            ],
-            dtype=torch.long,
-        )
-        for group in groups
-    ]
-    return pad_sequence(found, batch_first=True, padding_value=-1)
-
-
-def barred(documents: torch.Tensor, taken: torch.Tensor) -> torch.Tensor:
-    """Which documents (N,) are no negatives of each query, by what is taken (G, T): (G, N) bool."""
-    return (documents[None, :, None] == taken[:, None, :]).any(-1)
+    found = []
+    for group, own in zip(groups, first, strict=True):
+        taken = {*relevant(suite, group.query_id), *suite.excluded.get(group.query_id, ())}
+        found.append([doc_id in taken and at != own for at, doc_id in enumerate(doc_ids)])
+    return found
 
 
 def relevant(suite: Suite, query_id: str) -> list[str]:

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from transformers import (
@@ -20,7 +20,7 @@ from transformers import (
     TrainerCallback,
     TrainingArguments,
 )
-from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, get_last_checkpoint
+from transformers.trainer_utils import get_last_checkpoint
 
 from rabbench.records import Measurement, Progress
 from rabbench.training.config import Schedule
@@ -29,17 +29,6 @@ Inputs = Mapping[str, torch.Tensor]
 Logged = dict[str, float]
 Loss = Callable[[Any, Inputs], tuple[torch.Tensor, Logged]]
 """``(model, inputs) → (loss, parts to log)``; the model is wrapped where there are devices."""
-
-
-class Kept(Protocol):
-    """What a loss remembers from step to step, beyond the model's weights."""
-
-    def save(self, folder: Path) -> None:
-        """Write it beside a state of the training."""
-
-    def load(self, folder: Path) -> None:
-        """Read it from there."""
-
 
 STATE = "state"
 HIGHER = ("held_out_first", "held_out_mrr", "first_in", "r2", "tau", "effective_rank", "spread")
@@ -90,17 +79,6 @@ class _Told(TrainerCallback):  # type: ignore[misc] # the same
         self.progress(f"training {self.name}{self.loss}", state.global_step, state.max_steps)
 
 
-class _Keeps(TrainerCallback):  # type: ignore[misc] # the same
-    """Saves what the loss remembers with every state."""
-
-    def __init__(self, kept: Kept) -> None:
-        self.kept = kept
-
-    def on_save(self, given: Any, state: Any, __: Any, **___: Any) -> None:
-        folder = Path(given.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
-        self.kept.save(folder)
-
-
 def arguments(schedule: Schedule, out: Path, *, device: str) -> TrainingArguments:
     """The schedule in the Trainer's words."""
     return TrainingArguments(
@@ -145,7 +123,6 @@ def fit(
     out: Path,
     resume: bool,
     progress: Progress,
-    kept: Kept | None = None,
 ) -> list[dict[str, float]]:
     """Train a model in place and return the log: a dictionary for each logged step.
 
@@ -161,7 +138,6 @@ def fit(
         out: its folder ``state`` holds the state while training lasts.
         resume: go on from that state, where there is one.
         progress: told after each update.
-        kept: is saved with every state, and read from the one that is gone on from.
     """
     if not resume:
         shutil.rmtree(out / STATE, ignore_errors=True)
@@ -176,10 +152,6 @@ def fit(
         data_collator=collate,
         callbacks=[_Told(name, progress)],
     )
-    if kept is not None:
-        trainer.add_callback(_Keeps(kept))
-        if last is not None:
-            kept.load(Path(last))
     trainer.remove_callback(PrinterCallback)  # the log goes into the results file
     trainer.train(resume_from_checkpoint=last)
     trainer.evaluate()

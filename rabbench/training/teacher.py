@@ -22,7 +22,6 @@ from rabbench.records import Progress, Results, Suite, UsageError, silent
 from rabbench.training import card, data, loop
 from rabbench.training.config import PROMPTS, Lora, TeacherConfig
 from rabbench.training.data import Group
-from rabbench.training.memory import Latents
 
 TOKENS = ("input_ids", "attention_mask", "position_ids")
 Pair = tuple[Sequence[int], Sequence[int]]  # a document part and a query part
@@ -90,6 +89,17 @@ def plain(model: Any) -> Any:
     return inner.get_base_model() if hasattr(inner, "get_base_model") else inner
 
 
+def final_states(model: Any, tokens: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Final hidden states (after the last norm) of every token: (B, L) → (B, L, d).
+
+    Through the model's own forward, which mixed precision wraps; the head works on no position.
+    """
+    nowhere = torch.empty(0, dtype=torch.long)
+    output = model(**tokens, logits_to_keep=nowhere, use_cache=False, output_hidden_states=True)
+    states: torch.Tensor = output.hidden_states[-1]
+    return states
+
+
 def pair_states(
     model: Any, inputs: Mapping[str, torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -105,7 +115,7 @@ def pair_states(
         if f"{number}_ends" not in inputs:
             continue
         tokens = {name: inputs[f"{number}_{name}"] for name in TOKENS}
-        last = plain(model).base_model(**tokens, use_cache=False).last_hidden_state  # (b, L, d)
+        last = final_states(model, tokens)  # (b, L, d)
         rows = torch.arange(len(last), device=last.device)
         states.append(last[:, -1])
         latents.append(last[rows, inputs[f"{number}_ends"]].float())
@@ -116,22 +126,18 @@ def pair_states(
 def last_states(model: Any, inputs: Mapping[str, torch.Tensor], kind: str) -> torch.Tensor:
     """Unit vectors of the last tokens' final states: (B, d) float32."""
     tokens = {name: inputs[f"{kind}_{name}"] for name in TOKENS}
-    states: torch.Tensor = (
-        plain(model).base_model(**tokens, use_cache=False).last_hidden_state[:, -1]
-    )
-    return normalize(states.float(), dim=-1)
+    return normalize(final_states(model, tokens)[:, -1].float(), dim=-1)
 
 
 @dataclass(frozen=True)
 class TeacherLoss:
     """The objective of a batch of groups, each one relevant and some other documents.
 
-    ``answers`` are the token ids of yes and no, ``memory`` what earlier batches read of documents.
+    ``answers`` are the token ids of yes and no.
     """
 
     config: TeacherConfig
     answers: tuple[int, int]
-    memory: Latents
 
     def __call__(
         self, model: Any, inputs: Mapping[str, torch.Tensor]
@@ -157,7 +163,7 @@ class TeacherLoss:
         logged = {"first_in_group": float(first)}
         if self.config.contrastive:
             weighted, hits = self._contrastive(model, inputs, z_d)
-            logged |= {"loss_contrastive": float(weighted.detach()), "first_apart": hits}
+            logged |= {"loss_contrastive": float(weighted.detach()), "first_in_batch": hits}
             loss = loss + weighted
         return loss, logged
 
@@ -166,16 +172,12 @@ class TeacherLoss:
     ) -> tuple[torch.Tensor, float]:
         """The weighted InfoNCE of the parts read apart, z_d (B, d), and how often it is right."""
         h_q = last_states(model, inputs, "query")  # (G, d)
-        rows, z_d = inputs["documents"], normalize(z_d, dim=-1)
-        other_rows, others = self.memory.besides(rows)  # (M,), (M, d)
         loss, hits = losses.contrastive(
-            h_q @ torch.cat([z_d, others]).T,
+            h_q @ normalize(z_d, dim=-1).T,
             inputs["first"],
-            data.barred(torch.cat([rows, other_rows]), inputs["taken"]),
+            inputs["barred"],
             self.config.contrastive_temperature,
         )
-        if model.training:
-            self.memory.remember(rows, z_d)
         return self.config.contrastive * loss, float(hits.float().mean())
 
     def _before(self, model: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -197,7 +199,6 @@ class Collate:
 
     def __init__(self, prompt: Prompt, suite: Suite) -> None:
         self.prompt, self.suite = prompt, suite
-        self.rows = {doc_id: row for row, doc_id in enumerate(suite.docs)}
         self._parts: dict[tuple[str, str], list[int]] = {}
 
     def part(self, kind: str, id_: str) -> list[int]:
@@ -210,8 +211,8 @@ class Collate:
     def __call__(self, groups: Sequence[Group]) -> dict[str, torch.Tensor]:
         """The pairs' blocks, and how many pairs each group has (G,).
 
-        And for the contrastive part the queries alone, each one's relevant pair (G,), the pairs'
-        documents (B,) and those that are no negatives of a query (G, T), as rows of the suite.
+        And for the contrastive part the queries alone, each one's relevant pair (G,), and which
+        pairs' documents are no negatives of it (G, B).
         """
         doc_ids: list[str] = []
         first: list[int] = []
@@ -232,8 +233,7 @@ class Collate:
             **{f"query_{name}": tensor for name, tensor in alone.items()},
             "sizes": torch.tensor(sizes),
             "first": torch.tensor(first),
-            "documents": torch.tensor([self.rows[doc_id] for doc_id in doc_ids]),
-            "taken": data.taken(self.suite, groups, self.rows),
+            "barred": torch.tensor(data.barred(self.suite, groups, doc_ids, first)),
         }
 
 
@@ -266,8 +266,7 @@ def run(
         config.data, visits=visits, seed=schedule.seed, options=options, progress=progress
     )
     collate = Collate(prompt, prepared.suite)
-    memory = Latents(config.memory)
-    loss = TeacherLoss(config, prompt.answers, memory)
+    loss = TeacherLoss(config, prompt.answers)
     set_seed(schedule.seed)  # before the adapter gets its first weights
     model = trainable(backbone, config.lora)
     log = loop.fit(
@@ -277,7 +276,6 @@ def run(
         items=prepared.items,
         collate=collate,
         validate=lambda: _validate(model, loss, collate, prepared.held_out, schedule.batch),
-        kept=memory,
         schedule=replace(schedule, epochs=1.0),  # the visits are in the items
         device=options.device,
         out=out,
