@@ -4,8 +4,10 @@
 
 For each data set a teacher, its student and a bi-encoder of the same backbone are trained and
 ranked beside BM25 and MiniLM on queries never trained on; for the built-in set the student is also
-trained without each part of its method, over three seeds. ``small`` is for two CPU cores, ``full``
-for a GPU. What is finished is kept: the same command goes on where it was interrupted.
+trained without each part of its method, over three seeds. ``small`` is for two CPU cores, where
+teacher and student of the built-in set are to take less than 25 minutes; ``full`` is for a GPU.
+What is finished is kept: the same command goes on where it was interrupted. At the end stands what
+``train_thresholds.py`` says of each data set.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import train_thresholds
 
 from rabbench import cli
 from rabbench.models.checkpoint import CARD
@@ -63,7 +67,7 @@ TASKS = {
         test="saycan/test",
         negatives="dense",
         teacher="--epochs 8 --per-query 7 --batch 4",
-        student="--epochs 60 --candidates 8",
+        student="--epochs 30 --candidates 8",
         biencoder="--epochs 20 --batch 8",
         ranked=("--depth 200", ""),
     ),
@@ -73,7 +77,7 @@ TASKS = {
         train="esconv/dev",
         test="esconv",
         data=("--max-query-tokens 128", "--max-queries 1000 --max-query-tokens 40"),
-        teacher="--epochs 1",
+        teacher="--epochs 1 --per-query 3 --batch 8",
         biencoder="--epochs 2",
         ranked=("--max-query-tokens 128", "--max-queries 400 --max-query-tokens 40"),
     ),
@@ -83,7 +87,7 @@ TASKS = {
         test="scifact",
         data=("--max-doc-tokens 256", "--max-queries 200 --max-doc-tokens 128"),
         negatives="bm25",
-        teacher="--epochs 1 --batch 4",
+        teacher="--epochs 1 --per-query 3 --batch 4",
         student="--depth 20",
         biencoder="--epochs 3 --batch 16",
         ranked=(
@@ -94,8 +98,8 @@ TASKS = {
 }
 SIZES = {
     "small": {
-        "teacher": "--epochs 3 --lora-layers 15 --per-query 3 --contrastive 1",
-        "student": "--epochs 10 --candidates 4 --rounds 1",
+        "teacher": "--epochs 2 --lora-layers 15 --per-query 1 --batch 12 --contrastive 1",
+        "student": "--epochs 5 --candidates 2 --rounds 1",
         "biencoder": "--epochs 5 --lora-layers 15 --per-query 1",
         "ablation": "--seeds 3",
     },
@@ -164,6 +168,7 @@ def main() -> int:
                     card.add_scores(folder.parent / kind, load(folder))
             taken[f"{name}/{folder.name}"] = round(time.monotonic() - start, 1)
             write_text(arguments.out / f"seconds-{name}.json", json.dumps(taken, indent=1) + "\n")
+        print(f"{name}:\n{train_thresholds.told(train_thresholds.judged(arguments.out / name))}")
     return 0
 
 

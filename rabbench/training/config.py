@@ -134,7 +134,7 @@ class StudentConfig:
 
     data: Data
     schedule: Schedule = field(
-        default_factory=lambda: Schedule(epochs=10, batch=16, learning_rate=3e-4)
+        default_factory=lambda: Schedule(epochs=5, batch=16, learning_rate=1e-4)
     )
     inner: int = 1024
     mse: float = 1.0

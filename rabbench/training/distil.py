@@ -22,7 +22,7 @@ Head = Callable[[torch.Tensor], torch.Tensor]
 
 START = 1.0  # spread of a query's first scores, in log-odds; trained teachers have one to two
 RIDGE = 0.1  # of the queries' own variance, which is 1
-NEAR = 0.3  # of the latents' spread goes into a unit at the start: gelu's even part is then square
+NEAR = 0.1  # of the latents' spread goes into a unit at the start: gelu's even part is then square
 
 
 class Standardised(nn.Module):

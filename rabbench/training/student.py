@@ -178,7 +178,9 @@ def run(
             h_q, z_d = encoded.h_q[list(query)], encoded.z_d[list(place)]
             student.start_at_the_teacher(h_q, z_d, torch.cat(asked.states))
         loss = StudentLoss(student, asked, config, direction)
-        log = loop.fit(
+        start = {"step": 0.0, **validate()}
+        log = [start]
+        log += loop.fit(
             "student",
             student,
             loss=loss,

@@ -1,0 +1,70 @@
+"""The judgement of a training chain: what is met, what is not, and what may be chance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import train_thresholds
+
+from rabbench.records import Measurement, Results
+from rabbench.store import Store
+
+BETTER, WORSE = [1.0] * 20, [0.5] * 20
+
+
+def _evaluated(folder: Path, **systems: list[float]) -> None:
+    rows = [
+        Measurement(
+            system=name.replace("_", "-"),
+            phase="quality",
+            measure=measure,
+            value=sum(scores) / len(scores),
+            unit="1",
+            better="higher",
+            samples={f"q{i}": score for i, score in enumerate(scores)},
+        )
+        for name, scores in systems.items()
+        for measure in train_thresholds.MEASURES
+    ]
+    store = Store(folder, Results(command="quality", config={}, environment={}))
+    store.add(*rows)
+
+
+def _judged(folder: Path, **changed: list[float]) -> dict[str, bool]:
+    systems = {
+        "bm25": WORSE,
+        "dense": WORSE,
+        "llm_biencoder": WORSE,
+        "teacher_cached": BETTER,
+        "rabtriever": BETTER,
+    }
+    _evaluated(folder / "quality", **{**systems, **changed})
+    _evaluated(folder / "untrained", teacher_cached=WORSE)
+    return {one.claim: one.met for one in train_thresholds.judged(folder)}
+
+
+def test_a_chain_that_reaches_all_is_said_to(tmp_path: Path) -> None:
+    found = _judged(tmp_path)
+    assert len(found) == 9
+    assert all(found.values())
+
+
+def test_a_tie_with_the_bi_encoder_is_not_above_it(tmp_path: Path) -> None:
+    found = _judged(tmp_path, llm_biencoder=BETTER)
+    assert {claim for claim, met in found.items() if not met} == {
+        "student above llm-biencoder, hit_rate@1",
+        "student above llm-biencoder, mrr",
+    }
+
+
+def test_a_student_that_forgets_is_caught(tmp_path: Path) -> None:
+    found = _judged(tmp_path, rabtriever=[0.9] * 20)
+    assert [claim for claim, met in found.items() if not met] == [
+        "student keeps 95% of its teacher's mrr"
+    ]
+
+
+def test_a_difference_on_one_query_may_be_chance(tmp_path: Path) -> None:
+    _judged(tmp_path, llm_biencoder=[*BETTER[:-1], 0.0])
+    said = train_thresholds.told(train_thresholds.judged(tmp_path))
+    assert "met      student above llm-biencoder, mrr: 1.000 against 0.950, p = 1: may be" in said
