@@ -29,7 +29,7 @@ from rabbench.store import write_text
 if TYPE_CHECKING:
     import torch
 
-SCHEMA = 3  # 2: curves hold the reference product; 3: timed with its matrices in the caches
+SCHEMA = 4  # 4: curves hold layers only
 VERSIONS = ("rabbench", "torch", "transformers")
 PROBES_SHARE = 0.2  # of the seconds: the machine's own rates; layers take the rest
 LENGTHS = (64, 512, 2048)  # tokens of the products

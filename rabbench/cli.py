@@ -37,7 +37,7 @@ def _scaling(arguments: argparse.Namespace) -> int:
 
     config = configured.sweep(arguments)
     breakeven.Load.of(config.breakeven)  # refused before anything is measured
-    return _measured(scaling.run, config, arguments)
+    return _measured(scaling.run, config, arguments, sweep=True)
 
 
 def _quality(arguments: argparse.Namespace) -> int:
@@ -46,7 +46,7 @@ def _quality(arguments: argparse.Namespace) -> int:
     return _measured(quality.run, configured.evaluation(arguments), arguments)
 
 
-def _measured(job: Any, config: Any, arguments: argparse.Namespace) -> int:
+def _measured(job: Any, config: Any, arguments: argparse.Namespace, *, sweep: bool = False) -> int:
     """Predict where that is asked for, run, and keep the prediction beside the measurements."""
     from rabbench import plan, store
 
@@ -60,8 +60,11 @@ def _measured(job: Any, config: Any, arguments: argparse.Namespace) -> int:
             predicted = plan.predict(config, calibration)
             if budget is not None:
                 plan.check_budget(predicted, budget)
+        given = {"out": arguments.out, "resume": arguments.resume, "progress": progress}
+        if sweep and arguments.predict:
+            given["beside"] = plan.layers_beside(calibration)
         start = time.monotonic()
-        results = job(config, out=arguments.out, resume=arguments.resume, progress=progress)
+        results = job(config, **given)
         if predicted is not None:
             from rabbench.plan.rows import joined
 

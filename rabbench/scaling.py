@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -88,6 +88,7 @@ def run(
     out: Path | None = None,
     resume: bool = False,
     progress: Progress = silent,
+    beside: Callable[[Point], Callable[[], object] | None] | None = None,
 ) -> Results:
     """Sweep and return the results; with ``out`` each row is on disk as soon as it is measured.
 
@@ -96,6 +97,7 @@ def run(
         out: the results folder; None keeps the rows in memory.
         resume: keep the rows that ``out`` already holds and measure only what is missing.
         progress: told what is being measured.
+        beside: gives what is timed before each latency sample of a point, or None.
 
     Raises:
         UsageError: for an unknown system or measure, or a length above a model's context.
@@ -113,6 +115,7 @@ def run(
         timeout_s=config.timeout_s,
         memory_limit=config.memory_limit,
         progress=progress,
+        beside=beside,
     )
     for name, measure in measures.items():
         left, spared = _left(points, measure, store.rows)

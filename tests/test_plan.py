@@ -116,6 +116,21 @@ def test_a_forward_is_bound_by_flops_where_they_take_most_of_its_time(
     assert predictor.seconds(work)[1] == bound
 
 
+def test_a_sweep_times_layers_beside_what_runs_some(
+    options: Options, calibrated: Calibration
+) -> None:
+    config = _sweep(options, systems=("bm25", "teacher"), measures=("latency",), rounds=1)
+    config = replace(config, max_rounds=1)
+    results = scaling.run(config, beside=plan.layers_beside(calibrated))
+    beside = {(row.system, row.phase): row.params.get("beside_s") for row in results.rows}
+    assert beside["teacher", "score"] > 0
+    assert beside["bm25", "query"] is None
+    compared = plan.compare(plan.predict(config, calibrated), results)
+    slowdowns = {row.system: row.slowdown for row in compared if row.measure == "latency"}
+    assert slowdowns["teacher"] > 0
+    assert slowdowns["bm25"] is None
+
+
 def test_more_rounds_points_and_measures_take_longer(
     options: Options, calibrated: Calibration
 ) -> None:
@@ -307,7 +322,7 @@ def test_the_roofline_and_the_papers_factor(calibrated: Calibration) -> None:
 
 
 def test_a_machine_that_slowed_down_since_the_calibration_is_told_from_a_wrong_prediction() -> None:
-    compute = {"bound": "compute", "reference_s": 0.01}
+    compute = {"bound": "compute", "beside_s": 0.01}
     predicted = _plan(
         rows=(
             _row("latency", 1.0, "s", params=compute),
@@ -315,7 +330,7 @@ def test_a_machine_that_slowed_down_since_the_calibration_is_told_from_a_wrong_p
             _row("latency", 3.0, "s", params={"bound": "compute", "doc_len": 2048}),
         )
     )
-    slow = {"reference_s": 0.015}
+    slow = {"beside_s": 0.015}
     results = _results(
         _row("latency", 1.5, "s", params=slow),
         _row("latency", 2.0, "s", params={**slow, "doc_len": 1024}),
@@ -325,5 +340,5 @@ def test_a_machine_that_slowed_down_since_the_calibration_is_told_from_a_wrong_p
     assert first.ratio == pytest.approx(1 / 1.5)
     assert first.slowdown == pytest.approx(1.5)
     assert first.ratio_at_speed == pytest.approx(1.0)
-    assert memory.ratio_at_speed is None  # a product says nothing about the speed of memory
+    assert memory.ratio_at_speed is None  # said of times that the FLOPs bound
     assert (unknown.slowdown, unknown.ratio_at_speed) == (None, None)

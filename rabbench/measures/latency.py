@@ -2,8 +2,8 @@
 
 All points of a sweep are built first and then visited round by round, so that a machine that
 warms up or slows down does so for every system and length alike. Raw samples are kept; the value
-is their median. How fast the machine was is timed before each sample (``speed.product``). Knows
-workloads, not systems; writes no files.
+is their median. What the settings give to be timed beside a point says how fast the machine was
+meanwhile. Knows workloads, not systems; writes no files.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class _Timed:
     samples: list[float] = field(default_factory=list)
     total_s: float = 0.0
     last_s: float = 0.0
-    references: list[float] = field(default_factory=list)
+    beside: Callable[[], object] | None = None
+    beside_s: list[float] = field(default_factory=list)
     error: str | None = None
 
 
@@ -62,8 +63,12 @@ def _time_cuda(workload: Workload, calls: int) -> float:
     return float(start.elapsed_time(end)) / 1e3
 
 
-def _prepare(timed: _Timed) -> float:
+def _prepare(timed: _Timed, settings: Settings) -> float:
     timed.workload.prepare()
+    if settings.beside is not None:
+        timed.beside = settings.beside(timed.point)
+    if timed.beside is not None:
+        timed.beside()  # warms up
     return 0.0
 
 
@@ -79,8 +84,9 @@ def _warm(timed: _Timed) -> float:
     return once
 
 
-def _sample(timed: _Timed, reference: Callable[[], float]) -> float:
-    timed.references.append(reference())
+def _sample(timed: _Timed) -> float:
+    if timed.beside is not None:
+        timed.beside_s.append(speed.once(timed.beside, 1, timed.workload.device))
     elapsed = time_once(timed.workload, timed.calls)
     timed.total_s += elapsed
     timed.last_s = elapsed
@@ -109,7 +115,7 @@ def _guarded(timed: _Timed, step: Callable[[_Timed], float]) -> float:
 def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement]:
     """One ``latency`` row a point: seconds a document, query or pair, with raw samples.
 
-    ``params["reference_s"]`` is the median time of the fixed product beside this point's samples.
+    ``params["beside_s"]`` is the median time of what ``settings.beside`` gave for the point.
 
     Tokenisation is outside the time of transformer phases, which start from token ids; it is
     part of BM25's, whose work it is. A long run's row is also yielded after each round, marked
@@ -121,10 +127,9 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
     for done, one in enumerate(timed):
         settings.progress("latency: warm-up", done, len(timed))
         kind = (one.point.system, one.point.phase)
-        _guarded(one, _prepare)
+        _guarded(one, partial(_prepare, settings=settings))
         if kind not in long and _guarded(one, _warm) > LONG_S:
             long.add(kind)
-    products = {device: speed.product(device) for device in {t.workload.device for t in timed}}
     collecting = gc.isenabled()
     gc.disable()
     gc.freeze()  # what is there stays: the collections between rounds look at new objects only
@@ -134,7 +139,7 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
             for done, one in enumerate(left):
                 what = f"latency: round {number + 1}, {one.point.system} {one.point.phase}"
                 settings.progress(what, done, len(left))
-                _guarded(one, partial(_sample, reference=products[one.workload.device]))
+                _guarded(one, _sample)
                 if one.last_s > LONG_S and _unfinished(one, settings):
                     yield _row(one, complete=False)
             gc.collect()
@@ -152,7 +157,7 @@ def _row(one: _Timed, *, complete: bool = True) -> Measurement:
         failed = {"message": one.error}
         return row(one.point, "latency", None, UNIT, status=status, params=failed)
     params: dict[str, Any] = {"calls_per_sample": one.calls, "complete": complete}
-    if one.references:
-        params["reference_s"] = statistics.median(one.references)
+    if one.beside_s:
+        params["beside_s"] = statistics.median(one.beside_s)
     value = statistics.median(one.samples)
     return row(one.point, "latency", value, UNIT, samples=tuple(one.samples), params=params)

@@ -18,7 +18,6 @@ from typing import Any
 
 import torch
 
-from rabbench import speed
 from rabbench.models import skeleton
 from rabbench.models.closed_form import ModelShape
 from rabbench.models.sampling import sampled
@@ -69,8 +68,7 @@ class Curve:
 
     ``whole`` are ``timed`` layers with what surrounds them, ``bare`` the surroundings without a
     layer, ``attention`` one layer's attention kernel by itself, ``cached`` as ``whole`` for
-    ``suffix`` tokens over a prefix of so many. ``reference`` are the seconds of ``speed.product``
-    beside the samples of whole layers: how fast the machine was.
+    ``suffix`` tokens over a prefix of so many.
     """
 
     key: str
@@ -83,7 +81,6 @@ class Curve:
     bare: Points
     attention: Points
     cached: Points = ()
-    reference: tuple[float, ...] = ()
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Curve:
@@ -92,16 +89,17 @@ class Curve:
         points = {
             name: tuple((int(at), tuple(samples)) for at, samples in raw[name]) for name in named
         }
-        return cls(**{**raw, **points, "reference": tuple(raw["reference"])})
+        return cls(**{**raw, **points})
 
-    def seconds(self, work: Forward) -> float:
-        """Predicted time of one forward through the whole body."""
+    def seconds(self, work: Forward, layers: int | None = None) -> float:
+        """Predicted time of one forward through the whole body, or through so many layers."""
+        count = self.layers if layers is None else layers
         tokens = work.batch * work.tokens
         rest = _at(_medians(self.bare), tokens, order=1)
         linear = _at(self._linear(), tokens, order=1)
         attention = work.batch * self._attention(work.tokens)
         over = work.batch * self._over(work.prefix) if work.prefix else 0.0
-        return rest + self.layers * (linear + attention + over)
+        return rest + count * (linear + attention + over)
 
     def waiting(self, work: Forward) -> float:
         """What :meth:`seconds` holds besides FLOPs: reading weights and calls, and cached prefixes.
@@ -189,14 +187,7 @@ def trace_curve(target: Target, *, device: str, seconds: float) -> Curve:
             cached = Forward(1, target.suffix, length)
             jobs.append(("cached", length, skeleton.forward(layers, cached, device)))
     named = [(kind, run) for kind, _, run in jobs]
-    timer = speed.product(device)
-    reference: list[float] = []
-
-    def before(kind: str) -> None:
-        if kind == "whole":
-            reference.append(timer())
-
-    times = sampled(named, seconds=seconds, device=device, rounds=ROUNDS, before=before)
+    times = sampled(named, seconds=seconds, device=device, rounds=ROUNDS)
     points: dict[str, list[tuple[int, tuple[float, ...]]]] = {}
     for (name, at, _), samples in zip(jobs, times, strict=True):
         points.setdefault(name, [])
@@ -209,7 +200,6 @@ def trace_curve(target: Target, *, device: str, seconds: float) -> Curve:
         timed=timed,
         asked=target.longest,
         suffix=target.suffix,
-        reference=tuple(reference),
         **{name: tuple(found) for name, found in points.items()},
     )
 

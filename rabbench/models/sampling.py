@@ -23,7 +23,6 @@ def sampled(
     seconds: float,
     device: str,
     rounds: int = ROUNDS,
-    before: Callable[[str], object] | None = None,
 ) -> list[list[float]]:
     """Seconds of one call of each job, sampled round by round until the time is spent.
 
@@ -37,7 +36,6 @@ def sampled(
         seconds: in all.
         device: ``cuda`` waits for the device around each sample.
         rounds: samples of a job, at most.
-        before: called with a job's kind before each of its samples, and not timed.
 
     Returns:
         The samples of each job in order; empty for a job that did not fit.
@@ -60,11 +58,9 @@ def sampled(
         lasting.append(taken * calls[-1])
     samples: list[list[float]] = [[] for _ in jobs]
     for turn in range(rounds):
-        for number, (kind, run) in enumerate(jobs):
+        for number, (_, run) in enumerate(jobs):
             fits = time.perf_counter() + lasting[number] <= end
             if calls[number] and (turn == 0 or fits):
-                if before is not None:
-                    before(kind)
                 lasting[number] = once(run, calls[number], device)
                 samples[number].append(lasting[number] / calls[number])
     return samples

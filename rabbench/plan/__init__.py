@@ -6,6 +6,7 @@ here. Prints nothing; importing it loads nothing heavy.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rabbench.plan.budget import Budget, check_budget, parse_budget
@@ -13,7 +14,7 @@ from rabbench.plan.comparison import Compared, compare, within
 from rabbench.plan.record import Plan, Sizes, Step
 from rabbench.plan.roofline import PAPER, Achieved, Factor, achieved, factors
 from rabbench.plan.told import told
-from rabbench.records import Progress, silent
+from rabbench.records import Point, Progress, silent
 
 if TYPE_CHECKING:
     from rabbench.calibration import Calibration
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PAPER", "Achieved", "Budget", "Compared", "Factor", "Plan", "Sizes", "Step", "achieved",
-    "calibrate", "check_budget", "compare", "factors", "parse_budget", "predict", "told", "within",
+    "calibrate", "check_budget", "compare", "factors", "layers_beside", "parse_budget", "predict",
+    "told", "within",
 ]  # fmt: skip
 
 
@@ -55,6 +57,17 @@ def calibrate(
         recalibrate=recalibrate,
         progress=progress,
     )
+
+
+def layers_beside(calibration: Calibration) -> Callable[[Point], Callable[[], object] | None]:
+    """What gives each point of a sweep a few layers of its model to be timed beside it.
+
+    Args:
+        calibration: of this machine, from :func:`calibrate`.
+    """
+    from rabbench.plan import beside
+
+    return beside.layers_beside(calibration)
 
 
 def predict(

@@ -17,8 +17,9 @@ SAME = ("doc_len", "query_len", "batch", "attention", "dtype", "device", "model"
 class Compared:
     """One prediction beside its measurement; ``ratio`` is predicted over measured.
 
-    ``same`` holds the params in which both rows agree; ``slowdown`` is how much longer a fixed
-    product took beside the measurement than at the calibration, None where that was not timed.
+    ``same`` holds the params in which both rows agree; ``slowdown`` is how much longer a few
+    of the model's layers took beside the measurement than the calibration says, None where they
+    were not timed.
     """
 
     system: str
@@ -59,7 +60,7 @@ def compare(plan: Plan, results: Results) -> list[Compared]:
         actual = measured.get(_key(row))
         if row.measure not in COMPARED or row.value is None or not (actual and actual.value):
             continue
-        before, then = row.params.get("reference_s"), actual.params.get("reference_s")
+        before, then = row.params.get("beside_s"), actual.params.get("beside_s")
         found.append(
             Compared(
                 system=row.system,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from rabbench import scaling, speed
+from rabbench import scaling
 from rabbench.calibration import Calibration
 from rabbench.measures import energy, latency
 from rabbench.models.curves import Target
@@ -136,7 +136,6 @@ class _Clock:
         self.sizes = sizes
         self.calibration = calibration
         self.turn_s = 1 / calibration.rate("interpreter")
-        self.product_s = 2 * speed.SIDE[calibration.device] ** 3 / calibration.rate("matmul")
 
     def steps(self, costs: list[tuple[Work, list[Measurement]]]) -> Iterator[Step]:
         """Every measure's parts in order."""
@@ -149,15 +148,16 @@ class _Clock:
                 yield Step(what=f"{measure}: weights", system="all", seconds=loading)
             seen: set[Any] = set()
             for work, rows in costs:
-                run_s = next(row for row in rows if row.measure == "latency").params["run_s"]
+                timed = next(row for row in rows if row.measure == "latency").params
                 yield Step(
                     what=measure,
                     system=work.point.system,
-                    seconds=self._seconds(measure, work, run_s, seen),
+                    seconds=self._seconds(measure, work, timed, seen),
                     doc_len=work.workload.shape.doc_len,
                 )
 
-    def _seconds(self, measure: str, work: Work, run_s: float, seen: set[Any]) -> float:
+    def _seconds(self, measure: str, work: Work, timed: Mapping[str, Any], seen: set[Any]) -> float:
+        run_s = float(timed["run_s"])
         kind = (work.point.system, work.point.phase)
         if measure == "flops":
             return self._counting(work, kind, seen)
@@ -167,7 +167,8 @@ class _Clock:
             return self._child(work, run_s)
         if measure == "energy":
             return run_s + self.config.rounds * max(run_s, energy.WINDOW_S)
-        return self._sampling(run_s, kind, seen) + self._prefix(work)
+        beside_s = float(timed.get("beside_s", 0.0))
+        return self._sampling(run_s, beside_s, kind, seen) + self._prefix(work)
 
     def _counting(self, work: Work, kind: tuple[str, str], seen: set[Any]) -> float:
         """The first forward of a kind is counted with all layers, others with one."""
@@ -194,8 +195,13 @@ class _Clock:
             return 0.0
         return sum(curve.seconds(replace(one, tokens=one.prefix, prefix=0)) for one in prefixes)
 
-    def _sampling(self, run_s: float, kind: tuple[str, str], seen: set[Any]) -> float:
-        """As measures/latency.py does it: warm-up, then rounds until the least time is spent."""
+    def _sampling(
+        self, run_s: float, beside_s: float, kind: tuple[str, str], seen: set[Any]
+    ) -> float:
+        """As measures/latency.py does it: warm-up, then rounds until the least time is spent.
+
+        With what a run with ``--predict`` times beside each sample.
+        """
         warm, calls = 0.0, 1
         if kind not in seen:
             warm += run_s
@@ -209,4 +215,4 @@ class _Clock:
         sample_s = run_s * calls
         needed = math.ceil(self.config.min_time_s / max(sample_s, 1e-9))
         rounds = min(max(self.config.rounds, needed), self.config.max_rounds)
-        return warm + rounds * (self.product_s + sample_s)
+        return warm + beside_s + rounds * (beside_s + sample_s)

@@ -229,8 +229,8 @@ class Predictor:
         seconds, bound_by = self.seconds(work)
         timed: dict[str, object] = {"bound": bound_by, "run_s": seconds}
         curve = None if work.target is None else self.calibration.curve(work.target)
-        if curve is not None and curve.reference:
-            timed["reference_s"] = median(curve.reference)
+        if curve is not None:
+            timed["beside_s"] = sum(curve.seconds(one, curve.timed) for one in work.forwards)
         found = [
             row(point, "flops", dense / workload.units, "FLOP", params={"pairs": "dense"}),
             row(point, "latency", seconds / workload.units, "s", params=timed),

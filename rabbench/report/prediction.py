@@ -99,8 +99,8 @@ def _hits(predicted: Sequence[Measurement]) -> list[str]:
     slowdown = median(row.params["slowdown"] for row in computing if AT_SPEED in row.params)
     return [
         text,
-        f"How fast the machine was: a product of fixed size, timed beside every sample, "
-        f"took {slowdown:.2f} times as long during the run as during the "
+        f"How fast the machine was: some layers of the same model over as many tokens, timed "
+        f"beside every sample, took {slowdown:.2f} times as long during the run as during the "
         f"calibration (median). At equal speed {near} of {len(ratios)} FLOPs-bound times were "
         f"predicted within 10 %, with a median ratio of {median(ratios):.2f}.",
     ]

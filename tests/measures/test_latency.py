@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from rabbench import speed
 from rabbench.measures import latency
 from rabbench.records import Point, Settings, Shape, UsageError, Workload
 
@@ -70,7 +71,28 @@ def test_sampling_goes_on_until_the_time_is_filled(clock: Clock) -> None:
     settings = Settings(rounds=2, max_rounds=50, min_time_s=0.25)
     (row,) = latency.measure([_point(lambda: clock.work(0.0625))], settings)
     assert row.samples == (0.0625,) * 4
-    assert row.params["reference_s"] > 0  # by the real clock: the machine's speed meanwhile
+    assert "beside_s" not in row.params
+
+
+def test_what_is_given_is_timed_before_each_sample_of_its_point(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speed, "time", clock)
+    order: list[str] = []
+
+    def run(name: str, seconds: float) -> Callable[[], object]:
+        return lambda: (order.append(name), clock.work(seconds))
+
+    def beside(point: Point) -> Callable[[], object] | None:
+        return run("layers", 0.5) if point.system == "a" else None
+
+    points = [_point(run("a", 0.25), "a"), _point(run("b", 0.25), "b")]
+    settings = Settings(rounds=2, max_rounds=2, min_time_s=0, beside=beside)
+    first, second = latency.measure(points, settings)
+    assert order[-6:] == ["layers", "a", "b"] * 2
+    assert first.params["beside_s"] == 0.5
+    assert first.samples == second.samples == (0.25, 0.25)
+    assert "beside_s" not in second.params
 
 
 def test_a_short_run_is_repeated_within_a_sample_and_divided_by_its_units(clock: Clock) -> None:
