@@ -124,6 +124,7 @@ def test_a_sweep_times_layers_beside_what_runs_some(
     results = scaling.run(config, beside=plan.layers_beside(calibrated))
     beside = {(row.system, row.phase): row.params.get("beside_s") for row in results.rows}
     assert beside["teacher", "score"] > 0
+    assert all(row.params["times_beside"] > 0 for row in results.rows if row.system == "teacher")
     assert beside["bm25", "query"] is None
     compared = plan.compare(plan.predict(config, calibrated), results)
     slowdowns = {row.system: row.slowdown for row in compared if row.measure == "latency"}
@@ -322,7 +323,7 @@ def test_the_roofline_and_the_papers_factor(calibrated: Calibration) -> None:
 
 
 def test_a_machine_that_slowed_down_since_the_calibration_is_told_from_a_wrong_prediction() -> None:
-    compute = {"bound": "compute", "beside_s": 0.01}
+    compute = {"bound": "compute", "beside_s": 0.01, "run_s": 1.0}
     predicted = _plan(
         rows=(
             _row("latency", 1.0, "s", params=compute),
@@ -330,7 +331,7 @@ def test_a_machine_that_slowed_down_since_the_calibration_is_told_from_a_wrong_p
             _row("latency", 3.0, "s", params={"bound": "compute", "doc_len": 2048}),
         )
     )
-    slow = {"beside_s": 0.015}
+    slow = {"beside_s": 0.015, "times_beside": 100.0}
     results = _results(
         _row("latency", 1.5, "s", params=slow),
         _row("latency", 2.0, "s", params={**slow, "doc_len": 1024}),

@@ -37,6 +37,7 @@ class _Timed:
     last_s: float = 0.0
     beside: Callable[[], object] | None = None
     beside_s: list[float] = field(default_factory=list)
+    times_beside: list[float] = field(default_factory=list)
     error: str | None = None
 
 
@@ -67,8 +68,6 @@ def _prepare(timed: _Timed, settings: Settings) -> float:
     timed.workload.prepare()
     if settings.beside is not None:
         timed.beside = settings.beside(timed.point)
-    if timed.beside is not None:
-        timed.beside()  # warms up
     return 0.0
 
 
@@ -85,9 +84,12 @@ def _warm(timed: _Timed) -> float:
 
 
 def _sample(timed: _Timed) -> float:
+    device, expected = timed.workload.device, timed.beside_s[-1] if timed.beside_s else 0.0
     if timed.beside is not None:
-        timed.beside_s.append(speed.once(timed.beside, 1, timed.workload.device))
+        timed.beside_s.append(speed.warmed(timed.beside, 1, device, expected=expected))
     elapsed = time_once(timed.workload, timed.calls)
+    if timed.beside is not None:
+        timed.times_beside.append(elapsed / timed.calls / timed.beside_s[-1])
     timed.total_s += elapsed
     timed.last_s = elapsed
     timed.samples.append(elapsed / timed.calls / timed.workload.units)
@@ -115,7 +117,8 @@ def _guarded(timed: _Timed, step: Callable[[_Timed], float]) -> float:
 def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement]:
     """One ``latency`` row a point: seconds a document, query or pair, with raw samples.
 
-    ``params["beside_s"]`` is the median time of what ``settings.beside`` gave for the point.
+    ``params["beside_s"]`` is the median time of what ``settings.beside`` gave for the point,
+    ``params["times_beside"]`` the median over samples of a run's time over it.
 
     Tokenisation is outside the time of transformer phases, which start from token ids; it is
     part of BM25's, whose work it is. A long run's row is also yielded after each round, marked
@@ -159,5 +162,6 @@ def _row(one: _Timed, *, complete: bool = True) -> Measurement:
     params: dict[str, Any] = {"calls_per_sample": one.calls, "complete": complete}
     if one.beside_s:
         params["beside_s"] = statistics.median(one.beside_s)
+        params["times_beside"] = statistics.median(one.times_beside)
     value = statistics.median(one.samples)
     return row(one.point, "latency", value, UNIT, samples=tuple(one.samples), params=params)

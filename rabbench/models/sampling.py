@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from rabbench.speed import once
+from rabbench.speed import once, warmed
 
 SAMPLE_S = 0.005  # a sample of a short call covers enough calls to last this long
 ROUNDS = 31
@@ -61,6 +61,7 @@ def sampled(
         for number, (_, run) in enumerate(jobs):
             fits = time.perf_counter() + lasting[number] <= end
             if calls[number] and (turn == 0 or fits):
-                lasting[number] = once(run, calls[number], device)
+                single = lasting[number] / calls[number]
+                lasting[number] = warmed(run, calls[number], device, expected=single)
                 samples[number].append(lasting[number] / calls[number])
     return samples

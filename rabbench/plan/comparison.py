@@ -19,7 +19,8 @@ class Compared:
 
     ``same`` holds the params in which both rows agree; ``slowdown`` is how much longer a few
     of the model's layers took beside the measurement than the calibration says, None where they
-    were not timed.
+    were not timed; ``at_speed`` is what the ratio would have been at the calibration's speed, each
+    sample set over the layers beside it.
     """
 
     system: str
@@ -33,6 +34,7 @@ class Compared:
     predicted: float
     measured: float
     slowdown: float | None = None
+    at_speed: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -42,9 +44,7 @@ class Compared:
     @property
     def ratio_at_speed(self) -> float | None:
         """Of a FLOPs-bound time: the ratio had the machine kept the speed of its calibration."""
-        if self.slowdown is None or self.bound != "compute":
-            return None
-        return self.ratio * self.slowdown
+        return self.at_speed if self.bound == "compute" else None
 
 
 def _key(row: Measurement) -> tuple[Any, ...]:
@@ -74,9 +74,17 @@ def compare(plan: Plan, results: Results) -> list[Compared]:
                 predicted=row.value,
                 measured=actual.value,
                 slowdown=then / before if before and then else None,
+                at_speed=_at_speed(row, actual),
             )
         )
     return found
+
+
+def _at_speed(predicted: Measurement, measured: Measurement) -> float | None:
+    """How many times the layers beside it a run should take, over how many times it took."""
+    beside, run_s = predicted.params.get("beside_s"), predicted.params.get("run_s")
+    times = measured.params.get("times_beside")
+    return run_s / beside / times if beside and run_s and times else None
 
 
 def within(

@@ -89,8 +89,8 @@ def test_what_is_given_is_timed_before_each_sample_of_its_point(
     points = [_point(run("a", 0.25), "a"), _point(run("b", 0.25), "b")]
     settings = Settings(rounds=2, max_rounds=2, min_time_s=0, beside=beside)
     first, second = latency.measure(points, settings)
-    assert order[-6:] == ["layers", "a", "b"] * 2
-    assert first.params["beside_s"] == 0.5
+    assert order[-7:] == ["layers", "layers", "a", "b", "layers", "a", "b"]  # one to warm up
+    assert (first.params["beside_s"], first.params["times_beside"]) == (0.5, 0.5)
     assert first.samples == second.samples == (0.25, 0.25)
     assert "beside_s" not in second.params
 
