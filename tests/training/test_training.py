@@ -46,7 +46,7 @@ def student_config(teacher: Path, **changes: Any) -> StudentConfig:
     given: dict[str, Any] = {
         "data": DATA,
         "schedule": Schedule(
-            epochs=6, batch=4, learning_rate=3e-3, save_every=4, evaluate_every=6, log_every=3
+            epochs=10, batch=4, learning_rate=3e-3, save_every=4, evaluate_every=6, log_every=3
         ),
         "inner": 16,
         "candidates": 2,
