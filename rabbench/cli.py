@@ -57,7 +57,7 @@ def _measured(job: Any, config: Any, arguments: argparse.Namespace, *, sweep: bo
             # Afresh for a comparison: an earlier calibration may have met a busy machine.
             again = arguments.predict
             calibration = plan.calibrate(config, recalibrate=again, progress=progress)
-            predicted = plan.predict(config, calibration)
+            predicted = plan.predict(config, calibration, beside=sweep and arguments.predict)
             if budget is not None:
                 plan.check_budget(predicted, budget)
         given = {"out": arguments.out, "resume": arguments.resume, "progress": progress}

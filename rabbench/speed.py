@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-WARM_S = 0.1
+WARM_S = 0.1  # calls below this are warmed up
 
 
 def once(run: Callable[[], object], calls: int, device: str) -> float:

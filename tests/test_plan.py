@@ -142,6 +142,14 @@ def test_more_rounds_points_and_measures_take_longer(
     assert wall(min_time_s=10.0, max_rounds=10_000) > wall()
 
 
+def test_layers_timed_beside_samples_take_time_of_their_own(
+    options: Options, calibrated: Calibration
+) -> None:
+    config = _sweep(options, systems=("teacher",), measures=("latency",))
+    alone, beside = (plan.predict(config, calibrated, beside=one).wall_s for one in (False, True))
+    assert beside > alone
+
+
 def test_a_7b_model_is_sized_from_its_configuration() -> None:
     size = described("qwen2-7b", resolve("qwen2-7b").config, "float32")
     assert size["parameters"] == 7_615_616_512

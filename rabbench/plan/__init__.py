@@ -75,6 +75,7 @@ def predict(
     calibration: Calibration,
     *,
     sizes: Sizes | None = None,
+    beside: bool = False,
 ) -> Plan:
     """Predict what a sweep or an evaluation will cost.
 
@@ -82,17 +83,20 @@ def predict(
         config: with a resolved device (``cpu`` or ``cuda``).
         calibration: of this machine, from :func:`calibrate`.
         sizes: of an evaluation's data sets that are not on this machine.
+        beside: the run will time :func:`layers_beside` its samples.
 
     Raises:
         UsageError: as the run itself would, for an unknown name or an impossible length.
         MissingError: if a data set's sizes are neither given nor to be had from a local copy.
     """
-    return _planner(config, sizes).plan(calibration)
+    return _planner(config, sizes, beside=beside).plan(calibration)
 
 
-def _planner(config: ScalingConfig | QualityConfig, sizes: Sizes | None) -> Sweep | Evaluation:
+def _planner(
+    config: ScalingConfig | QualityConfig, sizes: Sizes | None, *, beside: bool = False
+) -> Sweep | Evaluation:
     from rabbench.plan.evaluation import Evaluation
     from rabbench.plan.sweep import Sweep
     from rabbench.scaling import ScalingConfig
 
-    return Sweep(config) if isinstance(config, ScalingConfig) else Evaluation(config, sizes)
+    return Sweep(config, beside) if isinstance(config, ScalingConfig) else Evaluation(config, sizes)

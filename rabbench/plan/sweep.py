@@ -31,9 +31,10 @@ DRAWS = 2  # of random weights: by the layer, and by the model
 
 @dataclass
 class Sweep:
-    """A sweep to be predicted."""
+    """A sweep to be predicted; ``beside`` says that layers will be timed beside its samples."""
 
     config: scaling.ScalingConfig
+    beside: bool = False
     _short: dict[tuple[str, str], float] = field(default_factory=dict)
 
     @cached_property
@@ -50,7 +51,7 @@ class Sweep:
         predictor = Predictor(calibration=calibration)
         costs = [(work, self._rows(work, predictor)) for work in self.works]
         sizes = model_sizes(self.works)
-        clock = _Clock(calibration, self.config, sizes)
+        clock = _Clock(calibration, self.config, sizes, beside=self.beside)
         rows = tuple(row for _, found in costs for row in found)
         return Plan(
             command="scaling",
@@ -131,8 +132,11 @@ class _Clock:
         calibration: Calibration,
         config: scaling.ScalingConfig,
         sizes: Mapping[str, Mapping[str, Any]],
+        *,
+        beside: bool,
     ) -> None:
         self.config = config
+        self.beside = beside
         self.sizes = sizes
         self.calibration = calibration
         self.turn_s = 1 / calibration.rate("interpreter")
@@ -167,7 +171,7 @@ class _Clock:
             return self._child(work, run_s)
         if measure == "energy":
             return run_s + self.config.rounds * max(run_s, energy.WINDOW_S)
-        beside_s = float(timed.get("beside_s", 0.0))
+        beside_s = float(timed.get("beside_s", 0.0)) if self.beside else 0.0
         return self._sampling(run_s, beside_s, kind, seen) + self._prefix(work)
 
     def _counting(self, work: Work, kind: tuple[str, str], seen: set[Any]) -> float:
@@ -200,7 +204,7 @@ class _Clock:
     ) -> float:
         """As measures/latency.py does it: warm-up, then rounds until the least time is spent.
 
-        With what a run with ``--predict`` times beside each sample.
+        With what is timed beside each sample.
         """
         warm, calls = 0.0, 1
         if kind not in seen:
