@@ -1,7 +1,8 @@
 """Training: the teacher, the student distilled from it, and a bi-encoder of the same backbone.
 
     data.py       a suite's training queries with their positives and negatives
-    loop.py       transformers' Trainer with our losses: resume, precision, several devices
+    batches.py    token ids in padded blocks, and a model's final states for them
+    loop.py       transformers' Trainer with our losses: resume, precision
     teacher.py    the generative reranker: sft, dpo or listwise, LoRA or all weights
     student.py    Rabtriever: on-policy distillation into the predictor
     asked.py      the encoded data, and the rounds of candidates the teacher is asked about

@@ -19,9 +19,10 @@ from rabbench.models.backbone import resolve
 from rabbench.models.biencoder import Texts, texts_of
 from rabbench.records import Progress, Results, Suite, silent
 from rabbench.training import card, data, loop
+from rabbench.training.batches import last_states, left_padded
 from rabbench.training.config import BiencoderConfig
 from rabbench.training.data import Group
-from rabbench.training.teacher import last_states, left_padded, trainable
+from rabbench.training.teacher import trainable
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from rabbench.training import (
     Schedule,
     StudentConfig,
     ablation,
+    batches,
     biencoder,
     card,
     data,
@@ -110,7 +111,7 @@ def test_a_pair_holds_the_latent_of_its_document_alone(tiny_model: Path) -> None
     groups = data.groups(suite, per_query=2, rounds=1, seed=0)[:4]
     inputs = collate(groups)
     with torch.no_grad():
-        hidden, z_d = teachers.pair_states(backbone.model, inputs)
+        hidden, z_d = batches.pair_states(backbone.model, inputs)
     doc_ids = [doc_id for group in groups for doc_id in (group.positive, *group.negatives)]
     alone = backbone.encode([prompt.document(suite.docs[doc_id]) for doc_id in doc_ids], batch=4)
     assert torch.allclose(z_d, alone.float(), atol=1e-5)
