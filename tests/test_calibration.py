@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -159,6 +160,26 @@ def test_a_length_that_was_disturbed_takes_no_longer_than_a_greater_one() -> Non
     assert disturbed.seconds(Forward(1, 32)) == pytest.approx(4.0, rel=1e-3)  # as 64 tokens, not 9
     assert disturbed.seconds(Forward(1, 16)) == pytest.approx(2.0, rel=1e-3)
     assert disturbed.seconds(Forward(1, 128)) == pytest.approx(8.0, rel=1e-3)
+
+
+@pytest.mark.parametrize(("seconds", "a_sample"), [(0.02, 2), (0.2, 1)])
+def test_short_work_is_warmed_before_each_sample(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, a_sample: int
+) -> None:
+    now = 0.0
+    runs = 0
+
+    def run() -> None:
+        nonlocal now, runs
+        now += seconds
+        runs += 1
+
+    clock = SimpleNamespace(perf_counter=lambda: now)
+    monkeypatch.setattr(sampling, "time", clock)
+    monkeypatch.setattr(speed, "time", clock)
+    (samples,) = sampling.sampled([("work", run)], seconds=100.0, device="cpu", rounds=3)
+    assert samples == pytest.approx([seconds] * 3)
+    assert runs == 1 + 3 * a_sample  # one to find how long it takes
 
 
 def test_what_was_measured_is_kept_and_read_again(
