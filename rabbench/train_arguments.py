@@ -113,8 +113,8 @@ def _add_distillation(parser: Any) -> None:
     add("--rounds", type=count, default=3, metavar="N", help="draws during the training (3)")
     add("--tau", type=float, default=1.0, metavar="X", help="τ of the draw (1)")
     add("--vocabulary", type=count, default=4096, metavar="V", help="rows of the head in the KL")
-    words = "first scores: of the latents' similarity, or all equal"
-    add("--start", default="similarity", choices=["similarity", "state"], help=words)
+    words = "first scores: similarity and the teacher's answers, similarity alone, or all equal"
+    add("--start", default="answers", choices=["answers", "similarity", "state"], help=words)
     words = "weight that holds other documents' scores where they started (30)"
     add("--keep", type=float, default=30.0, metavar="X", help=words)
     add("--no-latent", action="store_true", help="the control that does not see the document")

@@ -20,6 +20,7 @@ CHANGES = {
     "no-reverse-kl": "no reverse KL",
     "off-policy": "candidates drawn uniformly",
     "no-latent": "does not see the document",
+    "no-answers": "first scores without the teacher's answers",
     "no-similarity": "first scores all equal",
     "no-keep": "other documents' scores may drift",
 }

@@ -25,6 +25,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "no-reverse-kl": {"reverse_kl": 0.0},
     "off-policy": {"sampling": "uniform"},
     "no-latent": {"latent": False},
+    "no-answers": {"start": "similarity"},
     "no-similarity": {"start": "state"},
     "no-keep": {"keep": 0.0},
 }

@@ -115,6 +115,13 @@ class Asked:
         """All pairs asked so far, in the order of ``states``: query and document."""
         return [(query, place) for query, places in enumerate(self.places) for place in places]
 
+    def posterior(self, direction: torch.Tensor) -> torch.Tensor:
+        """The teacher's scores as shares of each query, softmax over what was asked: (Q, N)."""
+        found = torch.zeros_like(self.encoded.allowed, dtype=torch.float32)
+        for row, places, states in zip(found, self.places, self.states, strict=True):
+            row[places] = (states @ direction).softmax(0)
+        return found
+
     def refresh(self, student: Standardised, direction: torch.Tensor) -> None:
         """Begin a round: draw, ask, keep."""
         path = self.folder / f"round-{self.rounds}.json"

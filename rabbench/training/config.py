@@ -12,7 +12,7 @@ from rabbench.records import Options
 
 Objective = Literal["sft", "dpo", "listwise"]
 Sampling = Literal["on-policy", "uniform"]
-Start = Literal["similarity", "state"]
+Start = Literal["answers", "similarity", "state"]
 PROMPTS: dict[str, tuple[str, str, str]] = {
     "short": ("Document: ", "\nQuery: ", "\nRelevant:"),
     "question": (
@@ -125,8 +125,9 @@ class StudentConfig:
         vocabulary: rows of the LM head that the KL compares, drawn by the seed; None for all.
         depth: candidates of a query to draw from; all documents where there are no more.
         first_stage: names the system that gives them where there are more.
-        start: the predictor's first scores: ``similarity`` of the latents, which generalises to new
-            queries from the first step on, or ``state``, those of the query alone, all equal.
+        start: the predictor's first scores: ``similarity`` of the latents; ``answers``, that and a
+            discriminant fit to the teacher's first answers; or ``state``, those of the query alone,
+            all equal.
         keep: weight that holds the scores of documents the teacher was not asked about where they
             started, but for what a query's documents have in common; 0 lets them drift.
         latent: whether the predictor sees the document's latent; False is the control.
@@ -147,7 +148,7 @@ class StudentConfig:
     vocabulary: int | None = 4096
     depth: int = 1000
     first_stage: str = "bm25"
-    start: Start = "similarity"
+    start: Start = "answers"
     keep: float = 30.0
     latent: bool = True
     options: Options = field(default_factory=Options)

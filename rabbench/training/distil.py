@@ -20,11 +20,6 @@ Head = Callable[[torch.Tensor], torch.Tensor]
 """Final hidden states (…, d) to vocabulary logits (…, V)."""
 
 
-START = 1.0  # spread of a query's first scores, in log-odds; trained teachers have one to two
-RIDGE = 0.1  # of the queries' own variance, which is 1
-NEAR = 0.1  # of the latents' spread goes into a unit at the start: gelu's even part is then square
-
-
 class Standardised(nn.Module):
     """A predictor that sees its inputs with mean 0 and spread 1, which the optimiser needs.
 
@@ -40,64 +35,6 @@ class Standardised(nn.Module):
             self.register_buffer(f"{name}_spread", states.std(0).clamp(min=1e-4))
         nn.init.zeros_(predictor.out.weight)  # starts as the student's own state
         nn.init.zeros_(predictor.out.bias)
-
-    @torch.no_grad()
-    def start_as_similarity(
-        self, h_q: torch.Tensor, z_d: torch.Tensor, direction: torch.Tensor
-    ) -> None:
-        """Begin with scores that compare the latents, not with equal ones.
-
-        Four units of each latent direction p add up to a product of the two sides: with
-        a = p·h_q and b = p·z_d, and e(x) = gelu(x) + gelu(-x) even and about sqrt(2/π)·x² near 0,
-
-            gelu(a+b) + gelu(-a-b) - gelu(a-b) - gelu(b-a) = e(a+b) - e(a-b) ≈ 4·sqrt(2/π)·a·b.
-
-        The directions are the principal ones of queries and documents; m/4 of them fit.
-
-        Args:
-            h_q: (Q, d), the training queries' states.
-            z_d: (N, d), the documents' latents.
-            direction: w (d,), along which the head reads the score.
-        """
-        queries = (h_q - self.query_mean) / self.query_spread  # (Q, d)
-        documents = (z_d - self.document_mean) / self.document_spread  # (N, d)
-        inner, width = self.predictor.query.weight.shape
-        count = min(inner // 4, width)
-        moments = queries.T @ queries / len(queries) + documents.T @ documents / len(documents)
-        p = NEAR * torch.linalg.eigh(moments).eigenvectors[:, -count:].T  # (count, d)
-        rows = slice(0, 4 * count)
-        self.predictor.query.weight[rows] = torch.cat([p, -p, p, -p])
-        self.predictor.document.weight[rows] = torch.cat([p, -p, -p, p])
-        self.predictor.query.bias[rows] = 0.0
-        signs = torch.ones(4 * count, device=p.device)
-        signs[2 * count :] = -1.0
-        self.predictor.out.weight[:, rows] = torch.outer(
-            direction / direction.square().sum(), signs
-        )
-        scores = own_ranking(self, h_q, z_d, direction)  # (Q, N)
-        spread = scores.std(1, correction=0).mean().clamp(min=1e-6)
-        self.predictor.out.weight.mul_(START / spread)
-
-    @torch.no_grad()
-    def start_at_the_teacher(self, h_q: torch.Tensor, z_d: torch.Tensor, h_t: torch.Tensor) -> None:
-        """Solve for the shift S and the bias by ridge regression, before the first step.
-
-        Otherwise the first steps learn it with the units that compare the latents, and unlearn
-        that.
-
-        Args:
-            h_q: (P, d), the queries' states of pairs that the teacher was asked about.
-            z_d: (P, d), their documents' latents.
-            h_t: (P, d), the teacher's states.
-        """
-        x = (h_q - self.query_mean) / self.query_spread  # (P, d)
-        y = h_t - self(h_q, z_d)  # (P, d)
-        x_mean, y_mean = x.mean(0), y.mean(0)
-        x, y = x - x_mean, y - y_mean
-        moments = x.T @ x + RIDGE * len(x) * torch.eye(x.shape[1], device=x.device)
-        shift = torch.linalg.solve(moments, x.T @ y).T  # (d, d)
-        self.predictor.shift.weight.add_(shift)
-        self.predictor.out.bias.add_(y_mean - shift @ x_mean)
 
     query_mean: torch.Tensor
     query_spread: torch.Tensor

@@ -25,7 +25,7 @@ from rabbench.models.checkpoint import PREDICTOR
 from rabbench.models.student import Predictor
 from rabbench.models.teacher import Prompt, answer_direction
 from rabbench.records import Progress, Results, UsageError, silent
-from rabbench.training import card, data, distil, loop, states
+from rabbench.training import card, data, distil, loop, start, states
 from rabbench.training.asked import Asked, Encoded, encode
 from rabbench.training.config import StudentConfig
 from rabbench.training.distil import Standardised, Weights
@@ -75,7 +75,7 @@ class StudentLoss:
         parts, predicted = distil.distillation_step(
             model, self.head, encoded.h_q[queries], encoded.z_d[padded], h_t, mask, self.weights
         )
-        if self.config.keep and self.config.start == "similarity":
+        if self.config.keep and self.config.start != "state":
             parts["keep"] = self.config.keep * self._drift(model, queries, inputs["epoch"].tolist())
         logged = {f"loss_{name}": float(part.detach()) for name, part in parts.items()}
         if self.calls % MONITOR_EVERY == 0:
@@ -102,6 +102,11 @@ class StudentLoss:
         h_q = encoded.h_q[queries][:, None].expand_as(z_d)
         before = self.start(h_q, z_d) @ self.direction
         return distil.drift(model(h_q, z_d) @ self.direction, before, mask.to(padded.device))
+
+
+def _blind(predictor: Predictor) -> None:
+    """W_d = 0, in training as in every later ranking."""
+    predictor.document.weight.requires_grad_(False).zero_()
 
 
 def _rows(size: int, config: StudentConfig) -> torch.Tensor:
@@ -157,10 +162,10 @@ def run(
     seed = config.schedule.seed
     predictor = Predictor(backbone.shape.width, config.inner, seed=seed).to(backbone.device)
     student = Standardised(predictor, encoded.h_q, encoded.z_d)
-    if config.start == "similarity":
-        student.start_as_similarity(encoded.h_q, encoded.z_d, direction)
-    if not config.latent:  # stays blind: W_d = 0 in training as in every later ranking
-        predictor.document.weight.requires_grad_(False).zero_()
+    if config.start != "state":
+        start.compare(student, encoded.h_q, encoded.z_d, direction)
+    if not config.latent:
+        _blind(predictor)
     asked = Asked(encoded, config, teacher, out / loop.STATE)
 
     def validate() -> dict[str, float]:
@@ -173,13 +178,17 @@ def run(
         shutil.rmtree(out / loop.STATE, ignore_errors=True)
     try:
         asked.refresh(student, direction)
-        if config.start == "similarity":
+        if config.start == "answers":
+            posterior = asked.posterior(direction)
+            start.compare(student, encoded.h_q, encoded.z_d, direction, posterior)
+        if not config.latent:
+            _blind(predictor)
+        if config.start != "state":
             query, place = zip(*asked.pairs, strict=True)
             h_q, z_d = encoded.h_q[list(query)], encoded.z_d[list(place)]
-            student.start_at_the_teacher(h_q, z_d, torch.cat(asked.states))
+            start.shift(student, h_q, z_d, torch.cat(asked.states))
         loss = StudentLoss(student, asked, config, direction)
-        start = {"step": 0.0, **validate()}
-        log = [start]
+        log = [{"step": 0.0, **validate()}]
         log += loop.fit(
             "student",
             student,

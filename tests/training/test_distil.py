@@ -7,7 +7,7 @@ import torch
 
 from rabbench.models.student import Folded, Predictor
 from rabbench.training import distil
-from rabbench.training.distil import START, Standardised, Weights, own_ranking
+from rabbench.training.distil import Standardised, Weights
 
 D, M, B, K, N, V = 12, 20, 3, 4, 9, 30
 
@@ -116,43 +116,6 @@ def test_monitors_tell_a_collapse_from_a_copy(states: dict[str, torch.Tensor]) -
     assert collapsed["r2_within"] == pytest.approx(0, abs=1e-5)
     assert collapsed["spread"] == pytest.approx(0, abs=1e-5)
     assert collapsed["effective_rank"] < copy["effective_rank"] / 2
-
-
-def test_a_student_can_start_as_the_similarity_of_the_latents() -> None:
-    generator = torch.Generator().manual_seed(0)
-    width, inner = 8, 40
-    meaning = torch.randn(12, width, generator=generator)
-    h_q, z_d = meaning[:10] + 5, meaning * 2 - 3  # the same meanings, placed apart
-    direction = torch.randn(width, generator=generator)
-    student = Standardised(Predictor(width, inner), h_q, z_d)
-    student.start_as_similarity(h_q, z_d, direction)
-    scores = own_ranking(student, h_q, z_d, direction)
-    assert float(scores.std(1, correction=0).mean()) == pytest.approx(START, rel=1e-4)
-    standard = ((one - one.mean(0)) / one.std(0) for one in (h_q, z_d))
-    products = next(standard) @ next(standard).T  # all directions are kept, so this is a·b
-    centred = [one - one.mean(1, keepdim=True) for one in (products, scores)]
-    assert float(torch.cosine_similarity(*(one.flatten() for one in centred), dim=0)) > 0.99
-
-
-@torch.no_grad()
-def test_the_shift_meets_a_linear_teacher_and_leaves_the_ranking(
-    states: dict[str, torch.Tensor],
-) -> None:
-    generator = torch.Generator().manual_seed(1)
-    h_q, z_d = torch.randn(200, D, generator=generator), states["z_d"].repeat(23, 1)[:200]
-    student = Standardised(Predictor(D, M), h_q, states["z_d"])
-    student.start_as_similarity(h_q, states["z_d"], states["w"])
-    before = own_ranking(student, h_q, states["z_d"], states["w"])
-    moved = torch.randn(D, D, generator=generator)
-    h_t = student(h_q, z_d) + h_q @ moved + 3
-    left = (student(h_q, z_d) - h_t).square().mean()
-    student.start_at_the_teacher(h_q, z_d, h_t)
-    assert float((student(h_q, z_d) - h_t).square().mean()) < 0.05 * float(left)
-    after = own_ranking(student, h_q, states["z_d"], states["w"])
-    gaps = [one - one[:, :1] for one in (before, after)]
-    assert torch.allclose(*gaps, atol=1e-3)
-    fitted = [student(h_q[:9], states["z_d"]), student.plain()(h_q[:9], states["z_d"])]
-    assert torch.allclose(*fitted, atol=1e-4)
 
 
 def test_drift_ignores_what_all_documents_of_a_query_have_in_common() -> None:
