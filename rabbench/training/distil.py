@@ -159,7 +159,7 @@ def drift(now: torch.Tensor, before: torch.Tensor, mask: torch.Tensor) -> torch.
 
 
 def _mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    return (values * mask).sum() / mask.sum()
+    return (values * mask).sum() / mask.sum().clamp(min=1)  # nothing is left of an empty batch
 
 
 def _within(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

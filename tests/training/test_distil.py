@@ -118,6 +118,11 @@ def test_monitors_tell_a_collapse_from_a_copy(states: dict[str, torch.Tensor]) -
     assert collapsed["effective_rank"] < copy["effective_rank"] / 2
 
 
+def test_drift_of_no_document_is_nothing() -> None:
+    empty = torch.zeros(2, 0)
+    assert float(distil.drift(empty, empty, empty.bool())) == 0.0
+
+
 def test_drift_ignores_what_all_documents_of_a_query_have_in_common() -> None:
     before = torch.tensor([[1.0, 2.0, 9.0], [0.0, 0.0, 0.0]])
     mask = torch.tensor([[True, True, False], [True, True, True]])
