@@ -15,7 +15,7 @@ import torch
 from rabbench.training.distil import Standardised, own_ranking
 
 SPREAD = 1.0  # of a query's first scores, in log-odds; trained teachers have one to two
-NEAR = 0.2  # root mean square of what a unit sees of each side: gelu's even part is square there
+NEAR = 0.1  # root mean square of what a unit sees of each side: gelu's even part is square there
 SHRUNK = 1.0  # added to the queries' variance around their documents; their own variance is 1
 TIED = 0.1  # of the latents' variance, 1: a document's scores are to be linear in its latent
 RIDGE = 0.1  # of the queries' own variance
