@@ -16,6 +16,7 @@ from rabbench.training.distil import Standardised, own_ranking
 
 SPREAD = 1.0  # of a query's first scores, in log-odds; trained teachers have one to two
 NEAR = 0.1  # root mean square of what a unit sees of each side: gelu's even part is square there
+UNSEEN = 0.1  # of the states' variance, 1: what others may have where these have none
 SHRUNK = 1.0  # added to the queries' variance around their documents; their own variance is 1
 TIED = 0.1  # of the latents' variance, 1: a document's scores are to be linear in its latent
 RIDGE = 0.1  # of the queries' own variance
@@ -113,8 +114,8 @@ def set_form(
 
         gelu(a+b) + gelu(-a-b) - gelu(a-b) - gelu(b-a) = e(a+b) - e(a-b) ≈ 4·sqrt(2/π)·a·b.
 
-    The products are the form's largest singular ones over these queries and documents; m/4 of them
-    fit. More units than that stay as they are, and count for nothing yet.
+    The products are the form's largest singular ones over states such as these; m/4 of them fit.
+    More units than that stay as they are, and count for nothing yet.
 
     Args:
         student: whose predictor is set.
@@ -141,10 +142,9 @@ def set_form(
 
 
 def _roots(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of the rows' second moments: a root R with R·Rᵀ = xᵀ·x / n, (d, r), and its inverse's."""
+    """A root R of the rows' second moments, R·Rᵀ = xᵀ·x / n + UNSEEN, (d, d), and R⁻ᵀ."""
     value, vector = torch.linalg.eigh(x.T @ x / len(x))
-    kept = value > 1e-6 * value[-1]
-    value, vector = value[kept].sqrt(), vector[:, kept]
+    value = (value.clamp(min=0) + UNSEEN).sqrt()
     return vector * value, vector / value
 
 

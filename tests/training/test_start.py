@@ -143,3 +143,15 @@ def test_the_shift_meets_a_linear_teacher_and_leaves_the_ranking() -> None:
     assert torch.allclose(*gaps, atol=1e-3)
     fitted = [student(h_q[:9], latents), student.plain()(h_q[:9], latents)]
     assert torch.allclose(*fitted, atol=1e-4)
+
+
+def test_the_form_holds_for_queries_unlike_the_training_ones() -> None:
+    generator = torch.Generator().manual_seed(4)
+    width = 40
+    few, others = (torch.randn(n, width, generator=generator) for n in (10, 200))
+    z_d = torch.randn(N, width, generator=generator)
+    w = torch.randn(width, generator=generator)
+    student = Standardised(Predictor(width, 4 * width), few, z_d)
+    start.compare(student, few, z_d, w)
+    q, z = start.standardised(student, others, z_d)
+    assert _alike(own_ranking(student, others, z_d, w), q[:, :-1] @ z.T) > 0.97
