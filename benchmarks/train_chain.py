@@ -99,7 +99,8 @@ TASKS = {
 }
 SIZES = {
     "small": {
-        "teacher": "--epochs 2 --lora-layers 15 --per-query 1 --batch 12 --contrastive 1",
+        "teacher": "--epochs 2 --lora-layers 15 --per-query 1 --batch 12 --contrastive 1 "
+        "--evaluate-every 100",
         "student": "--epochs 5 --candidates 2 --rounds 1",
         "biencoder": "--epochs 5 --lora-layers 15 --per-query 1",
         "ablation": "--seeds 3",
