@@ -69,7 +69,10 @@ class Job:
 
     @property
     def _of_system(self) -> str:
-        stages = [(stage.name, dict(stage.params)) for stage in self._built]
+        stages = [
+            (stage.name, dict(stage.params), dict(getattr(stage, "contents", {})))
+            for stage in self._built
+        ]
         return identity.of_system(self.name, stages, self.options)
 
     def done(self, rows: Sequence[Measurement]) -> bool:

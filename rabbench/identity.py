@@ -12,10 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rabbench
 from rabbench.records import Options, Suite
+
+if TYPE_CHECKING:
+    from rabbench.models.checkpoint import Checkpoint
 
 DIGITS = 16
 NEUTRAL = frozenset({"batch"})
@@ -54,8 +57,7 @@ def content(name: str) -> str:
 
     path = Path(name).expanduser()
     if (trained := checkpoint.find(name)) is not None:
-        base = trained.base if trained.base != "." else ""
-        return of(folder=_folder(trained.folder), base=base and content(base))
+        return of_checkpoint(trained)
     if path.is_file():
         return _digest(path)
     if path.is_dir():
@@ -64,6 +66,19 @@ def content(name: str) -> str:
     if named is not None and (shipped := packaged(named)) is not None:
         return content(str(shipped))
     return _commit(named.hub if named is not None else name) or name
+
+
+def of_checkpoint(trained: Checkpoint, *, predictor: bool = True) -> str:
+    """What a trained checkpoint computes: its weights and its prompt, whatever its card says.
+
+    Args:
+        trained: the checkpoint.
+        predictor: whether the student's predictor is read; a teacher reads the adapter alone.
+    """
+    if trained.adapter is None and trained.base == ".":  # a model of its own
+        return of(folder=_folder(trained.folder))
+    weights = trained.fingerprint(predictor=predictor)
+    return of(weights=weights, prompt=trained.prompt, base=content(trained.base))
 
 
 def _commit(hub_id: str) -> str | None:
@@ -87,17 +102,25 @@ def of(**parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
-def of_system(name: str, stages: Sequence[tuple[str, Mapping[str, Any]]], options: Options) -> str:
+Stage = tuple[str, Mapping[str, Any], Mapping[str, str]]
+"""A system's name, its ``params``, and its ``contents``: what it reads of a model, by its name."""
+
+
+def of_system(name: str, stages: Sequence[Stage], options: Options) -> str:
     """What a system's scores of a text depend on: release, params, options, models' content.
 
     Args:
         name: as in the registry.
-        stages: name and ``params`` of the system and of every stage before it.
+        stages: the system and every stage before it.
         options: those it was built with.
     """
     chosen = {key: value for key, value in asdict(options).items() if key not in NEUTRAL}
-    told = [*chosen.items(), *(pair for _, params in stages for pair in params.items())]
+    told = [*chosen.items(), *(pair for _, params, _ in stages for pair in params.items())]
     names = {value for key, value in told if key not in PLAIN and isinstance(value, str) and value}
+    for text in tuple(names):
+        readers = [own for _, params, own in stages if text in params.values()]
+        if readers and all(text in own for own in readers):
+            names.remove(text)  # the stages say what it is to them
     contents = {}
     for text in sorted(names):
         try:

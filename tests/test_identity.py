@@ -12,7 +12,7 @@ import pytest
 
 from rabbench import identity
 from rabbench.models.catalog import DENSE, NAMED
-from rabbench.models.checkpoint import CARD
+from rabbench.models.checkpoint import ADAPTER, CARD, PREDICTOR, read
 from rabbench.models.locate import packaged
 from rabbench.records import Options, Suite
 
@@ -29,7 +29,7 @@ SUITE = Suite(
 
 
 def of(options: Options, name: str = "teacher", **params: Any) -> str:
-    return identity.of_system(name, [(name, params)], options)
+    return identity.of_system(name, [(name, params, {})], options)
 
 
 def test_what_changes_a_score_changes_the_identity() -> None:
@@ -45,7 +45,9 @@ def test_what_changes_a_score_changes_the_identity() -> None:
         of(replace(plain, first_stage="dense"), trained=True),
         of(replace(plain, dtype="bfloat16"), trained=True),
         of(replace(plain, model="n"), trained=True),
-        identity.of_system("teacher", [("teacher", {"trained": True}), ("bm25", {})], plain),
+        identity.of_system(
+            "teacher", [("teacher", {"trained": True}, {}), ("bm25", {}, {})], plain
+        ),
     ]
     assert len({first, *others}) == len(others) + 1
 
@@ -88,16 +90,66 @@ def test_a_model_is_known_by_its_content_not_its_name(tmp_path: Path) -> None:
     assert identity.content(str(moved)) == identity._folder(moved)
 
 
-def test_a_checkpoint_is_its_files_and_its_base(tmp_path: Path) -> None:
+def _student(tmp_path: Path) -> tuple[Path, Path]:
+    """A base and a student's folder over it; nothing that could be loaded."""
     base, trained = tmp_path / "base", tmp_path / "trained"
     base.mkdir()
     trained.mkdir()
     (base / "config.json").write_text("1")
-    card = {"schema": 1, "kind": "teacher", "base": str(base), "prompt": ["a", "b", "c"]}
+    card = {"schema": 1, "kind": "student", "base": str(base), "prompt": ["a", "b", "c"]}
     (trained / CARD).write_text(json.dumps(card))
-    first = identity.content(str(trained))
+    (trained / ADAPTER).write_bytes(b"adapter")
+    (trained / PREDICTOR).write_bytes(b"predictor")
+    return base, trained
+
+
+def test_a_checkpoint_is_its_weights_its_prompt_and_its_base(tmp_path: Path) -> None:
+    base, trained = _student(tmp_path)
+    seen = [identity.content(str(trained))]
     (base / "config.json").write_text("2")
-    assert identity.content(str(trained)) != first
+    seen.append(identity.content(str(trained)))
+    for name in (ADAPTER, PREDICTOR):
+        (trained / name).write_bytes(b"another")
+        seen.append(identity.content(str(trained)))
+    (trained / "README.md").write_text("what it scored")
+    assert identity.content(str(trained)) == seen[-1]
+    card = json.loads((trained / CARD).read_text())
+    (trained / CARD).write_text(json.dumps({**card, "prompt": ["a", "b", "d"]}))
+    seen.append(identity.content(str(trained)))
+    assert len(set(seen)) == 5
+
+
+def test_a_model_of_its_own_is_all_its_files(tmp_path: Path) -> None:
+    card = {"schema": 1, "kind": "teacher", "base": ".", "prompt": ["a", "b", "c"]}
+    (tmp_path / CARD).write_text(json.dumps(card))
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    first = identity.content(str(tmp_path))
+    (tmp_path / "model.safetensors").write_bytes(b"two")
+    assert identity.content(str(tmp_path)) != first
+
+
+def test_another_predictor_is_the_same_teacher_and_another_student(tmp_path: Path) -> None:
+    _, folder = _student(tmp_path)
+    options = Options(model=str(folder))
+
+    def seen() -> tuple[str, str, str]:
+        trained = read(folder)
+        params = {"model": str(folder)}
+        contents = {str(folder): identity.of_checkpoint(trained, predictor=False)}
+        teacher = ("teacher", params, contents)
+        student = ("rabtriever", {**params, "weights": trained.fingerprint()}, {})
+        both = [teacher, student]
+        return tuple(
+            identity.of_system(found[0][0], found, options)
+            for found in ([teacher], [student], both)
+        )
+
+    before = seen()
+    (folder / PREDICTOR).write_bytes(b"another")
+    after = seen()
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, False, False]
+    (folder / ADAPTER).write_bytes(b"another")
+    assert not {*seen()} & {*after}
 
 
 def test_a_file_counts_by_what_it_holds(tmp_path: Path) -> None:

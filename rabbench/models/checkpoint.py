@@ -55,10 +55,10 @@ class Checkpoint:
         path = self.folder / PREDICTOR
         return path if path.is_file() else None
 
-    def fingerprint(self) -> str:
-        """A hash of the weights, short enough to read."""
+    def fingerprint(self, *, predictor: bool = True) -> str:
+        """A hash of the weights, short enough to read; without the predictor, as a teacher's."""
         digest = hashlib.sha256()
-        for path in (self.adapter and self.folder / ADAPTER, self.predictor):
+        for path in (self.adapter and self.folder / ADAPTER, self.predictor if predictor else None):
             digest.update(path.read_bytes() if path else b"-")
         return digest.hexdigest()[:16]
 

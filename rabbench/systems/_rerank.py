@@ -100,6 +100,12 @@ class Reranker:
         return self.scorer.params
 
     @property
+    def contents(self) -> Mapping[str, str]:
+        """What the scorer reads of its model, where that is not all of it."""
+        found: Mapping[str, str] = getattr(self.scorer, "contents", {})
+        return found
+
+    @property
     def notes(self) -> Mapping[str, Any]:
         """The first stage and depth that candidates came from, and the scorer's own notes."""
         candidates = "all documents" if self._first is None else self.first_stage_name

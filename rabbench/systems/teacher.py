@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rabbench import identity
 from rabbench.models.meta import Traced, after_body
 from rabbench.models.teacher import Teacher
 from rabbench.records import Options, Phase, Progress, Run, Shape, Workload
@@ -36,7 +37,17 @@ class TeacherScorer:
     @property
     def params(self) -> Mapping[str, Any]:
         """The backbone; fine-tuned teachers come as a model of their own."""
-        return self.sequences.params
+        trained = self.sequences.backbone.checkpoint
+        weights = {"weights": trained.fingerprint(predictor=False)} if trained else {}
+        return {**self.sequences.params, **weights}
+
+    @property
+    def contents(self) -> Mapping[str, str]:
+        """Of a student's folder its teacher alone: its scores outlive another predictor."""
+        trained = self.sequences.backbone.checkpoint
+        if trained is None:
+            return {}
+        return {self.options.model: identity.of_checkpoint(trained, predictor=False)}
 
     @property
     def notes(self) -> Mapping[str, Any]:

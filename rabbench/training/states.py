@@ -30,7 +30,9 @@ Pair = tuple[Sequence[int], Sequence[int]]
 
 def folder_of(backbone: Backbone) -> Path:
     """Where a teacher's states lie: named by its weights, so that no others are ever read."""
-    trained = backbone.checkpoint.fingerprint() if backbone.checkpoint else "untrained"
+    trained = (
+        backbone.checkpoint.fingerprint(predictor=False) if backbone.checkpoint else "untrained"
+    )
     parts = (backbone.location, backbone.revision, backbone.dtype, trained)
     return home() / "states" / hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
