@@ -57,7 +57,7 @@ TASKS = {
         train="train",
         test="test",
         negatives="dense",
-        ranked=("--depth 200", "--max-queries 100"),
+        ranked=("--depth 200", "--max-queries 60"),
         ablation=True,
     ),
     # 47 instructions, of which four are held out: many visits.

@@ -43,15 +43,20 @@ def compare(
         posterior: (Q, N), how the teacher spreads each query over the documents; rows sum to 1.
     """
     q, z = standardised(student, h_q, z_d)
-    width = z.shape[1]
-    form = torch.cat([torch.eye(width).to(z), torch.zeros(1, width).to(z)])  # (d + 1, d)
-    if posterior is not None:
-        form = form / _spread(q @ form @ z.T)
-        found = discriminant(q, z, posterior)
-        form = form + found / _spread(q @ found @ z.T)
+    form = joined(q, z, posterior)
     set_form(student, form, q, z, direction)
     spread = _spread(own_ranking(student, h_q, z_d, direction))
     student.predictor.out.weight.mul_(SPREAD / spread)
+
+
+def joined(q: torch.Tensor, z: torch.Tensor, posterior: torch.Tensor | None) -> torch.Tensor:
+    """The similarity's form A (d + 1, d), and with answers the discriminant's beside it."""
+    width = z.shape[1]
+    form = torch.cat([torch.eye(width).to(z), torch.zeros(1, width).to(z)])
+    if posterior is None:
+        return form
+    found = discriminant(q, z, posterior)
+    return form / _spread(q @ form @ z.T) + found / _spread(q @ found @ z.T)
 
 
 def standardised(
