@@ -122,6 +122,11 @@ class Asked:
             row[places] = (states @ direction).softmax(0)
         return found
 
+    def spread(self, direction: torch.Tensor) -> float:
+        """The standard deviation of the teacher's scores of a query, a mean over queries."""
+        found = [(states @ direction).std(correction=0) for states in self.states]
+        return float(torch.stack(found).mean())
+
     def refresh(self, student: Standardised, direction: torch.Tensor) -> None:
         """Begin a round: draw, ask, keep."""
         path = self.folder / f"round-{self.rounds}.json"

@@ -178,12 +178,12 @@ def run(
         shutil.rmtree(out / loop.STATE, ignore_errors=True)
     try:
         asked.refresh(student, direction)
-        if config.start == "answers":
-            posterior = asked.posterior(direction)
-            start.compare(student, encoded.h_q, encoded.z_d, direction, posterior)
-        if not config.latent:
-            _blind(predictor)
         if config.start != "state":
+            posterior = asked.posterior(direction) if config.start == "answers" else None
+            spread = asked.spread(direction)
+            start.compare(student, encoded.h_q, encoded.z_d, direction, posterior, spread)
+            if not config.latent:
+                _blind(predictor)
             query, place = zip(*asked.pairs, strict=True)
             h_q, z_d = encoded.h_q[list(query)], encoded.z_d[list(place)]
             start.shift(student, h_q, z_d, torch.cat(asked.states))

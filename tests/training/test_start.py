@@ -155,3 +155,12 @@ def test_the_form_holds_for_queries_unlike_the_training_ones() -> None:
     start.compare(student, few, z_d, w)
     q, z = start.standardised(student, others, z_d)
     assert _alike(own_ranking(student, others, z_d, w), q[:, :-1] @ z.T) > 0.97
+
+
+def test_first_scores_lie_no_wider_than_the_teachers(states: dict[str, torch.Tensor]) -> None:
+    for teachers, expected in ((0.25, 0.25), (7.0, start.SPREAD)):
+        student = _student(states)
+        args = (states["h_q"], states["z_d"], states["w"])
+        start.compare(student, *args, _posterior(states["own"]), teachers)
+        spread = own_ranking(student, *args).std(1, correction=0).mean()
+        assert float(spread) == pytest.approx(expected, rel=1e-3)
