@@ -14,7 +14,8 @@ import torch
 
 from rabbench.training.distil import Standardised, own_ranking
 
-SPREAD = 1.0  # of a query's first scores, in log-odds, where its teacher's are no closer together
+SPREAD = 1.0  # of a query's first scores, in log-odds, but
+WIDEST = 2.0  # times the teacher's own at most
 NEAR = 0.1  # root mean square of what a unit sees of each side: gelu's even part is square there
 UNSEEN = 0.1  # of the states' variance, 1: what others may have where these have none
 SHRUNK = 1.0  # added to the queries' variance around their documents; their own variance is 1
@@ -42,13 +43,13 @@ def compare(
         z_d: (N, d), the documents' latents.
         direction: w (d,), along which the head reads the score.
         posterior: (Q, N), how the teacher spreads each query over the documents; rows sum to 1.
-        spread: the teacher's own, a mean over queries; a wider one would be unlearnt first.
+        spread: the teacher's own, a mean over queries; a far wider one would be unlearnt first.
     """
     q, z = standardised(student, h_q, z_d)
     form = joined(q, z, posterior)
     set_form(student, form, q, z, direction)
     found = _spread(own_ranking(student, h_q, z_d, direction))
-    student.predictor.out.weight.mul_(min(SPREAD, spread) / found)
+    student.predictor.out.weight.mul_(min(SPREAD, WIDEST * spread) / found)
 
 
 def joined(q: torch.Tensor, z: torch.Tensor, posterior: torch.Tensor | None) -> torch.Tensor:
