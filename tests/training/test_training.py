@@ -295,7 +295,8 @@ def test_an_ablation_is_a_table_over_seeds(teacher_folder: Path, tmp_path: Path)
     results = ablation.run(config, out=tmp_path)
     found = {(row.params["variant"], row.params["seed"]) for row in results.rows}
     assert found == {("full", 0), ("full", 1), ("no-mse", 0), ("no-mse", 1)}
-    with pytest.raises(UsageError, match="unknown variant 'no-luck'; known: full, no-answers, no-keep"):
+    listed = "unknown variant 'no-luck'; known: full, no-answers, no-keep"
+    with pytest.raises(UsageError, match=listed):
         ablation.run(replace(config, variants=("no-luck",)), out=tmp_path / "other")
 
 
