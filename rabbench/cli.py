@@ -79,12 +79,14 @@ def _train(arguments: argparse.Namespace) -> int:
 
     from rabbench import train_arguments
 
-    config = train_arguments.configured(arguments, configured.options(arguments))
+    options = configured.options(arguments)
+    config = train_arguments.configured(arguments, options)
     job = import_module(f"rabbench.training.{arguments.kind}")
-    with shown(arguments.quiet) as progress:
+    devices = import_module("rabbench.training.devices")
+    with devices.joined(options.device) as first, shown(arguments.quiet or not first) as progress:
         run = job.run
         results = run(config, out=arguments.out, resume=arguments.resume, progress=progress)
-    return _finish(results, arguments)
+    return _finish(results, arguments) if first else DONE
 
 
 def _plan(arguments: argparse.Namespace) -> int:

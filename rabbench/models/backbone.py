@@ -22,7 +22,7 @@ from rabbench.models.catalog import PRESETS
 from rabbench.models.checkpoint import Checkpoint
 from rabbench.models.closed_form import ModelShape
 from rabbench.models.locate import bars, locate, missing
-from rabbench.models.prefix import Prefix, cache_of, padded
+from rabbench.models.prefix import Prefix, cache_in, cache_of, over, padded
 from rabbench.records import Progress, UsageError, silent
 
 
@@ -197,7 +197,7 @@ class Backbone:
         """
         tokens = torch.tensor([list(ids)], device=self.device)  # (1, P)
         with torch.inference_mode():
-            cache = self.model.base_model(input_ids=tokens, use_cache=True).past_key_values
+            cache = cache_in(self.model.base_model(input_ids=tokens, use_cache=True))
         return [(layer.keys, layer.values) for layer in cache.layers]
 
     def continued(self, prefix: Prefix, suffixes: Sequence[Sequence[int]]) -> torch.Tensor:
@@ -215,8 +215,9 @@ class Backbone:
             [(k.expand(len(last), -1, -1, -1), v.expand(len(last), -1, -1, -1)) for k, v in prefix]
         )
         with torch.inference_mode():
-            states = self.model.base_model(
-                input_ids=tokens.to(self.device), past_key_values=cache, use_cache=True
+            body = self.model.base_model
+            states = body(
+                input_ids=tokens.to(self.device), **over(body, cache)
             ).last_hidden_state  # (B, S, d)
             ends: torch.Tensor = states[torch.arange(len(last)), last]
             return ends
@@ -244,15 +245,17 @@ def vocabulary_logits(
     """Logits in float32 of final hidden states (B, d): (B, V), or of some tokens alone (B, T).
 
     With the configuration's soft cap and scale where it has them. A few tokens' logits cost next
-    to nothing, the whole vocabulary's as much as several layers of a small model.
+    to nothing, the whole vocabulary's as much as several layers of a small model; the few are
+    multiplied in float32 whatever the model's type, since the difference of two is what counts.
     """
     head, config = model.get_output_embeddings(), model.config
     if tokens is None:
         logits: torch.Tensor = head(hidden).float()
     else:
         rows = list(tokens)
-        bias = None if head.bias is None else head.bias[rows]
-        logits = torch.nn.functional.linear(hidden, head.weight[rows], bias).float()
+        bias = None if head.bias is None else head.bias[rows].float()
+        with torch.autocast(hidden.device.type, enabled=False):
+            logits = torch.nn.functional.linear(hidden.float(), head.weight[rows].float(), bias)
     if scale := getattr(config, "logits_scaling", None):
         logits = logits / scale
     if cap := getattr(config, "final_logit_softcapping", None):

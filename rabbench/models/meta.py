@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from rabbench.models.backbone import Backbone
-from rabbench.models.prefix import cache_of
+from rabbench.models.prefix import cache_of, over
 
 Traced = tuple[nn.Module, tuple[torch.Tensor, ...]]
 """A module and the inputs of the forward to count."""
@@ -55,9 +55,7 @@ class Continued(nn.Module):
     def forward(self, ids: torch.Tensor, mask: torch.Tensor, *flat: torch.Tensor) -> Any:
         """Suffix ids (1, S), a mask (1, 1, S, P + S), and the layers' keys and values in turn."""
         cache = cache_of(list(zip(flat[::2], flat[1::2], strict=True)))
-        output = self.body(
-            input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True
-        )
+        output = self.body(input_ids=ids, attention_mask=mask, **over(self.body, cache))
         return self.after(output.last_hidden_state[:, -1])
 
 

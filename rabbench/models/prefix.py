@@ -1,11 +1,12 @@
 """Token ids as padded tensors, and the keys and values of a prefix as transformers takes them.
 
-Knows tensors; knows no model and no text.
+Knows tensors and how a model takes a cache; loads no model, knows no text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any
 
 import torch
@@ -34,3 +35,14 @@ def cache_of(prefix: Prefix) -> Any:
         layer.keys, layer.values = keys, values
         cache.layers.append(layer)
     return cache
+
+
+def over(model: Any, cache: Any) -> dict[str, Any]:
+    """The arguments with which a model runs over a cache; transformers 5.24 renamed the first."""
+    new = "cache" in signature(model.forward).parameters
+    return {"cache" if new else "past_key_values": cache, "use_cache": True}
+
+
+def cache_in(output: Any) -> Any:
+    """The cache in what a model returned, under either name."""
+    return output["cache" if "cache" in output else "past_key_values"]

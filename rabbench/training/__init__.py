@@ -3,6 +3,7 @@
     data.py       a suite's training queries with their positives and negatives
     batches.py    token ids in padded blocks, and a model's final states for them
     loop.py       transformers' Trainer with our losses: resume, precision
+    devices.py    what several processes, one for each device, do together
     teacher.py    the generative reranker: sft, dpo or listwise, LoRA or all weights
     student.py    Rabtriever: on-policy distillation into the predictor
     asked.py      the encoded data, and the rounds of candidates the teacher is asked about

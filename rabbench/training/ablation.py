@@ -15,7 +15,7 @@ from rabbench import environment, quality
 from rabbench.models import checkpoint
 from rabbench.records import Measurement, Progress, Results, known, silent
 from rabbench.store import Store
-from rabbench.training import student
+from rabbench.training import devices, student
 from rabbench.training.config import StudentConfig
 
 FULL = "full"
@@ -71,7 +71,7 @@ def run(
         config={"kind": "ablation", **asdict(config)},
         environment=environment.describe(),
     )
-    store = Store(out, started, resume=resume)
+    store = Store(out if devices.first() else None, started, resume=resume)
     jobs = [(name, seed) for seed in range(config.seeds) for name in names]
     for done, (name, seed) in enumerate(jobs):
         told = _named(f"{name}, seed {seed} ({done + 1} of {len(jobs)})", progress)
@@ -80,7 +80,9 @@ def run(
         chosen = replace(chosen, schedule=replace(chosen.schedule, seed=seed))
         if not (resume and (folder / checkpoint.CARD).is_file()):
             student.run(chosen, out=folder, resume=resume, progress=told)
-        store.add(*_evaluated(config, folder, name, seed, told))
+        if devices.first():
+            store.add(*_evaluated(config, folder, name, seed, told))
+        devices.wait()
     progress("done", len(jobs), len(jobs))
     return store.results
 

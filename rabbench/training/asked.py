@@ -15,7 +15,7 @@ import torch
 from rabbench.models.teacher import Prompt
 from rabbench.records import Progress, Suite
 from rabbench.store import write_text
-from rabbench.training import data, distil
+from rabbench.training import data, devices, distil
 from rabbench.training.config import StudentConfig
 from rabbench.training.distil import Standardised
 from rabbench.training.states import TeacherStates
@@ -130,11 +130,11 @@ class Asked:
     def refresh(self, student: Standardised, direction: torch.Tensor) -> None:
         """Begin a round: draw, ask, keep."""
         path = self.folder / f"round-{self.rounds}.json"
-        if path.is_file():
-            drawn = json.loads(path.read_text())
-        else:
+        if devices.first() and not path.is_file():
             drawn = [self._draw(query, student, direction) for query in range(len(self.places))]
             write_text(path, json.dumps(drawn))
+        devices.wait()
+        drawn = json.loads(path.read_text())
         for query, places in enumerate(drawn):
             self.places[query] += [place for place in places if place not in self.places[query]]
         encoded = self.encoded

@@ -15,14 +15,13 @@ import torch
 from transformers import set_seed
 
 from rabbench.models import losses
-from rabbench.models.backbone import resolve
 from rabbench.models.biencoder import Texts, texts_of
 from rabbench.records import Progress, Results, Suite, silent
 from rabbench.training import card, data, loop
 from rabbench.training.batches import last_states, left_padded
 from rabbench.training.config import BiencoderConfig
 from rabbench.training.data import Group
-from rabbench.training.teacher import trainable
+from rabbench.training.teacher import base, trainable
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def run(
 ) -> Results:
     """Train a bi-encoder and write its folder; arguments and errors as the teacher's training."""
     options = config.options
-    backbone = resolve(options.model, device=options.device, attention=options.attention)
+    backbone = base(options, config.lora)
     texts = texts_of(backbone, options.max_doc_len, options.max_query_len)
     job = card.Job("biencoder", config, out, resume=resume)
     schedule = config.schedule

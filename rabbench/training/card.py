@@ -21,7 +21,7 @@ from rabbench.models.backbone import Backbone
 from rabbench.models.catalog import NAMED
 from rabbench.records import Results
 from rabbench.store import Store, write_text
-from rabbench.training import loop
+from rabbench.training import devices, loop
 from rabbench.training.data import Prepared
 
 KINDS = {"teacher": "teacher", "student": "rabtriever", "biencoder": "llm-biencoder"}
@@ -55,7 +55,7 @@ class Job:
             config={"kind": kind, **asdict(config)},
             environment=environment.describe(),
         )
-        self.store = Store(out, started, resume=resume)
+        self.store = Store(out if devices.first() else None, started, resume=resume)
         self.store.add()  # the folder says from the start what it is
 
     def finish(
@@ -68,7 +68,21 @@ class Job:
         data: Prepared,
         extra: Mapping[str, Any] | None = None,
     ) -> Results:
-        """Write weights, card and rows; remove the training's state."""
+        """Write weights, card and rows; remove the training's state. The first process does."""
+        if devices.first():
+            self._write(model, log, base, prompt, data, extra or {})
+        devices.wait()
+        return self.store.results
+
+    def _write(
+        self,
+        model: Any,
+        log: Sequence[Mapping[str, float]],
+        base: Backbone,
+        prompt: Sequence[str],
+        data: Prepared,
+        extra: Mapping[str, Any],
+    ) -> None:
         _save_weights(model, self.out, base)
         name, suite = data.name, data.suite
         about = {
@@ -85,15 +99,15 @@ class Job:
                 "source": suite.source,
             },
             "training": _plain(asdict(self.config)),
+            "processes": devices.count(),
             "final": _final(log),
-            **(extra or {}),
+            **extra,
         }
         write_text(self.out / checkpoint.CARD, json.dumps(about, indent=1) + "\n")
         write_text(self.out / "README.md", model_card(about))
         params = {"seed": self.config.schedule.seed, "dataset": name}
         self.store.add(*loop.rows(KINDS[self.kind], log, params))
         loop.finish(self.out)
-        return self.store.results
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """transformers' Trainer with a loss of our own: what all three trainings share.
 
 The Trainer brings what is not ours to write: accumulation, mixed precision, clipping, schedules,
-and a state on disk from which an interrupted training goes on with the same result. Runs on one
-device: more were never tried. Knows steps and logs; knows no text and no ranking.
+and a state on disk from which an interrupted training goes on with the same result. On several
+devices (``devices.py``) it divides the batches. Knows steps and logs; no text and no ranking.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from transformers import (
 from transformers.trainer_utils import get_last_checkpoint
 
 from rabbench.records import Measurement, Progress
+from rabbench.training import devices
 from rabbench.training.config import Schedule
 
 Inputs = Mapping[str, torch.Tensor]
@@ -60,7 +61,8 @@ class _Loop(Trainer):  # type: ignore[misc] # transformers is untyped here
     def log(self, logs: dict[str, float], *rest: Any) -> None:
         """The Trainer's log with the parts of our loss."""
         if "loss" in logs:
-            logs = {**logs, **{name: fmean(values) for name, values in self.parts.items()}}
+            found = {name: fmean(values) for name, values in self.parts.items()}
+            logs = {**logs, **devices.mean(found)}
             self.parts = {}
         super().log(logs, *rest)
 
@@ -81,7 +83,7 @@ class _Told(TrainerCallback):  # type: ignore[misc] # the same
 
 def arguments(schedule: Schedule, out: Path, *, device: str) -> TrainingArguments:
     """The schedule in the Trainer's words."""
-    return TrainingArguments(
+    given = TrainingArguments(
         output_dir=str(out / STATE),
         num_train_epochs=schedule.epochs,
         max_steps=schedule.max_steps or -1,
@@ -107,7 +109,11 @@ def arguments(schedule: Schedule, out: Path, *, device: str) -> TrainingArgument
         train_sampling_strategy="sequential",  # the items come in the order that the seed gave
         remove_unused_columns=False,
         dataloader_pin_memory=device != "cpu",
+        ddp_find_unused_parameters=False,  # a step uses all, some in several forwards
     )
+    if given.n_gpu > 1:
+        given._n_gpu = 1  # one process, one device; the Trainer would split our forwards
+    return given
 
 
 def fit(
@@ -139,8 +145,9 @@ def fit(
         resume: go on from that state, where there is one.
         progress: told after each update.
     """
-    if not resume:
+    if not resume and devices.first():
         shutil.rmtree(out / STATE, ignore_errors=True)
+    devices.wait()
     last = get_last_checkpoint(str(out / STATE)) if (out / STATE).is_dir() else None
     trainer = _Loop(
         loss=loss,

@@ -1,16 +1,18 @@
 """The teacher's document-aware states h_T(q|d) of asked pairs: computed once, kept on disk.
 
 A pair is known by its token ids under one teacher, so every training, control and seed of that
-teacher shares them. Knows token ids and files; knows no ranking and no loss.
+teacher shares them. Several processes divide what is missing and read from disk what the others
+found. Knows token ids and files; knows no ranking and no loss.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import safe_open
@@ -19,11 +21,13 @@ from safetensors.torch import save_file
 from rabbench.environment import home
 from rabbench.models.backbone import Backbone
 from rabbench.records import Progress, silent
+from rabbench.training import devices
 
 SHARD = 256  # new states that are kept in memory before they are written
 KEY_BYTES = 16
 SHARED = 4  # queries of one document from which on its cache is worth the smaller forwards
 
+Job = TypeVar("Job")
 Pair = tuple[Sequence[int], Sequence[int]]
 """A document part and a query part, as token ids."""
 
@@ -57,13 +61,18 @@ class TeacherStates:
     reused: int = 0
     _known: dict[bytes, torch.Tensor] = field(default_factory=dict)
     _new: dict[bytes, torch.Tensor] = field(default_factory=dict)
+    _seen: set[Path] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Read what earlier trainings have asked."""
-        for path in sorted(self.folder.glob("*.safetensors")):
+        self._read()
+
+    def _read(self) -> None:
+        for path in sorted(set(self.folder.glob("*.safetensors")) - self._seen):
             with safe_open(path, framework="pt") as shard:
                 keys, states = shard.get_tensor("keys"), shard.get_tensor("states")
             self._known |= zip(map(bytes, keys.tolist()), states, strict=True)
+            self._seen.add(path)
 
     def ask(self, pairs: Sequence[Pair]) -> torch.Tensor:
         """The final hidden state of each pair.
@@ -82,16 +91,8 @@ class TeacherStates:
         count = sum(map(len, missing.values()))
         self.computed += count
         self.reused += len(pairs) - count
-        singly: dict[bytes, list[int]] = {}
-        done = 0
-        for document, queries in missing.items():
-            if len(queries) < SHARED:
-                singly |= {key: [*document, *query] for key, query in queries.items()}
-                continue
-            self.progress("asking the teacher", done, count)
-            self._ask_shared(document, queries)
-            done += len(queries)
-        return self._answered(keys, singly)
+        self._divided(list(missing.items()), self._ask)
+        return self._answers(keys)
 
     def alone(self, parts: Sequence[Sequence[int]]) -> torch.Tensor:
         """The final hidden state after each part by itself: what the student starts from.
@@ -106,16 +107,38 @@ class TeacherStates:
         """
         keys = [_key((), part) for part in parts]
         missing = {key: part for key, part in zip(keys, parts, strict=True) if key not in self}
-        return self._answered(keys, missing)
+        self._divided(list(missing.items()), lambda jobs: self._run(dict(jobs)))
+        return self._answers(keys)
 
-    def _answered(
-        self, keys: Sequence[bytes], missing: Mapping[bytes, Sequence[int]]
-    ) -> torch.Tensor:
-        """The states of ``keys``, after running the sequences that are ``missing``."""
-        if missing:
-            sequences = list(missing.values())
-            states = self.backbone.encode(sequences, batch=self.batch, progress=self.progress)
-            self._add(list(missing), states)
+    def _divided(self, jobs: list[Job], run: Callable[[Sequence[Job]], None]) -> None:
+        """Run the jobs, each process its share."""
+        run(devices.share(devices.agreed(jobs)))
+        if devices.count() > 1:
+            self.flush()
+            devices.wait()
+            self._read()
+
+    def _ask(self, jobs: Sequence[tuple[Sequence[int], Mapping[bytes, Sequence[int]]]]) -> None:
+        """Run pairs, given by document."""
+        count = sum(len(queries) for _, queries in jobs)
+        singly: dict[bytes, Sequence[int]] = {}
+        done = 0
+        for document, queries in jobs:
+            if len(queries) < SHARED:
+                singly |= {key: [*document, *query] for key, query in queries.items()}
+                continue
+            self.progress("asking the teacher", done, count)
+            self._ask_shared(document, queries)
+            done += len(queries)
+        self._run(singly)
+
+    def _run(self, sequences: Mapping[bytes, Sequence[int]]) -> None:
+        if sequences:
+            given = list(sequences.values())
+            states = self.backbone.encode(given, batch=self.batch, progress=self.progress)
+            self._add(list(sequences), states)
+
+    def _answers(self, keys: Sequence[bytes]) -> torch.Tensor:
         both = self._known | self._new
         return torch.stack([both[key] for key in keys])
 

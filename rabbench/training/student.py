@@ -25,7 +25,7 @@ from rabbench.models.checkpoint import PREDICTOR
 from rabbench.models.student import Predictor
 from rabbench.models.teacher import Prompt, answer_direction
 from rabbench.records import Progress, Results, UsageError, silent
-from rabbench.training import card, data, distil, loop, start, states
+from rabbench.training import card, data, devices, distil, loop, start, states
 from rabbench.training.asked import Asked, Encoded, encode
 from rabbench.training.config import StudentConfig
 from rabbench.training.distil import Standardised, Weights
@@ -64,7 +64,8 @@ class StudentLoss:
         """One step; now and then also what the monitors see."""
         student: Standardised = getattr(model, "module", model)
         asked, encoded = self.asked, self.asked.encoded
-        while asked.rounds <= int(inputs["round"].max()):
+        due = devices.highest(int(inputs["round"].max()))
+        while asked.rounds <= due:
             asked.refresh(student, self.direction)
         queries = inputs["query"].tolist()
         places = [torch.tensor(asked.places[query]) for query in queries]
@@ -174,8 +175,9 @@ def run(
             found["held_out_mrr"] = reciprocal_rank(student, held_out, direction)
         return found
 
-    if not resume:
+    if not resume and devices.first():
         shutil.rmtree(out / loop.STATE, ignore_errors=True)
+    devices.wait()
     try:
         asked.refresh(student, direction)
         if config.start != "state":
@@ -205,10 +207,12 @@ def run(
     finally:
         teacher.flush()
     plain = student.plain()
-    save_file({n: w.cpu().contiguous() for n, w in plain.state_dict().items()}, out / PREDICTOR)
-    card.halve(out / PREDICTOR)
-    if backbone.checkpoint is not None:
-        card.copy_adapter(backbone.checkpoint, out)
+    if devices.first():
+        weights = {name: weight.cpu().contiguous() for name, weight in plain.state_dict().items()}
+        save_file(weights, out / PREDICTOR)
+        card.halve(out / PREDICTOR)
+        if backbone.checkpoint is not None:
+            card.copy_adapter(backbone.checkpoint, out)
     extra = {
         "teacher": backbone.checkpoint.about if backbone.checkpoint else None,
         "pairs_asked": sum(map(len, asked.places)),

@@ -18,11 +18,20 @@ from transformers import set_seed
 from rabbench.models import losses
 from rabbench.models.backbone import Backbone, old_names, resolve, vocabulary_logits
 from rabbench.models.teacher import Prompt
-from rabbench.records import Progress, Results, Suite, UsageError, silent
+from rabbench.records import Options, Progress, Results, Suite, UsageError, silent
 from rabbench.training import card, data, loop
 from rabbench.training.batches import blocks, last_states, left_padded, pair_states, plain
 from rabbench.training.config import PROMPTS, Lora, TeacherConfig
 from rabbench.training.data import Group
+
+
+def base(options: Options, lora: Lora) -> Backbone:
+    """The model to train on; weights that stay as they are may have half the precision.
+
+    Those that are trained have float32, and adapters have it over weights of any type.
+    """
+    dtype = options.dtype if lora.rank else "float32"
+    return resolve(options.model, device=options.device, dtype=dtype, attention=options.attention)
 
 
 def trainable(backbone: Backbone, lora: Lora) -> Any:
@@ -175,7 +184,7 @@ def run(
     if config.prompt not in PROMPTS:
         raise UsageError(f"unknown prompt {config.prompt!r}; known: {', '.join(PROMPTS)}")
     options = config.options
-    backbone = resolve(options.model, device=options.device, attention=options.attention)
+    backbone = base(options, config.lora)
     prompt = Prompt(
         backbone, options.max_doc_len, options.max_query_len, texts=PROMPTS[config.prompt]
     )

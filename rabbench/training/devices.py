@@ -1,0 +1,75 @@
+"""Training on several devices: one process each, which accelerate's launcher starts.
+
+    accelerate launch --num_processes 4 -m rabbench train teacher …
+
+The Trainer gives each process its share of a step's queries and averages the gradients. Here
+stands what it leaves to us: the first process writes, all read what it wrote, and work that can be
+divided is. Processes share one disk. Of a training in one process nothing here changes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list, reduce
+
+T = TypeVar("T")
+
+
+@contextmanager
+def joined(device: str) -> Iterator[bool]:
+    """This process joins the others of its training; yields whether it is the first.
+
+    Args:
+        device: ``cpu`` or ``cuda``, of which each process then has its own.
+    """
+    state = PartialState(cpu=device == "cpu")
+    try:
+        yield bool(state.is_main_process)
+    finally:
+        state.destroy_process_group()
+
+
+def first() -> bool:
+    """Whether this process is the one that writes."""
+    return bool(PartialState().is_main_process)
+
+
+def count() -> int:
+    """How many processes there are."""
+    return int(PartialState().num_processes)
+
+
+def wait() -> None:
+    """Go on once all processes are here, so that what the first wrote can be read."""
+    PartialState().wait_for_everyone()
+
+
+def agreed(value: T) -> T:
+    """The first process's value, in all of them."""
+    sent = [value]
+    broadcast_object_list(sent)  # in place
+    return sent[0]
+
+
+def share(jobs: Sequence[T]) -> Sequence[T]:
+    """This process's part of the jobs; each job is in one process's part."""
+    state = PartialState()
+    return jobs[state.process_index :: state.num_processes]
+
+
+def highest(value: int) -> int:
+    """The highest of all processes' values."""
+    here = torch.tensor(value, device=PartialState().device)
+    return int(reduce(here, reduction="max"))
+
+
+def mean(values: Mapping[str, float]) -> dict[str, float]:
+    """Each figure's mean over the processes; all have the same figures, in any order."""
+    names = sorted(values)
+    here = torch.tensor([values[name] for name in names], device=PartialState().device)
+    return dict(zip(names, reduce(here, reduction="mean").tolist(), strict=True))
