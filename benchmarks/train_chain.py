@@ -100,9 +100,9 @@ TASKS = {
 SIZES = {
     "small": {
         "teacher": "--epochs 2 --lora-layers 15 --per-query 1 --batch 12 --contrastive 1 "
-        "--evaluate-every 100",
+        "--evaluate-every 100 --dtype bfloat16",
         "student": "--epochs 5 --candidates 2 --rounds 1",
-        "biencoder": "--epochs 5 --lora-layers 15 --per-query 1",
+        "biencoder": "--epochs 5 --lora-layers 15 --per-query 1 --dtype bfloat16",
         "ablation": "--seeds 3",
     },
     "full": {
