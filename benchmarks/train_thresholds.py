@@ -38,9 +38,9 @@ class Verdict:
 
 
 def scores(folder: Path) -> dict[tuple[str, str], Scores]:
-    """Each system's scores of the queries, by measure."""
+    """Each system's scores of the queries, by measure; a reranker goes by its last stage."""
     return {
-        (row.measure, row.system): row.samples
+        (row.measure, row.system.split(">>")[-1]): row.samples
         for row in load(folder).rows
         if row.measure in MEASURES and isinstance(row.samples, Mapping)
     }

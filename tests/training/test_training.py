@@ -206,6 +206,18 @@ def test_an_interrupted_teacher_resumes_to_the_same_weights(
 
 
 @pytest.mark.e2e
+def test_accumulated_steps_are_one_larger_step(tiny_model: Path, tmp_path: Path) -> None:
+    data_ = replace(DATA, max_queries=11)  # eight to learn from
+    whole = teacher_config(tiny_model, data=data_)
+    parts = replace(whole, schedule=replace(whole.schedule, batch=2, accumulation=2))
+    for config, name in ((whole, "whole"), (parts, "parts")):
+        teachers.run(config, out=tmp_path / name)
+    ours = load_file(tmp_path / "parts" / checkpoint.ADAPTER)
+    for name, weight in load_file(tmp_path / "whole" / checkpoint.ADAPTER).items():
+        assert float((weight - ours[name]).abs().max()) < 2e-3, name
+
+
+@pytest.mark.e2e
 def test_an_interrupted_student_resumes_to_the_same_weights(
     teacher_folder: Path, student_folder: Path, tmp_path: Path
 ) -> None:
