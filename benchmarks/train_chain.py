@@ -89,7 +89,9 @@ TASKS = {
             "small": {
                 "teacher": "--epochs 2 --per-query 1 --batch 12",
                 "student": "--candidates 2",
-                "ablation": "--max-queries 300",
+                "biencoder": "--epochs 3",
+                "ablation": "--max-queries 200 "
+                "--variants no-mse,no-reverse-kl,off-policy,no-latent",
                 "ranked": "--max-queries 60",
             },
             "medium": {
