@@ -222,17 +222,19 @@ class Backbone:
             ends: torch.Tensor = states[torch.arange(len(last)), last]
             return ends
 
-    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+    def logits(self, hidden: torch.Tensor, tokens: Sequence[int] | None = None) -> torch.Tensor:
         """Vocabulary logits in float32 of final hidden states.
 
         Args:
             hidden: (B, d).
+            tokens: T of the vocabulary, whose logits are then multiplied in float32; None for all,
+                in the model's type.
 
         Returns:
-            (B, V), with the configuration's soft cap and scale where it has them.
+            (B, V) or (B, T), with the configuration's soft cap and scale where it has them.
         """
         with torch.inference_mode():
-            return vocabulary_logits(self.model, hidden)
+            return vocabulary_logits(self.model, hidden, tokens)
 
     @property
     def _hub_revision(self) -> str | None:

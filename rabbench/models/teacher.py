@@ -167,10 +167,16 @@ class Teacher:
     prompt: Prompt
 
     def log_odds(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Log-odds of yes against no from final hidden states: (B, d) → (B,) float32."""
-        yes, no = self.prompt.answers
-        logits = self.backbone.logits(hidden)  # (B, V)
-        return logits[:, yes] - logits[:, no]
+        """Log-odds of yes against no from final hidden states: (B, d) → (B,) float32.
+
+        The whole head runs, as its cost is counted. A model in half precision rounds a logit of
+        20 to an eighth, and documents would tie, so the two answers are multiplied again.
+        """
+        answers = self.prompt.answers
+        logits = self.backbone.logits(hidden)[:, list(answers)]  # (B, 2)
+        if self.backbone.dtype != "float32":
+            logits = self.backbone.logits(hidden, answers)
+        return logits[:, 0] - logits[:, 1]
 
     def score(
         self, pairs: Sequence[Sequence[int]], *, batch: int = 16, progress: Progress = silent

@@ -38,6 +38,22 @@ def test_the_score_is_the_models_own_log_odds(tiny_model: Path) -> None:
     assert Teacher(backbone, prompt).score([ids]).item() == pytest.approx(expected, abs=1e-5)
 
 
+def test_half_precision_ties_no_scores(tiny_model: Path) -> None:
+    backbone = resolve(str(tiny_model), dtype="bfloat16")
+    teacher = Teacher(backbone, Prompt(backbone, 50))
+    generator = torch.Generator().manual_seed(0)
+    hidden = (200 * torch.randn(300, 32, generator=generator)).bfloat16()  # logits of about 20
+    yes, no = teacher.prompt.answers
+    rounded = backbone.logits(hidden)
+    assert rounded.abs().mean() > 10
+    assert len((rounded[:, yes] - rounded[:, no]).unique()) < 290  # what would be lost
+    scores = teacher.log_odds(hidden)
+    assert (scores.dtype, len(scores.unique())) == (torch.float32, 300)
+    rows = backbone.model.get_output_embeddings().weight[[yes, no]].double()
+    expected = hidden.double() @ (rows[0] - rows[1])
+    torch.testing.assert_close(scores.double(), expected, rtol=1e-5, atol=1e-4)
+
+
 def test_truncation_cuts_the_document_only(tiny_model: Path) -> None:
     prompt = Prompt(resolve(str(tiny_model)), 10)
     long, query = "kabo teni sumi " * 30, "where is the sumi " * 20

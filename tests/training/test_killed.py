@@ -1,0 +1,75 @@
+"""Trainings that are killed outright, as by a scheduler or for memory, and gone on with."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from rabbench.models import checkpoint
+
+PATIENCE_S = 120
+COMMON = (
+    "--suite", "demo", "--max-queries", "19", "--held-out", "0.2", "--max-doc-tokens", "48",
+    "--batch", "4", "--epochs", "6", "--save-every", "2", "--evaluate-every", "5",
+    "--device", "cpu", "--quiet",
+)  # fmt: skip
+TEACHER = ("--per-query", "2", "--learning-rate", "1e-2", "--lora-rank", "4", "--lora-alpha", "8")
+STUDENT = (
+    "--learning-rate", "3e-3", "--inner", "16", "--candidates", "2", "--rounds", "3",
+    "--vocabulary", "64",
+)  # fmt: skip
+
+
+def _started(kind: str, *options: object, out: Path) -> subprocess.Popen[str]:
+    words = ["-m", "rabbench", "train", kind, *COMMON, *map(str, options), "--out", str(out)]
+    return subprocess.Popen(
+        [sys.executable, *words],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "RABBENCH_HOME": str(out.parent / "home")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _finished(training: subprocess.Popen[str]) -> None:
+    _, said = training.communicate(timeout=PATIENCE_S)
+    assert training.returncode == 0, said
+
+
+def _kill_after_a_save(training: subprocess.Popen[str], out: Path) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until and training.poll() is None:
+        if list(out.glob("state/checkpoint-*/trainer_state.json")):
+            training.send_signal(signal.SIGKILL)
+            break
+        time.sleep(0.01)
+    training.communicate(timeout=PATIENCE_S)
+    assert training.returncode == -signal.SIGKILL
+    assert not (out / checkpoint.CARD).exists()
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("kind", "weights"), [("teacher", checkpoint.ADAPTER), ("student", checkpoint.PREDICTOR)]
+)
+def test_a_killed_training_ends_with_the_weights_of_an_undisturbed_one(
+    kind: str, weights: str, tiny_model: Path, teacher_folder: Path, tmp_path: Path
+) -> None:
+    options: tuple[object, ...] = (*TEACHER, "--model", tiny_model)
+    if kind == "student":
+        options = (*STUDENT, "--teacher", teacher_folder)
+    whole, parts = tmp_path / "a" / "whole", tmp_path / "b" / "parts"
+    _finished(_started(kind, *options, out=whole))
+    _kill_after_a_save(_started(kind, *options, out=parts), parts)
+    _finished(_started(kind, *options, "--resume", out=parts))
+    ours, theirs = load_file(parts / weights), load_file(whole / weights)
+    assert ours.keys() == theirs.keys()
+    for name, weight in theirs.items():
+        assert bool((weight == ours[name]).all()), name
