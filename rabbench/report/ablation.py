@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
+from typing import Any
 
 from rabbench.records import Measurement
 from rabbench.report.page import Data, Figure, Section, Table
@@ -33,8 +34,13 @@ def tried(row: Measurement) -> bool:
     return row.phase == ABLATION and {"variant", "seed"} <= row.params.keys()
 
 
-def sections(rows: Iterable[Measurement], *, draw: bool = True) -> list[Section]:
-    """The ablation's figures and table; nothing without an ablation."""
+def sections(
+    rows: Iterable[Measurement], config: Mapping[str, Any] | None = None, *, draw: bool = True
+) -> list[Section]:
+    """The ablation's figures and table; nothing without an ablation.
+
+    ``config`` is of the whole results file, and has the full method's options.
+    """
     students = list(filter(tried, rows))
     if not students:
         return []
@@ -47,10 +53,32 @@ def sections(rows: Iterable[Measurement], *, draw: bool = True) -> list[Section]
                 f"same teacher and is evaluated alike{_where(students)}. Intervals are 95 % of "
                 "the mean over seeds (Student's t), of the difference to the full method "
                 "paired by seed.",
+                *_method((config or {}).get("student", {})),
             ),
             figures=_figures(students) if draw else (),
             tables=[table(students)],
         ),
+    ]
+
+
+def _method(student: Mapping[str, Any]) -> list[str]:
+    """What the full method is here, since its options are the user's."""
+    if not student:
+        return []
+    starts = {
+        "answers": "with first scores fit to the latents' similarity and the teacher's answers",
+        "similarity": "with the similarity of the latents as first scores",
+        "state": "with equal first scores for all documents, so that the losses alone teach",
+    }
+    schedule, queries = student["schedule"], student["data"].get("max_queries")
+    return [
+        f"The full method here starts {starts[student['start']]}, holds documents that were not "
+        f"asked about with weight {student['keep']:g}, weighs the JEPA energy by "
+        f"{student['mse']:g} and the reverse KL by {student['reverse_kl']:g}, and draws "
+        f"{student['candidates']} candidates a query and round, {student['sampling']}; rounds: "
+        f"{student['rounds']}, epochs: {schedule['epochs']:g}, learning rate "
+        f"{schedule['learning_rate']:g}, training queries: "
+        + (f"a sample of {queries:,}." if queries else "all.")
     ]
 
 

@@ -79,7 +79,10 @@ def build(results: Results, *, draw: bool = True) -> Page:
         *_cost_sections(costs, fits, ratios, labels, drawn, glance.figures, occupied),
         *(replace(one, group="Cost") for one in roofline.sections(rows, labels)),
         *quality.sections(colours, glance.figures, draw=draw),
-        *(replace(one, group="Training") for one in training.sections(rows, draw=draw)),
+        *(
+            replace(one, group="Training")
+            for one in training.sections(rows, results.config, draw=draw)
+        ),
         *_other_sections(rows),
         provenance.suites(results.suites, HIDDEN, FEW_SUITES),
         provenance.section(results),

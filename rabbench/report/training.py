@@ -35,7 +35,9 @@ def _logged(row: Measurement) -> bool:
     return row.phase == TRAIN and "step" in row.params
 
 
-def sections(rows: Iterable[Measurement], *, draw: bool = True) -> list[Section]:
+def sections(
+    rows: Iterable[Measurement], config: Mapping[str, Any] | None = None, *, draw: bool = True
+) -> list[Section]:
     """The training's curves and the ablation's section, those that there are."""
     rows = list(rows)
     logged = list(filter(_logged, rows))
@@ -62,7 +64,7 @@ def sections(rows: Iterable[Measurement], *, draw: bool = True) -> list[Section]
                 summary="every logged step",
             )
         )
-    return [*found, *ablation.sections(rows, draw=draw)]
+    return [*found, *ablation.sections(rows, config, draw=draw)]
 
 
 def opening(rows: Iterable[Measurement]) -> list[str]:

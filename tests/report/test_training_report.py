@@ -51,6 +51,23 @@ def test_an_ablation_states_differences_paired_by_seed() -> None:
     assert "; above it: no-keep (+0.107 ± 0.014); not told apart from it: off-policy" in said
 
 
+def test_an_ablation_says_what_its_full_method_is() -> None:
+    from dataclasses import asdict, replace
+
+    from rabbench.training import Data, StudentConfig
+
+    student = StudentConfig(data=Data(suite="demo"), start="state", keep=0.0)
+    (section,) = training.sections(TRIED, {"student": asdict(student)})
+    said = section.text[-1]
+    assert "equal first scores for all documents" in said
+    assert "with weight 0," in said
+    assert said.endswith("learning rate 0.0001, training queries: all.")
+    sampled = replace(student, data=Data(suite="demo", max_queries=1200), start="answers")
+    (section,) = training.sections(TRIED, {"student": asdict(sampled)})
+    assert section.text[-1].endswith("training queries: a sample of 1,200.")
+    assert "the teacher's answers" in section.text[-1]
+
+
 def test_one_seed_gives_no_interval_and_no_verdict_of_difference() -> None:
     single = [row for row in TRIED if row.params["seed"] == 0]
     (section,) = training.sections(single)
