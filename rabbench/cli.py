@@ -127,7 +127,8 @@ def _finish(results: Results, arguments: argparse.Namespace) -> int:
     if arguments.json:
         _say(json.dumps(store.to_json(results), indent=1))
     else:
-        _say(*written.verdict, "", *map(str, written.paths))
+        tables = [line for table in written.tables for line in ("", *table)]
+        _say(*written.verdict, *tables, "", *map(str, written.paths))
     failed = [row for row in results.rows if row.status in FAILED]
     for row in failed:
         where = ", ".join(

@@ -11,6 +11,7 @@ from itertools import groupby
 
 from rabbench.complexity import ORDERS
 from rabbench.regression.model import ORDER, STATUSES, Finding, Status, Verdict
+from rabbench.report.terminal import aligned
 
 COLUMNS = ("tier", "what", "checks", "baseline", "now", "change", "margin", "verdict")
 NUMERIC = frozenset({2, 3, 4, 5, 6})
@@ -115,14 +116,8 @@ SHOWN = 20  # sentences; the JSON and the JUnit file have all
 def text(verdict: Verdict) -> Iterator[str]:
     """The lines that ``rabbench check`` prints."""
     cells = [COLUMNS, *(line.cells() for line in lines(verdict))]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     if len(cells) > 1:
-        for row in cells:
-            padded = (
-                of.rjust(width) if i in NUMERIC else of.ljust(width)
-                for i, (of, width) in enumerate(zip(row, widths, strict=True))
-            )
-            yield "  ".join(padded).rstrip()
+        yield from aligned(cells, NUMERIC)
         yield ""
     told = [*failures(verdict), *remarks(verdict)]
     for one in told[:SHOWN]:

@@ -13,10 +13,11 @@ MARKDOWN, HTML = "report.md", "report.html"
 
 
 class Written(NamedTuple):
-    """The report's files and the sentences that open it."""
+    """The report's files, the sentences that open it, and what a terminal shows of its tables."""
 
     paths: tuple[Path, Path]
     verdict: list[str]
+    tables: list[list[str]]
 
 
 def under(results: Results, load: Mapping[str, Any]) -> Results:
@@ -27,10 +28,12 @@ def under(results: Results, load: Mapping[str, Any]) -> Results:
 
 def write(results: Results, out: Path) -> Written:
     """Write ``out/report.md`` and ``out/report.html``."""
-    from rabbench.report import content, html, markdown
+    from rabbench.report import ablation, content, html, markdown, terminal
     from rabbench.store import write_text
 
     page = content.build(results)
     write_text(out / MARKDOWN, markdown.of(page))
     write_text(out / HTML, html.of(page))
-    return Written((out / MARKDOWN, out / HTML), list(page.verdict))
+    tables = [table for section in page.sections for table in section.tables]
+    shown = [terminal.of(table) for table in tables if table.id == ablation.ABLATION]
+    return Written((out / MARKDOWN, out / HTML), list(page.verdict), shown)

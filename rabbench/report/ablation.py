@@ -147,7 +147,7 @@ def table(rows: Sequence[Measurement]) -> Table:
         lines.append((*cells, str(len(seeds)), CHANGES.get(name, "–")))
     columns = [part for metric in metrics for part in (metric, f"{metric}, less full")]
     return Table(
-        id="ablation",
+        id=ABLATION,
         caption="Mean over seeds with 95 % interval",
         columns=("variant", *columns, "seeds", "what it changes"),
         rows=lines,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from rabbench import report
 from rabbench.records import Measurement, Results
 from rabbench.report import ablation, content, markdown, training
 
@@ -66,6 +69,17 @@ def test_an_ablation_says_what_its_full_method_is() -> None:
     (section,) = training.sections(TRIED, {"student": asdict(sampled)})
     assert section.text[-1].endswith("training queries: a sample of 1,200.")
     assert "the teacher's answers" in section.text[-1]
+
+
+def test_an_ablation_is_a_table_in_the_terminal(tmp_path: Path) -> None:
+    results = Results(command="train", config={"kind": "ablation"}, environment={}, rows=TRIED)
+    (lines,) = report.write(results, tmp_path).tables
+    assert lines[0].split() == [
+        "variant", "mrr", "mrr,", "less", "full", "seeds", "what", "it", "changes",
+    ]  # fmt: skip
+    assert lines[2] == "no-mse      0.313 ± 0.038  -0.197 ± 0.014      3  no JEPA energy"
+    log = Results(command="train", config={"kind": "teacher"}, environment={}, rows=LOG)
+    assert report.write(log, tmp_path).tables == []
 
 
 def test_one_seed_gives_no_interval_and_no_verdict_of_difference() -> None:
