@@ -87,9 +87,9 @@ TASKS = {
         words={
             "every": {"ranked": "--depth 200"},
             "small": {
-                "teacher": "--epochs 2 --per-query 1 --batch 12",
+                "teacher": "--epochs 2",
                 "student": "--candidates 2",
-                "biencoder": "--epochs 3",
+                "biencoder": "--epochs 3 --batch 16",
                 "ablation": "--max-queries 200 "
                 "--variants no-mse,no-reverse-kl,off-policy,no-latent",
                 "ranked": "--max-queries 60",
