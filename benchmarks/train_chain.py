@@ -90,8 +90,7 @@ TASKS = {
                 "teacher": "--epochs 2",
                 "student": "--candidates 2",
                 "biencoder": "--epochs 3 --batch 16",
-                "ablation": "--max-queries 200 "
-                "--variants no-mse,no-reverse-kl,off-policy,no-latent",
+                "ablation": "--max-queries 200",
                 "ranked": "--max-queries 60",
             },
             "medium": {
