@@ -87,7 +87,7 @@ TASKS = {
         words={
             "every": {"ranked": "--depth 200"},
             "small": {
-                "teacher": "--epochs 2",
+                "teacher": "--epochs 2 --per-query 2",
                 "student": "--candidates 2",
                 "biencoder": "--epochs 3 --batch 16",
                 "ablation": "--max-queries 200",

@@ -53,13 +53,14 @@ class Collate:
             dict.fromkeys(d for group in groups for d in (group.positive, *group.negatives))
         )
         first = [doc_ids.index(group.positive) for group in groups]
-        queries = left_padded([self.texts.query(self.suite.queries[g.query_id]) for g in groups])
+        asked = [group.query_id for group in groups]
+        queries = left_padded([self.texts.query(self.suite.queries[id_]) for id_ in asked])
         documents = left_padded([self.texts.document(self.suite.docs[d]) for d in doc_ids])
         return {
             **{f"query_{name}": tensor for name, tensor in queries.items()},
             **{f"document_{name}": tensor for name, tensor in documents.items()},
             "first": torch.tensor(first),
-            "barred": torch.tensor(data.barred(self.suite, groups, doc_ids, first)),
+            "barred": torch.tensor(data.barred(self.suite, asked, doc_ids, first)),
         }
 
 

@@ -82,7 +82,9 @@ class TeacherConfig:
 
     ``contrastive`` is the weight of InfoNCE between the states of the query part alone and of the
     document part alone: what the student will read. Without it nothing teaches the backbone to
-    tell documents apart there. ``contrastive_temperature`` divides their cosine.
+    tell documents apart there. The pairs hold the documents' states already; the queries are each
+    group's and those that its negatives have of their own. ``contrastive_temperature`` divides
+    their cosine.
     """
 
     data: Data

@@ -20,11 +20,15 @@ HARD = 20  # ranks of the first stage that hard negatives come from
 
 @dataclass(frozen=True)
 class Group:
-    """A query, one relevant document and some that are not."""
+    """A query, one relevant document and some that are not.
+
+    ``own`` has for each of the latter a query that it is relevant to, or None where there is none.
+    """
 
     query_id: str
     positive: str
     negatives: tuple[str, ...]
+    own: tuple[str | None, ...] = ()
 
 
 def training_set(data: Data) -> tuple[str, Suite]:
@@ -83,9 +87,23 @@ class Prepared:
 
 
 def prepare(
-    data: Data, *, visits: int, seed: int, options: Options, progress: Progress = silent
+    data: Data,
+    *,
+    visits: int,
+    seed: int,
+    options: Options,
+    own: bool = False,
+    progress: Progress = silent,
 ) -> Prepared:
     """Load, split and draw: every query is visited ``visits`` times, each time anew.
+
+    Args:
+        data: what to learn from.
+        visits: of each query.
+        seed: of all draws.
+        options: of the system that gives hard negatives.
+        own: whether negatives come with queries of their own (not those to evaluate on).
+        progress: told while that system works.
 
     Raises:
         UsageError: for an unknown suite, data set or system, or no queries to learn from.
@@ -97,21 +115,21 @@ def prepare(
     if data.negatives != "random":
         hard = first_stage(data.negatives, suite, options, progress)
     count = data.per_query
-    items = groups(kept, per_query=count, rounds=visits, seed=seed, hard=hard)
+    items = groups(kept, per_query=count, rounds=visits, seed=seed, hard=hard, own=own)
     held_out = groups(held, per_query=count, rounds=1, seed=0, hard=hard)[:HELD_OUT_GROUPS]
     return Prepared(name, suite, len(kept.queries), items, held_out)
 
 
 def barred(
-    suite: Suite, groups: Sequence[Group], doc_ids: Sequence[str], first: Sequence[int]
+    suite: Suite, query_ids: Sequence[str], doc_ids: Sequence[str], first: Sequence[int]
 ) -> list[list[bool]]:
-    """Which of a batch's documents are no negatives of each group's query: (Q, N).
+    """Which of a batch's documents are no negatives of each query: (Q, N).
 
-    Those are the relevant and the excluded ones, but for the group's own positive at ``first``.
+    Those are the relevant and the excluded ones, but for the query's own positive at ``first``.
     """
     found = []
-    for group, own in zip(groups, first, strict=True):
-        taken = {*relevant(suite, group.query_id), *suite.excluded.get(group.query_id, ())}
+    for query_id, own in zip(query_ids, first, strict=True):
+        taken = {*relevant(suite, query_id), *suite.excluded.get(query_id, ())}
         found.append([doc_id in taken and at != own for at, doc_id in enumerate(doc_ids)])
     return found
 
@@ -131,15 +149,25 @@ def first_stage(name: str, suite: Suite, options: Options, progress: Progress = 
 
 
 def groups(
-    suite: Suite, *, per_query: int, rounds: int, seed: int, hard: Run | None = None
+    suite: Suite,
+    *,
+    per_query: int,
+    rounds: int,
+    seed: int,
+    hard: Run | None = None,
+    own: bool = False,
 ) -> list[Group]:
     """Groups for ``rounds`` visits of every query, in training order; each draws documents anew.
 
     Half of the negatives are drawn from the ``HARD`` best wrong documents of the first stage,
     where one is given, the rest from all documents. Neither relevant nor excluded documents are
-    negatives.
+    negatives. With ``own`` each comes with a query of its own, drawn from the suite's.
     """
     doc_ids = sorted(suite.docs)
+    askers: dict[str, list[str]] = {}
+    for query_id in sorted(suite.queries) if own else ():
+        for doc_id in relevant(suite, query_id):
+            askers.setdefault(doc_id, []).append(query_id)
     found = []
     shuffle = random.Random(seed)  # noqa: S311 - no secret
     for visit in range(rounds):
@@ -155,5 +183,7 @@ def groups(
                 wrong = rng.sample(best, min((per_query + 1) // 2, len(best)))
             free = [doc_id for doc_id in doc_ids if doc_id not in taken and doc_id not in wrong]
             wrong += rng.sample(free, min(per_query - len(wrong), len(free)))
-            found.append(Group(query_id, rng.choice(right), tuple(wrong)))
+            positive = rng.choice(right)
+            theirs = [rng.choice(askers.get(doc_id, [None])) for doc_id in wrong] if own else []
+            found.append(Group(query_id, positive, tuple(wrong), tuple(theirs)))
     return found

@@ -100,7 +100,7 @@ class TeacherLoss:
         self, model: Any, inputs: Mapping[str, torch.Tensor], z_d: torch.Tensor
     ) -> tuple[torch.Tensor, float]:
         """The weighted InfoNCE of the parts read apart, z_d (B, d), and how often it is right."""
-        h_q = last_states(model, inputs, "query")  # (G, d)
+        h_q = last_states(model, inputs, "query")  # (Q, d)
         loss, hits = losses.contrastive(
             h_q @ normalize(z_d, dim=-1).T,
             inputs["first"],
@@ -140,14 +140,18 @@ class Collate:
     def __call__(self, groups: Sequence[Group]) -> dict[str, torch.Tensor]:
         """The pairs' blocks, and how many pairs each group has (G,).
 
-        And for the contrastive part the queries alone, each one's relevant pair (G,), and which
-        pairs' documents are no negatives of it (G, B).
+        And for the contrastive part Q queries alone, the negatives' own among them, each one's
+        relevant pair (Q,), and which pairs' documents are no negatives of it (Q, B).
         """
         doc_ids: list[str] = []
-        first: list[int] = []
+        alone: dict[str, int] = {}  # the first pair whose document is relevant to the query
         for group in groups:
-            first.append(len(doc_ids))
+            alone.setdefault(group.query_id, len(doc_ids))
             doc_ids += [group.positive, *group.negatives]
+            start = len(doc_ids) - len(group.own)
+            for place, query_id in enumerate(group.own, start):
+                if query_id is not None:
+                    alone.setdefault(query_id, place)
         sizes = [1 + len(group.negatives) for group in groups]
         asked = [
             group.query_id for group, size in zip(groups, sizes, strict=True) for _ in range(size)
@@ -156,13 +160,14 @@ class Collate:
             (self.part("document", doc_id), self.part("query", query_id))
             for doc_id, query_id in zip(doc_ids, asked, strict=True)
         ]
-        alone = left_padded([self.part("query", group.query_id) for group in groups])
+        queries, first = list(alone), list(alone.values())
+        parts = left_padded([self.part("query", query_id) for query_id in queries])
         return {
             **blocks(pairs),
-            **{f"query_{name}": tensor for name, tensor in alone.items()},
+            **{f"query_{name}": tensor for name, tensor in parts.items()},
             "sizes": torch.tensor(sizes),
             "first": torch.tensor(first),
-            "barred": torch.tensor(data.barred(self.suite, groups, doc_ids, first)),
+            "barred": torch.tensor(data.barred(self.suite, queries, doc_ids, first)),
         }
 
 
@@ -192,7 +197,12 @@ def run(
     schedule = config.schedule
     visits = max(1, round(schedule.epochs))
     prepared = data.prepare(
-        config.data, visits=visits, seed=schedule.seed, options=options, progress=progress
+        config.data,
+        visits=visits,
+        seed=schedule.seed,
+        options=options,
+        own=config.contrastive > 0,
+        progress=progress,
     )
     collate = Collate(prompt, prepared.suite)
     loss = TeacherLoss(config, prompt.answers)

@@ -128,6 +128,28 @@ def test_a_pair_holds_the_latent_of_its_document_alone(tiny_model: Path) -> None
         assert not inputs["barred"][row, inputs["first"][row]]
 
 
+def test_negatives_bring_queries_of_their_own(tiny_model: Path) -> None:
+    suite = data.training_set(replace(DATA, max_queries=None))[1]
+    plain = data.groups(suite, per_query=3, rounds=1, seed=0)[:5]
+    groups = data.groups(suite, per_query=3, rounds=1, seed=0, own=True)[:5]
+    assert [replace(group, own=()) for group in groups] == plain  # the same draws beside them
+    inputs = teachers.Collate(Prompt(resolve(str(tiny_model)), 48), suite)(groups)
+    doc_ids = [doc_id for group in groups for doc_id in (group.positive, *group.negatives)]
+    asked = [query_id for group in groups for query_id in (group.query_id, *group.own)]
+    assert None not in asked  # every document of the built-in set has training queries
+    assert len(inputs["first"]) == len(set(asked)) == len(inputs["query_input_ids"])
+    for query_id, place, barred in zip(
+        dict.fromkeys(asked), inputs["first"], inputs["barred"], strict=True
+    ):
+        right = data.relevant(suite, str(query_id))
+        assert doc_ids[place] in right
+        others = [doc_id in right and at != place for at, doc_id in enumerate(doc_ids)]
+        assert barred.tolist() == others
+    sparse = replace(suite, queries=dict(list(suite.queries.items())[:3]))
+    own = data.groups(sparse, per_query=3, rounds=1, seed=0, own=True)[0].own
+    assert None in own  # a document that nobody asks for
+
+
 @pytest.mark.e2e
 def test_mixed_precision_reaches_the_layers(tiny_model: Path, tmp_path: Path) -> None:
     config = teacher_config(tiny_model, contrastive=1.0)
