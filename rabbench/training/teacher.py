@@ -43,17 +43,20 @@ def trainable(backbone: Backbone, lora: Lora) -> Any:
     if lora.rank == 0:
         return model.requires_grad_(True)
     from peft import LoraConfig, get_peft_model
+    from transformers.pytorch_utils import Conv1D  # GPT-2's linear layers, weights transposed
 
+    kinds = {n: type(one) for n, one in model.named_modules()}
+    linear = [n for n, kind in kinds.items() if issubclass(kind, (torch.nn.Linear, Conv1D))]
     where: dict[str, Any] = {"target_modules": "all-linear"}
     if lora.layers is not None:
         count = backbone.shape.layers
-        linear = (n for n, one in model.named_modules() if isinstance(one, torch.nn.Linear))
         where = {
             "target_modules": sorted({name.rsplit(".", 1)[-1] for name in linear} - {"lm_head"}),
             "layers_to_transform": list(range(max(0, count - lora.layers), count)),
         }
     # No dropout, so that a resumed training repeats an undisturbed one.
     given: dict[str, Any] = {"r": lora.rank, "lora_alpha": lora.alpha, "lora_dropout": 0.0}
+    given["fan_in_fan_out"] = any(issubclass(kinds[name], Conv1D) for name in linear)
     with old_names():
         return get_peft_model(model, LoraConfig(**given, **where, task_type="CAUSAL_LM"))
 
