@@ -4,8 +4,8 @@
     rabbench quality --suite demo --depth 200 --model rabbench/demo-smollm2-135m \
         --systems rabtriever,run:control.trec
 
-The student is above the bi-encoder of the same backbone. Its teacher's answers, its latents and the
-discriminant of ``rabbench/training/start.py`` may each be the reason. Here the bi-encoder's
+Where the student is above the bi-encoder of the same backbone, its teacher's answers, its latents
+and the discriminant of ``rabbench/training/start.py`` may each be the reason. Here the bi-encoder's
 similarity is joined by the same discriminant, fit to the labels of the same training queries, since
 a bi-encoder has no teacher; the run is ranked beside the student with a paired test.
 """

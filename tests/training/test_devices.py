@@ -73,18 +73,22 @@ def test_two_processes_train_what_one_does(tiny_model: Path, tmp_path: Path) -> 
     steps = [_losses(out / "student") for out in (single, double)]
     assert len(steps[0]) > 1
     assert steps[1] == pytest.approx(steps[0], rel=1e-3)
-    # Each pair was asked by one of the two: the second process left no shard of the first's pairs.
+    # The two divided the pairs: had both run all, their shards would be those of one.
     assert _pairs(double) == _pairs(single)
+    assert len(_shards(double)) > len(_shards(single))
 
 
 def _losses(folder: Path) -> list[float]:
     return [float(row.value or 0) for row in store.load(folder).rows if row.measure == "loss"]
 
 
-def _pairs(folder: Path) -> int:
+def _shards(folder: Path) -> list[Path]:
     """States on disk, of whichever teacher."""
-    shards = (folder / "home" / "states").glob("*/*.safetensors")
-    return sum(len(load_file(path)["keys"]) for path in shards)
+    return list((folder / "home" / "states").glob("*/*.safetensors"))
+
+
+def _pairs(folder: Path) -> int:
+    return sum(len(load_file(path)["keys"]) for path in _shards(folder))
 
 
 def test_one_process_has_all_the_work_and_the_word() -> None:

@@ -77,6 +77,16 @@ def _killer(step: int) -> Callable[[str, int, int], None]:
     return progress
 
 
+def _counter(steps: list[int]) -> Callable[[str, int, int], None]:
+    """A progress that keeps the steps it is told of."""
+
+    def progress(what: str, done: int, total: int) -> None:
+        if what.startswith("training"):
+            steps.append(done)
+
+    return progress
+
+
 def test_a_teacher_folder_holds_a_card_and_half_precision_weights(teacher_folder: Path) -> None:
     about = json.loads((teacher_folder / checkpoint.CARD).read_text())
     assert (about["kind"], about["data"]["dataset"]) == ("teacher", "train")
@@ -221,7 +231,9 @@ def test_an_interrupted_teacher_resumes_to_the_same_weights(
     with pytest.raises(_KilledError):
         teachers.run(config, out=parts, progress=_killer(5))
     assert not (parts / checkpoint.CARD).exists()
-    teachers.run(config, out=parts, resume=True)
+    steps: list[int] = []
+    teachers.run(config, out=parts, resume=True, progress=_counter(steps))
+    assert steps[0] == 5  # from the state of step 4, not from the beginning
     ours = load_file(parts / checkpoint.ADAPTER)
     for name, weight in load_file(whole / checkpoint.ADAPTER).items():
         assert torch.equal(weight, ours[name]), name
@@ -234,6 +246,8 @@ def test_accumulated_steps_are_one_larger_step(tiny_model: Path, tmp_path: Path)
     parts = replace(whole, schedule=replace(whole.schedule, batch=2, accumulation=2))
     for config, name in ((whole, "whole"), (parts, "parts")):
         teachers.run(config, out=tmp_path / name)
+    about = json.loads((tmp_path / "whole" / checkpoint.CARD).read_text())
+    assert about["data"]["n_queries"] == 8
     ours = load_file(tmp_path / "parts" / checkpoint.ADAPTER)
     for name, weight in load_file(tmp_path / "whole" / checkpoint.ADAPTER).items():
         assert float((weight - ours[name]).abs().max()) < 2e-3, name
@@ -246,7 +260,9 @@ def test_an_interrupted_student_resumes_to_the_same_weights(
     config = student_config(teacher_folder)
     with pytest.raises(_KilledError):
         students.run(config, out=tmp_path, progress=_killer(13))  # in the second round
-    students.run(config, out=tmp_path, resume=True)
+    steps: list[int] = []
+    students.run(config, out=tmp_path, resume=True, progress=_counter(steps))
+    assert steps[0] == 13  # from the state of step 12
     ours = load_file(tmp_path / checkpoint.PREDICTOR)
     for name, weight in load_file(student_folder / checkpoint.PREDICTOR).items():
         assert torch.equal(weight, ours[name]), name
