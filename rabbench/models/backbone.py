@@ -21,6 +21,7 @@ from rabbench.models import checkpoint as checkpoints
 from rabbench.models.catalog import PRESETS
 from rabbench.models.checkpoint import Checkpoint
 from rabbench.models.closed_form import ModelShape
+from rabbench.models.head import vocabulary_logits
 from rabbench.models.locate import bars, locate, missing
 from rabbench.models.prefix import Prefix, cache_in, cache_of, over, padded
 from rabbench.records import Progress, UsageError, silent
@@ -239,30 +240,6 @@ class Backbone:
     @property
     def _hub_revision(self) -> str | None:
         return self.revision if self.source == "hub" else None
-
-
-def vocabulary_logits(
-    model: Any, hidden: torch.Tensor, tokens: Sequence[int] | None = None
-) -> torch.Tensor:
-    """Logits in float32 of final hidden states (B, d): (B, V), or of some tokens alone (B, T).
-
-    With the configuration's soft cap and scale where it has them. A few tokens' logits cost next
-    to nothing, the whole vocabulary's as much as several layers of a small model; the few are
-    multiplied in float32 whatever the model's type, since the difference of two is what counts.
-    """
-    head, config = model.get_output_embeddings(), model.config
-    if tokens is None:
-        logits: torch.Tensor = head(hidden).float()
-    else:
-        rows = list(tokens)
-        bias = None if head.bias is None else head.bias[rows].float()
-        with torch.autocast(hidden.device.type, enabled=False):
-            logits = torch.nn.functional.linear(hidden.float(), head.weight[rows].float(), bias)
-    if scale := getattr(config, "logits_scaling", None):
-        logits = logits / scale
-    if cap := getattr(config, "final_logit_softcapping", None):
-        logits = cap * torch.tanh(logits / cap)
-    return logits
 
 
 def _adapted(model: Any, adapter: Path) -> Any:
