@@ -30,7 +30,9 @@ def _evaluated(folder: Path, **systems: list[float]) -> None:
     store.add(*rows)
 
 
-def _judged(folder: Path, **changed: list[float]) -> dict[str, bool]:
+def _judged(
+    folder: Path, untrained: list[float] = WORSE, **changed: list[float]
+) -> dict[str, bool]:
     systems = {
         "bm25": WORSE,
         "dense": WORSE,
@@ -39,7 +41,7 @@ def _judged(folder: Path, **changed: list[float]) -> dict[str, bool]:
         "rabtriever": BETTER,
     }
     _evaluated(folder / "quality", **{**systems, **changed})
-    _evaluated(folder / "untrained", teacher_cached=WORSE)
+    _evaluated(folder / "untrained", teacher_cached=untrained)
     return {one.claim: one.met for one in train_thresholds.judged(folder)}
 
 
@@ -68,3 +70,11 @@ def test_a_difference_on_one_query_may_be_chance(tmp_path: Path) -> None:
     _judged(tmp_path, llm_biencoder=[*BETTER[:-1], 0.0])
     said = train_thresholds.told(train_thresholds.judged(tmp_path))
     assert "met      student above llm-biencoder, mrr: 1.000 against 0.950, p = 1: may be" in said
+
+
+def test_a_teacher_is_set_beside_the_untrained_one_on_the_queries_of_both(tmp_path: Path) -> None:
+    teacher = [0.4] * 10 + [1.0] * 10  # 0.7 over all, but the other has met the first ten only
+    _judged(tmp_path, untrained=WORSE[:10], teacher_cached=teacher, rabtriever=teacher)
+    said = train_thresholds.told(train_thresholds.judged(tmp_path))
+    assert "NOT MET  teacher above the untrained teacher, mrr: 0.400 against 0.500 on 10" in said
+    assert "met      teacher above bm25, mrr: 0.700 against 0.500, p" in said

@@ -49,7 +49,11 @@ CPU: Words = {
 }
 SIZES: Mapping[str, Words] = {
     "small": CPU
-    | {"data": "--dtype bfloat16", "ranked": "--dtype bfloat16"},  # but what is trained
+    | {
+        "data": "--dtype bfloat16",  # but what is trained
+        "ranked": "--dtype bfloat16",
+        "untrained": "--max-queries 20",  # the first of those that are ranked
+    },
     "medium": CPU,
     "full": {
         "teacher": "--epochs 10 --per-query 15 --precision bf16",
@@ -202,7 +206,7 @@ def steps(
     ranked = ["--suite", task.suite, "--datasets", task.test, *words("ranked")]
     trained = ["--model", str(student), "--biencoder-model", str(pair)]
     yield folder / "quality", ["quality", *ranked, *trained]
-    untrained = ["--model", model, "--systems", "teacher-cached"]
+    untrained = ["--model", model, "--systems", "teacher-cached", *words("untrained")]
     yield folder / "untrained", ["quality", *ranked, *untrained]
     for kind in ABLATIONS:
         if kind in task.words.get(size, {}):

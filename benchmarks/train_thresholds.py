@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rabbench.significance import LEVEL, Scores, compare, ratio
+from rabbench.significance import LEVEL, Scores, compare, paired, ratio
 from rabbench.store import load, write_text
 
 MEASURES = ("hit_rate@1", "mrr")
@@ -47,10 +47,14 @@ def scores(folder: Path) -> dict[tuple[str, str], Scores]:
 
 
 def above(claim: str, first: Scores, second: Scores) -> Verdict:
-    """Whether the first's mean is above the second's."""
+    """Whether the first's mean is above the second's, over the queries that both have."""
     (found,) = compare({"first": first, "second": second})
-    means = [sum(one.values()) / len(one) for one in (first, second)]
-    return Verdict(claim, means[0] > means[1], "{:.3f} against {:.3f}".format(*means), found.p)
+    shared, matrix = paired([first, second])
+    means = matrix.mean(0)
+    figures = "{:.3f} against {:.3f}".format(*means)
+    if len(shared) < max(len(first), len(second)):
+        figures += f" on {len(shared)} queries"
+    return Verdict(claim, bool(means[0] > means[1]), figures, found.p)
 
 
 def judged(folder: Path) -> list[Verdict]:
