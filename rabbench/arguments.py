@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     gate = "compare a run with a committed baseline: exact figures, and ratios by rank tests"
     check_arguments.add(commands.add_parser("check", help=gate))
     train = commands.add_parser("train", help="the teacher, its student, a bi-encoder, controls")
-    train_arguments.add(train, model=_add_causal, device=_add_device, output=_add_output)
+    train_arguments.add(train, model=_add_causal, device=_add_run, output=_add_output)
     listing = commands.add_parser("list", help="list what is known by name")
     listing.add_argument("kind", choices=["systems", "suites", "measures", "models"])
     listing.add_argument("--json", action="store_true", help="as JSON")
@@ -111,6 +111,7 @@ def _add_evaluation(quality: Any) -> None:
     add("--max-doc-tokens", type=count, default=512, metavar="N", help="cut documents (512)")
     add("--max-query-tokens", type=count, metavar="N", help="keep the end of longer queries")
     add("--batch", type=count, default=16, metavar="N", help="texts in one forward (default 16)")
+    _add_attention(quality)
     _add_model(quality)
 
 
@@ -189,6 +190,17 @@ def _add_device(parser: Any) -> None:
     add("--device", default="auto", choices=["auto", "cpu", "cuda"])
     add("--dtype", default="auto", choices=["auto", "float32", "bfloat16", "float16"])
     add("--seed", type=int, default=0)
+
+
+def _add_attention(parser: Any) -> None:
+    words = "eager for models without a fused one"
+    parser.add_argument("--attention", default="sdpa", choices=["sdpa", "eager"], help=words)
+
+
+def _add_run(parser: Any) -> None:
+    """Of a training: where it runs, and with which attention."""
+    _add_device(parser)
+    _add_attention(parser)
 
 
 def _add_output(parser: Any, default: str) -> None:

@@ -30,6 +30,7 @@ def options(arguments: argparse.Namespace) -> Options:
         for name, value in vars(arguments).items()
         if name in {"model", "seed", "depth", "first_stage", "batch"}
         or (name.endswith("_model") and value is not None)
+        or (name == "attention" and isinstance(value, str))  # a sweep has several
     }
     return Options(
         **given,

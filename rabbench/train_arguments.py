@@ -26,7 +26,7 @@ def add(train: Any, *, model: Any, device: Any, output: Any) -> None:
     Args:
         train: the parser of ``rabbench train``.
         model: adds the option that names a model.
-        device: adds the options of device and type.
+        device: adds the options of device, type and attention.
         output: adds the options of a results folder, given its default.
     """
     kinds = train.add_subparsers(dest="kind", required=True, metavar="|".join(KINDS))

@@ -98,22 +98,19 @@ class Backbone:
         """The model in evaluation mode on ``device``; its weights are resident, not mapped."""
         from transformers import AutoModelForCausalLM
 
-        dtype = getattr(torch, self.dtype)
-        if self.has_weights:
-            with _loading(self):
+        kind: Any = {"dtype": getattr(torch, self.dtype), "attn_implementation": self.attention}
+        with _loading(self):
+            if self.has_weights:
                 model = AutoModelForCausalLM.from_pretrained(
                     self.location,
                     revision=self._hub_revision,
-                    dtype=dtype,
-                    attn_implementation=self.attention,
                     use_safetensors=True,  # never a pickle
+                    **kind,
                 )
-        else:
-            torch.manual_seed(self.seed)
-            with torch.device(self.device):
-                model = AutoModelForCausalLM.from_config(
-                    self.config, dtype=dtype, attn_implementation=self.attention
-                )
+            else:
+                torch.manual_seed(self.seed)
+                with torch.device(self.device):
+                    model = AutoModelForCausalLM.from_config(self.config, **kind)
         if self.checkpoint is not None and self.checkpoint.adapter is not None:
             model = _adapted(model, self.checkpoint.adapter)
         model = model.to(self.device).eval().requires_grad_(False)
@@ -260,12 +257,22 @@ def old_names() -> Iterator[None]:
 
 @contextmanager
 def _loading(backbone: Backbone) -> Iterator[None]:
-    """Turn a model that cannot be found into a MissingError; show a bar only for downloads."""
+    """Say what to do about a model that cannot be loaded; show a bar only for downloads.
+
+    Raises:
+        MissingError: if it cannot be found.
+        UsageError: if transformers has no fused attention for its family.
+    """
     try:
         with bars(shown=backbone.source == "hub"):
             yield
     except OSError as error:
         raise missing(backbone.name, str(error).splitlines()[0]) from error
+    except ValueError as error:
+        if "scaled_dot_product_attention" not in str(error):
+            raise
+        words = "has no fused attention in transformers; give --attention eager"
+        raise UsageError(f"{backbone.name} {words}") from error
 
 
 @lru_cache(maxsize=4)

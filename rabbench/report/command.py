@@ -51,6 +51,7 @@ EVALUATION = {
     "options.max_doc_len": "--max-doc-tokens",
     "options.max_query_len": "--max-query-tokens",
     "options.batch": "--batch",
+    "options.attention": "--attention",
     **MODELS,
     **SHARED,
 }
@@ -72,6 +73,7 @@ DATA = {
     "schedule.seed": "--seed",
     "options.device": "--device",
     "options.dtype": "--dtype",
+    "options.attention": "--attention",
 }
 ADAPTED = {
     **DATA,
@@ -94,7 +96,7 @@ DISTILLED = {
         name: f"--{name.replace('_', '-')}"
         for name in (
             "inner", "mse", "reverse_kl", "within", "sampling", "candidates", "rounds", "tau",
-            "vocabulary", "depth", "first_stage",
+            "vocabulary", "depth", "first_stage", "start", "keep",
         )
     },
 }  # fmt: skip
@@ -118,7 +120,7 @@ def line(command: str, config: Mapping[str, Any]) -> str:
     kind = str(config.get("kind", ""))
     if command == "train":
         words = ["rabbench", "train", kind, *_options(TRAININGS.get(kind, {}), config)]
-        latent = config.get("latent", True)
+        latent = config.get("student", config).get("latent", True)
         return shlex.join([*words, *([] if latent else ["--no-latent"])])
     if command == "demo":
         inner = config.get("quality")
@@ -134,7 +136,8 @@ def _options(flags: Mapping[str, str], config: Mapping[str, Any]) -> list[str]:
         value: Any = config
         for part in key.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
-        unused = flag in MODELS.values() and flag != "--model" and value == ordinary.get(key)
+        rare = flag == "--attention" or (flag in MODELS.values() and flag != "--model")
+        unused = rare and value == ordinary.get(key.removeprefix("student."))
         if value is None or value is False or value in ((), []) or unused:
             continue
         if flag == "--training-hours":

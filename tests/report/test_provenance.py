@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import asdict, replace
 from typing import Any
@@ -31,7 +32,9 @@ EVALUATION = quality.QualityConfig(
     metrics=("ndcg@10",),
     max_queries=50,
     baseline="bm25>>teacher",
-    options=replace(OPTIONS, biencoder_model="runs/pair", max_query_len=64, depth=10),
+    options=replace(
+        OPTIONS, biencoder_model="runs/pair", max_query_len=64, depth=10, attention="eager"
+    ),
 )
 
 
@@ -58,7 +61,8 @@ def test_an_evaluation_comes_again_from_its_command() -> None:
         "teacher --suite demo --negatives dense --objective dpo --beta 0.2 --lora-layers 3",
         "student --suite demo --teacher runs/teacher --tau 0.5 --reverse-kl 0 --no-latent",
         "biencoder --suite demo --model runs/x --epochs 2",
-        "ablation --suite demo --teacher runs/teacher --seeds 2 --variants no-mse",
+        "student --suite demo --teacher runs/teacher --start state --keep 0",
+        "ablation --suite demo --teacher runs/teacher --seeds 2 --variants no-mse --no-latent",
     ],
 )
 def test_a_training_comes_again_from_its_command(words: str) -> None:
@@ -67,6 +71,28 @@ def test_a_training_comes_again_from_its_command(words: str) -> None:
     line = command.line("train", {"kind": arguments.kind, **asdict(config)})
     again = _parsed(line)
     assert train_arguments.configured(again, OPTIONS) == config
+
+
+WHERE = {"--help", "--out", "--resume", "--json", "--quiet"}  # change no figure
+AHEAD = {"--predict", "--budget"}  # nor do these
+
+
+@pytest.mark.parametrize(
+    ("words", "flags"),
+    [
+        ("scaling", {*command.SWEEP.values(), *AHEAD}),
+        ("quality", {*command.EVALUATION.values(), *AHEAD}),
+        *((f"train {kind}", {*found.values()}) for kind, found in command.TRAININGS.items()),
+    ],
+)
+def test_no_option_is_left_out_of_a_command(
+    words: str, flags: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args([*words.split(), "--help"])
+    offered = set(re.findall(r"^ +(--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
+    assert offered >= {"--seed", "--device"}
+    assert offered - flags - WHERE <= {"--no-latent"}  # a word of its own in ``command.line``
 
 
 def test_an_unknown_command_has_its_name_alone() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -14,13 +14,14 @@ from tiny_training import DATA, teacher_config
 from rabbench.models import checkpoint
 from rabbench.models.backbone import resolve
 from rabbench.models.teacher import Prompt, Teacher
-from rabbench.records import Options
-from rabbench.training import Schedule, StudentConfig, batches
+from rabbench.records import UsageError
+from rabbench.training import Schedule, StudentConfig, TeacherConfig, batches
 from rabbench.training import student as students
 from rabbench.training import teacher as teachers
 from rabbench.training.config import Lora
 
 FAMILIES = ("qwen2", "qwen3", "mistral", "phi3", "gpt_neox", "gpt2")
+EAGER = "gemma2"  # caps its attention's scores, which no fused one does, and its logits
 
 
 @pytest.fixture(params=FAMILIES)
@@ -49,9 +50,9 @@ def model(request: pytest.FixtureRequest, tiny_model: Path, tmp_path: Path) -> P
     return folder
 
 
-@pytest.mark.e2e
-def test_a_teacher_and_its_student_are_trained(model: Path, tmp_path: Path) -> None:
-    backbone = resolve(str(model))
+def _trained_teacher(model: Path, folder: Path, attention: str = "sdpa") -> TeacherConfig:
+    """Train a teacher of the model into the folder; its pairs are read as one text would be."""
+    backbone = resolve(str(model), attention=attention)
     pairs = [([5, 6, 7, 8], [9, 10]), ([11, 12], [13, 14, 15])]
     with torch.no_grad():
         states, _ = batches.pair_states(backbone.model, batches.blocks(pairs))
@@ -61,16 +62,39 @@ def test_a_teacher_and_its_student_are_trained(model: Path, tmp_path: Path) -> N
     schedule = Schedule(epochs=1, batch=4, learning_rate=1e-2, evaluate_every=500)
     lora = Lora(rank=2, alpha=4, layers=1)  # of the upper layer alone
     config = teacher_config(model, schedule=schedule, lora=lora, contrastive=1.0)
-    teachers.run(config, out=tmp_path / "teacher")
-    trained = resolve(str(tmp_path / "teacher"))
+    config = replace(config, options=replace(config.options, attention=attention))
+    teachers.run(config, out=folder)
+    trained = resolve(str(folder), attention=attention)
     pair = [[*pairs[0][0], *pairs[0][1]]]
     prompt = Prompt(trained, 48)
     before, after = (Teacher(one, prompt).score(pair) for one in (backbone, trained))
     assert abs(float(after - before)) > 1e-5
+    return config
 
-    options: Any = Options(model=str(tmp_path / "teacher"), max_doc_len=48, batch=8)
-    distilled = StudentConfig(
-        data=DATA, schedule=schedule, inner=16, candidates=2, rounds=1, options=options
+
+def _student_of(teacher: Path, config: TeacherConfig) -> StudentConfig:
+    return StudentConfig(
+        data=DATA,
+        schedule=config.schedule,
+        inner=16,
+        candidates=2,
+        rounds=1,
+        options=replace(config.options, model=str(teacher)),
     )
-    students.run(distilled, out=tmp_path / "student")
+
+
+@pytest.mark.e2e
+def test_a_teacher_and_its_student_are_trained(model: Path, tmp_path: Path) -> None:
+    config = _trained_teacher(model, tmp_path / "teacher")
+    students.run(_student_of(tmp_path / "teacher", config), out=tmp_path / "student")
     assert (tmp_path / "student" / checkpoint.PREDICTOR).is_file()
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("model", [EAGER], indirect=True)
+def test_a_teacher_without_fused_attention_is_trained(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no fused attention .* --attention eager"):
+        _trained_teacher(model, tmp_path / "teacher")
+    config = _trained_teacher(model, tmp_path / "teacher", attention="eager")
+    with pytest.raises(UsageError, match="caps its logits"):  # the fold would not be exact
+        students.run(_student_of(tmp_path / "teacher", config), out=tmp_path / "student")
