@@ -71,10 +71,12 @@ def _method(student: Mapping[str, Any]) -> list[str]:
         "state": "with equal first scores for all documents, so that the losses alone teach",
     }
     schedule, queries = student["schedule"], student["data"].get("max_queries")
+    others = "lets the scores of documents that were not asked about drift"
+    if student["keep"] and student["start"] != "state":  # otherwise there is nothing to hold
+        others = f"holds documents that were not asked about with weight {student['keep']:g}"
     return [
-        f"The full method here starts {starts[student['start']]}, holds documents that were not "
-        f"asked about with weight {student['keep']:g}, weighs the JEPA energy by "
-        f"{student['mse']:g} and the reverse KL by {student['reverse_kl']:g}, and draws "
+        f"The full method here starts {starts[student['start']]}, {others}, weighs the JEPA "
+        f"energy by {student['mse']:g} and the reverse KL by {student['reverse_kl']:g}, and draws "
         f"{student['candidates']} candidates a query and round, {student['sampling']}; rounds: "
         f"{student['rounds']}, epochs: {schedule['epochs']:g}, learning rate "
         f"{schedule['learning_rate']:g}, training queries: "

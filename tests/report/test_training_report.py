@@ -59,16 +59,17 @@ def test_an_ablation_says_what_its_full_method_is() -> None:
 
     from rabbench.training import Data, StudentConfig
 
-    student = StudentConfig(data=Data(suite="demo"), start="state", keep=0.0)
+    student = StudentConfig(data=Data(suite="demo"), start="state", keep=30.0)
     (section,) = training.sections(TRIED, {"student": asdict(student)})
     said = section.text[-1]
     assert "equal first scores for all documents" in said
-    assert "with weight 0," in said
+    assert "asked about drift" in said  # whatever the weight: there is no start to hold them to
     assert said.endswith("learning rate 0.0001, training queries: all.")
     sampled = replace(student, data=Data(suite="demo", max_queries=1200), start="answers")
     (section,) = training.sections(TRIED, {"student": asdict(sampled)})
     assert section.text[-1].endswith("training queries: a sample of 1,200.")
     assert "the teacher's answers" in section.text[-1]
+    assert "not asked about with weight 30," in section.text[-1]
 
 
 def test_an_ablation_is_a_table_in_the_terminal(tmp_path: Path) -> None:
