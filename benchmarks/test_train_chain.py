@@ -77,10 +77,15 @@ def test_it_goes_on_where_it_was_interrupted(chain: dict[str, Any], tmp_path: Pa
 
 
 def test_a_claim_that_is_not_met_fails_it_but_on_scifact(
-    chain: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    chain: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     chain["met"] = False
     assert train_chain.main() == 1
     assert "NOT MET  a claim: 1 of 2" in capsys.readouterr().out
+    (kept,) = json.loads((tmp_path / "saycan" / "thresholds.json").read_text())
+    assert (kept["claim"], kept["met"]) == ("a claim", False)
     monkeypatch.setitem(train_chain.TASKS, "saycan", train_chain.TASKS["scifact"])
     assert train_chain.main() == 0

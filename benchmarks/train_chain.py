@@ -8,7 +8,8 @@ part of the method; ``plain`` does so for a student that starts blind to the doc
 nothing but the losses, as in the paper. ``small`` and ``medium`` are for two CPU cores, ``full`` is
 for a GPU. What is finished is kept: the same command goes on where it was interrupted, and
 ``seconds-NAME.json`` says what each step took. At the end stands what ``train_thresholds.py`` says
-of each data set; the exit code is 1 if one that is held to its claims misses them.
+of each data set, as in its ``thresholds.json``; the exit code is 1 if one that is held to its
+claims misses them.
 """
 
 from __future__ import annotations
@@ -250,7 +251,7 @@ def main() -> int:
                     card.add_scores(folder.parent / kind, load(folder))
             taken[folder.name] = round(time.monotonic() - start, 1)
             write_text(path, json.dumps(taken, indent=1) + "\n")
-        verdicts = train_thresholds.judged(arguments.out / name)
+        verdicts = train_thresholds.recorded(arguments.out / name)
         print(f"{name}:\n{train_thresholds.told(verdicts)}", flush=True)
         met &= not task.held or all(verdict.met for verdict in verdicts)
     return 0 if met else 1

@@ -81,6 +81,13 @@ def judged(folder: Path) -> list[Verdict]:
     return verdicts
 
 
+def recorded(folder: Path) -> list[Verdict]:
+    """The claims of a data set's chain, which also stand in ``thresholds.json`` from now on."""
+    verdicts = judged(folder)
+    write_text(folder / FILENAME, json.dumps([asdict(one) for one in verdicts], indent=1) + "\n")
+    return verdicts
+
+
 def told(verdicts: list[Verdict]) -> str:
     """A line for each claim."""
     lines = []
@@ -95,9 +102,7 @@ def told(verdicts: list[Verdict]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="of one data set, as train_chain.py fills it")
-    folder = parser.parse_args().folder
-    verdicts = judged(folder)
-    write_text(folder / FILENAME, json.dumps([asdict(one) for one in verdicts], indent=1) + "\n")
+    verdicts = recorded(parser.parse_args().folder)
     print(told(verdicts))
     return 0 if all(one.met for one in verdicts) else 1
 
