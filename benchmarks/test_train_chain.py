@@ -56,7 +56,9 @@ def chain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     monkeypatch.setattr(train_chain.card, "add_scores", lambda *_: None)
     verdict = train_thresholds.Verdict
     monkeypatch.setattr(
-        train_thresholds, "judged", lambda _: [verdict("a claim", told["met"], "1 of 2")]
+        train_thresholds,
+        "judged",
+        lambda _, held: [verdict("a claim", told["met"], "1 of 2", held="biencoder" in held)],
     )
     monkeypatch.setattr(
         "sys.argv", ["train_chain.py", "--datasets", "saycan", "--out", str(tmp_path)]

@@ -66,6 +66,21 @@ def test_a_student_that_forgets_is_caught(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_not_claimed_of_a_data_set_is_compared_and_does_not_fail(tmp_path: Path) -> None:
+    _judged(tmp_path, dense=[1.0] * 20, teacher_cached=[0.9] * 20, rabtriever=[0.9] * 20)
+    found = train_thresholds.judged(tmp_path, ("untrained", "biencoder", "retention"))
+    assert [one.claim for one in found if not one.met] == [
+        "teacher above dense, hit_rate@1",
+        "teacher above dense, mrr",
+    ]
+    assert not any(one.missed for one in found)
+    assert sum(one.missed for one in train_thresholds.judged(tmp_path)) == 2
+    said = train_thresholds.told(found)
+    assert "NOT MET" not in said
+    assert "not met  teacher above dense, mrr: 0.900 against 1.000, p = " in said
+    assert said.count("; not claimed here") == 2
+
+
 def test_a_difference_on_one_query_may_be_chance(tmp_path: Path) -> None:
     _judged(tmp_path, llm_biencoder=[*BETTER[:-1], 0.0])
     said = train_thresholds.told(train_thresholds.judged(tmp_path))

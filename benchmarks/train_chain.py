@@ -76,7 +76,7 @@ class Task:
     """A data set as the command line names it, and what it adds to each size's options.
 
     ``words`` has the options by size, ``every`` among them; an ablation is run where they name it.
-    ``held`` says that the chain fails where a claim is not met.
+    ``held`` names the claims of ``train_thresholds.py`` that the chain fails without.
     """
 
     suite: str
@@ -84,7 +84,7 @@ class Task:
     test: str
     words: Mapping[str, Words] = field(default_factory=dict)
     negatives: str = "random"
-    held: bool = True
+    held: tuple[str, ...] = ("untrained", "biencoder", "retention")
 
 
 TASKS = {
@@ -93,6 +93,7 @@ TASKS = {
         train="train",
         test="test",
         negatives="dense",
+        held=train_thresholds.HELD,
         words={
             "every": {"ranked": "--depth 200"},
             "small": {
@@ -165,7 +166,7 @@ TASKS = {
         train="scifact/train",
         test="scifact",
         negatives="bm25",
-        held=False,
+        held=(),
         words={
             "small": {
                 "data": "--max-queries 80 --max-doc-tokens 128",
@@ -251,9 +252,9 @@ def main() -> int:
                     card.add_scores(folder.parent / kind, load(folder))
             taken[folder.name] = round(time.monotonic() - start, 1)
             write_text(path, json.dumps(taken, indent=1) + "\n")
-        verdicts = train_thresholds.recorded(arguments.out / name)
+        verdicts = train_thresholds.recorded(arguments.out / name, task.held)
         print(f"{name}:\n{train_thresholds.told(verdicts)}", flush=True)
-        met &= not task.held or all(verdict.met for verdict in verdicts)
+        met &= not any(verdict.missed for verdict in verdicts)
     return 0 if met else 1
 
 
