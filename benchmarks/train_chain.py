@@ -139,8 +139,8 @@ TASKS = {
         words={
             "small": {
                 "data": "--max-queries 600 --max-query-tokens 40",
-                "teacher": "--contrastive 0 --batch 4",
-                "student": PLAIN,
+                "teacher": "--batch 4",
+                "student": "--candidates 8",
                 "biencoder": "--epochs 2 --batch 16",
                 "plain": "--max-test-queries 200",
                 "ranked": "--max-queries 300 --max-query-tokens 40",
