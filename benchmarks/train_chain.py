@@ -174,7 +174,7 @@ TASKS = {
                 "student": "--depth 10",
                 "biencoder": "--epochs 3 --batch 16",
                 "ranked": "--max-queries 20 --max-doc-tokens 128 --depth 10 "
-                "--systems bm25,dense,bm25>>llm-biencoder,teacher-cached,rabtriever",
+                "--systems bm25,bm25>>dense,bm25>>llm-biencoder,teacher-cached,rabtriever",
             },
             "medium": {
                 "data": "--max-queries 200 --max-doc-tokens 128",
