@@ -7,16 +7,15 @@ documents, queries or scores. Weights and tokenizer load on first use, so that c
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from rabbench.models import adapters
 from rabbench.models import checkpoint as checkpoints
 from rabbench.models.catalog import PRESETS
 from rabbench.models.checkpoint import Checkpoint
@@ -112,7 +111,7 @@ class Backbone:
                 with torch.device(self.device):
                     model = AutoModelForCausalLM.from_config(self.config, **kind)
         if self.checkpoint is not None and self.checkpoint.adapter is not None:
-            model = _adapted(model, self.checkpoint.adapter)
+            model = adapters.merged(model, self.checkpoint.adapter)
         model = model.to(self.device).eval().requires_grad_(False)
         for parameter in model.parameters():
             # A memory-mapped weight is not resident until it is read; peak memory would then
@@ -237,22 +236,6 @@ class Backbone:
     @property
     def _hub_revision(self) -> str | None:
         return self.revision if self.source == "hub" else None
-
-
-def _adapted(model: Any, adapter: Path) -> Any:
-    """The model with a LoRA adapter added into its weights."""
-    from peft import PeftModel
-
-    with old_names():
-        return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
-
-
-@contextmanager
-def old_names() -> Iterator[None]:
-    """Hide the warning that peft 0.21 uses an older name of transformers 5.23."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
-        yield
 
 
 @contextmanager

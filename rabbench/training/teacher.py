@@ -16,7 +16,8 @@ from torch.nn.functional import normalize
 from transformers import set_seed
 
 from rabbench.models import losses
-from rabbench.models.backbone import Backbone, old_names, resolve
+from rabbench.models.adapters import old_names
+from rabbench.models.backbone import Backbone, resolve
 from rabbench.models.head import vocabulary_logits
 from rabbench.models.teacher import Prompt
 from rabbench.records import Options, Progress, Results, Suite, UsageError, silent

@@ -1,0 +1,25 @@
+"""LoRA adapters through peft: added into a model's weights; knows no training and no text."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def merged(model: Any, adapter: Path) -> Any:
+    """The model with the folder's LoRA adapter added into its weights."""
+    from peft import PeftModel
+
+    with old_names():
+        return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+
+
+@contextmanager
+def old_names() -> Iterator[None]:
+    """Hide the warning that peft 0.21 uses an older name of transformers 5.23."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+        yield
