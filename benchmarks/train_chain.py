@@ -25,7 +25,6 @@ from pathlib import Path
 import train_thresholds
 
 from rabbench import cli
-from rabbench.models.checkpoint import CARD
 from rabbench.store import FILENAME, load, write_text
 from rabbench.training import card
 
@@ -239,19 +238,20 @@ def main() -> int:
         task, path = TASKS[name], arguments.out / f"seconds-{name}.json"
         taken: dict[str, float] = json.loads(path.read_text()) if path.is_file() else {}
         for folder, command in steps(name, task, arguments.size, arguments.model, arguments.out):
-            if (folder / CARD).is_file() or (folder / "report.md").is_file():
+            if (folder / "report.md").is_file():
                 continue
             resume = ["--resume"] if (folder / FILENAME).is_file() else []
             print(f"{name}: rabbench {' '.join(command)}", file=sys.stderr, flush=True)
+            before = taken.get(folder.name, 0.0) if resume else 0.0
             start = time.monotonic()
             code = cli.main([*command, "--device", arguments.device, "--out", str(folder), *resume])
+            taken[folder.name] = round(before + time.monotonic() - start, 1)
+            write_text(path, json.dumps(taken, indent=1) + "\n")
             if code:
                 return code
             if folder.name == "quality":
                 for kind in ("teacher", "student", "biencoder"):
                     card.add_scores(folder.parent / kind, load(folder))
-            taken[folder.name] = round(time.monotonic() - start, 1)
-            write_text(path, json.dumps(taken, indent=1) + "\n")
         verdicts = train_thresholds.recorded(arguments.out / name, task.held)
         print(f"{name}:\n{train_thresholds.told(verdicts)}", flush=True)
         met &= not any(verdict.missed for verdict in verdicts)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from rabbench import environment, quality
-from rabbench.models import checkpoint
 from rabbench.records import Measurement, Progress, Results, known, silent
 from rabbench.store import Store
 from rabbench.training import devices, student
@@ -78,8 +77,7 @@ def run(
         folder = out / f"{name}-{seed}"
         chosen = replace(config.student, **VARIANTS[name])
         chosen = replace(chosen, schedule=replace(chosen.schedule, seed=seed))
-        if not (resume and (folder / checkpoint.CARD).is_file()):
-            student.run(chosen, out=folder, resume=resume, progress=told)
+        student.run(chosen, out=folder, resume=resume, progress=told)
         if devices.first():
             store.add(*_evaluated(config, folder, name, seed, told))
         devices.wait()

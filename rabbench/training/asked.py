@@ -141,6 +141,7 @@ class Asked:
         found = self.teacher.ask(
             [(encoded.document_parts[place], encoded.query_parts[q]) for q, place in self.pairs]
         )
+        self.teacher.flush()
         self.states = list(found.to(encoded.h_q).split([len(places) for places in self.places]))
         self.rounds += 1
 

@@ -72,6 +72,8 @@ def run(
     backbone = base(options, config.lora)
     texts = texts_of(backbone, options.max_doc_len, options.max_query_len)
     job = card.Job("biencoder", config, out, resume=resume)
+    if job.finished:
+        return job.store.results
     schedule = config.schedule
     visits = max(1, round(schedule.epochs))
     prepared = data.prepare(

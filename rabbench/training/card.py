@@ -19,7 +19,7 @@ from rabbench import environment
 from rabbench.models import checkpoint
 from rabbench.models.backbone import Backbone
 from rabbench.models.catalog import NAMED
-from rabbench.records import Results
+from rabbench.records import Results, UsageError
 from rabbench.store import Store, write_text
 from rabbench.training import devices, loop
 from rabbench.training.data import Prepared
@@ -45,10 +45,13 @@ class Job:
         resume: the folder may hold an interrupted training of the same configuration.
 
     Raises:
-        UsageError: if it holds one of another configuration.
+        UsageError: if it holds one of another configuration, or the model to train from.
     """
 
     def __init__(self, kind: str, config: Any, out: Path, *, resume: bool) -> None:
+        given = checkpoint.find(config.options.model)
+        if given is not None and given.folder.resolve() == out.resolve():
+            raise UsageError(f"--out {out} is the model that is trained from; give another folder")
         self.kind, self.config, self.out = kind, config, out
         started = Results(
             command="train",
@@ -57,6 +60,10 @@ class Job:
         )
         self.store = Store(out if devices.first() else None, started, resume=resume)
         self.store.add()  # the folder says from the start what it is
+        card = out / checkpoint.CARD
+        self.finished = resume and card.is_file()  # then there is nothing to go on with
+        if devices.first() and not resume:
+            card.unlink(missing_ok=True)  # it is of weights that are to be written over
 
     def finish(
         self,
@@ -103,10 +110,11 @@ class Job:
             "final": _final(log),
             **extra,
         }
-        write_text(self.out / checkpoint.CARD, json.dumps(about, indent=1) + "\n")
-        write_text(self.out / "README.md", model_card(about))
         params = {"seed": self.config.schedule.seed, "dataset": name}
         self.store.add(*loop.rows(KINDS[self.kind], log, params))
+        write_text(self.out / "README.md", model_card(about))
+        # The last: where it stands, all else does.
+        write_text(self.out / checkpoint.CARD, json.dumps(about, indent=1) + "\n")
         loop.finish(self.out)
 
 

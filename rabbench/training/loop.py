@@ -20,7 +20,6 @@ from transformers import (
     TrainerCallback,
     TrainingArguments,
 )
-from transformers.trainer_utils import get_last_checkpoint
 
 from rabbench.records import Measurement, Progress
 from rabbench.training import devices
@@ -32,6 +31,7 @@ Loss = Callable[[Any, Inputs], tuple[torch.Tensor, Logged]]
 """``(model, inputs) → (loss, parts to log)``; the model is wrapped where there are devices."""
 
 STATE = "state"
+WHOLE = "whole"  # a file in each state that was written to its end
 HIGHER = ("held_out_first", "held_out_mrr", "first_in", "r2", "tau", "effective_rank", "spread")
 
 
@@ -81,6 +81,26 @@ class _Told(TrainerCallback):  # type: ignore[misc] # the same
         self.progress(f"training {self.name}{self.loss}", state.global_step, state.max_steps)
 
 
+class _Marks(TrainerCallback):  # type: ignore[misc] # the same
+    """Marks each state on disk once all processes have written their part of it."""
+
+    def on_save(self, given: Any, state: Any, _: Any, **__: Any) -> None:
+        devices.wait()
+        if devices.first():
+            (Path(given.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
+
+
+def _last(folder: Path) -> str | None:
+    """The newest whole state; removes those that a kill has left half written."""
+    found = [path.parent for path in folder.glob(f"checkpoint-*/{WHOLE}")]
+    last = max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    devices.wait()  # all have looked
+    for path in folder.glob("checkpoint-*") if devices.first() else ():
+        if path != last:
+            shutil.rmtree(path)
+    return None if last is None else str(last)
+
+
 def arguments(schedule: Schedule, out: Path, *, device: str) -> TrainingArguments:
     """The schedule in the Trainer's words."""
     given = TrainingArguments(
@@ -99,7 +119,7 @@ def arguments(schedule: Schedule, out: Path, *, device: str) -> TrainingArgument
         seed=schedule.seed,
         save_strategy="steps",
         save_steps=schedule.save_every,
-        save_total_limit=1,
+        save_total_limit=2,  # the last one stays until the next is whole
         eval_strategy="steps",
         eval_steps=schedule.evaluate_every,
         logging_steps=schedule.log_every,
@@ -148,7 +168,7 @@ def fit(
     if not resume and devices.first():
         shutil.rmtree(out / STATE, ignore_errors=True)
     devices.wait()
-    last = get_last_checkpoint(str(out / STATE)) if (out / STATE).is_dir() else None
+    last = _last(out / STATE)
     trainer = _Loop(
         loss=loss,
         validate=validate,
@@ -157,7 +177,7 @@ def fit(
         train_dataset=list(items),
         eval_dataset=[],
         data_collator=collate,
-        callbacks=[_Told(name, progress)],
+        callbacks=[_Told(name, progress), _Marks()],
     )
     trainer.remove_callback(PrinterCallback)  # the log goes into the results file
     trainer.train(resume_from_checkpoint=last)

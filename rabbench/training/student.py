@@ -153,6 +153,8 @@ def run(
     prompt = Prompt(backbone, options.max_doc_len, options.max_query_len)
     direction = answer_direction(backbone, prompt)  # w (d,)
     job = card.Job("student", config, out, resume=resume)
+    if job.finished:
+        return job.store.results
     name, suite = data.training_set(config.data)
     kept, held = data.split(suite, config.data.held_out)
     teacher = TeacherStates(

@@ -199,6 +199,8 @@ def run(
         backbone, options.max_doc_len, options.max_query_len, texts=PROMPTS[config.prompt]
     )
     job = card.Job("teacher", config, out, resume=resume)
+    if job.finished:
+        return job.store.results
     schedule = config.schedule
     visits = max(1, round(schedule.epochs))
     prepared = data.prepare(

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
 
 from rabbench.models import checkpoint
+from rabbench.training import loop
 
 PATIENCE_S = 120
 COMMON = (
@@ -43,31 +45,47 @@ def _finished(training: subprocess.Popen[str]) -> None:
     assert training.returncode == 0, said
 
 
-def _kill_after_a_save(training: subprocess.Popen[str], out: Path) -> None:
+def _after_a_save(out: Path) -> bool:
+    return bool(list(out.glob("state/checkpoint-*/trainer_state.json")))
+
+
+def _in_a_save(out: Path) -> bool:
+    """The second state is begun and not whole."""
+    begun = {path.parent for path in out.glob("state/checkpoint-*/*")}
+    return len(begun) > 1 and not all((path / loop.WHOLE).exists() for path in begun)
+
+
+def _kill(training: subprocess.Popen[str], out: Path, moment: Callable[[Path], bool]) -> None:
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until and training.poll() is None:
-        if list(out.glob("state/checkpoint-*/trainer_state.json")):
+        if moment(out):
             training.send_signal(signal.SIGKILL)
             break
-        time.sleep(0.01)
+        time.sleep(0.001)
     training.communicate(timeout=PATIENCE_S)
     assert training.returncode == -signal.SIGKILL
     assert not (out / checkpoint.CARD).exists()
 
 
 @pytest.mark.e2e
+@pytest.mark.parametrize("moment", [_after_a_save, _in_a_save])
 @pytest.mark.parametrize(
     ("kind", "weights"), [("teacher", checkpoint.ADAPTER), ("student", checkpoint.PREDICTOR)]
 )
 def test_a_killed_training_ends_with_the_weights_of_an_undisturbed_one(
-    kind: str, weights: str, tiny_model: Path, teacher_folder: Path, tmp_path: Path
+    kind: str,
+    weights: str,
+    moment: Callable[[Path], bool],
+    tiny_model: Path,
+    teacher_folder: Path,
+    tmp_path: Path,
 ) -> None:
     options: tuple[object, ...] = (*TEACHER, "--model", tiny_model)
     if kind == "student":
         options = (*STUDENT, "--teacher", teacher_folder)
     whole, parts = tmp_path / "a" / "whole", tmp_path / "b" / "parts"
     _finished(_started(kind, *options, out=whole))
-    _kill_after_a_save(_started(kind, *options, out=parts), parts)
+    _kill(_started(kind, *options, out=parts), parts, moment)
     _finished(_started(kind, *options, "--resume", out=parts))
     ours, theirs = load_file(parts / weights), load_file(whole / weights)
     assert ours.keys() == theirs.keys()

@@ -1,10 +1,9 @@
-"""Training on tiny models: it learns, resumes to the same weights, and its folder is enough."""
+"""Training on tiny models: it learns, and its folder is enough."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_training import DATA, teacher_config
+from tiny_training import DATA, student_config, teacher_config
 
 from rabbench import cli, quality, store
 from rabbench.models import checkpoint
@@ -23,7 +22,6 @@ from rabbench.records import BadInputError, Options, UsageError
 from rabbench.training import (
     BiencoderConfig,
     Schedule,
-    StudentConfig,
     ablation,
     batches,
     biencoder,
@@ -41,50 +39,6 @@ def _series(results: Any, name: str) -> list[float]:
         (row for row in results.rows if row.measure == name), key=lambda row: row.params["step"]
     )
     return [row.value for row in rows]
-
-
-def student_config(teacher: Path, **changes: Any) -> StudentConfig:
-    given: dict[str, Any] = {
-        "data": DATA,
-        "schedule": Schedule(
-            epochs=10, batch=4, learning_rate=3e-3, save_every=4, evaluate_every=6, log_every=3
-        ),
-        "inner": 16,
-        "candidates": 2,
-        "rounds": 2,
-        "vocabulary": 64,
-        "options": Options(model=str(teacher), max_doc_len=48, batch=8),
-    }
-    return StudentConfig(**{**given, **changes})
-
-
-@pytest.fixture(scope="module")
-def student_folder(teacher_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("student")
-    students.run(student_config(teacher_folder), out=out)
-    return out
-
-
-class _KilledError(Exception):
-    """Stands for a kill at a step."""
-
-
-def _killer(step: int) -> Callable[[str, int, int], None]:
-    def progress(what: str, done: int, total: int) -> None:
-        if what.startswith("training") and done == step:
-            raise _KilledError
-
-    return progress
-
-
-def _counter(steps: list[int]) -> Callable[[str, int, int], None]:
-    """A progress that keeps the steps it is told of."""
-
-    def progress(what: str, done: int, total: int) -> None:
-        if what.startswith("training"):
-            steps.append(done)
-
-    return progress
 
 
 def test_a_teacher_folder_holds_a_card_and_half_precision_weights(teacher_folder: Path) -> None:
@@ -221,25 +175,6 @@ def test_a_teacher_learns_what_it_is_shown(
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("contrastive", [0.0, 1.0])
-def test_an_interrupted_teacher_resumes_to_the_same_weights(
-    tiny_model: Path, tmp_path: Path, contrastive: float
-) -> None:
-    config = teacher_config(tiny_model, contrastive=contrastive)
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    teachers.run(config, out=whole)
-    with pytest.raises(_KilledError):
-        teachers.run(config, out=parts, progress=_killer(5))
-    assert not (parts / checkpoint.CARD).exists()
-    steps: list[int] = []
-    teachers.run(config, out=parts, resume=True, progress=_counter(steps))
-    assert steps[0] == 5  # from the state of step 4, not from the beginning
-    ours = load_file(parts / checkpoint.ADAPTER)
-    for name, weight in load_file(whole / checkpoint.ADAPTER).items():
-        assert torch.equal(weight, ours[name]), name
-
-
-@pytest.mark.e2e
 def test_accumulated_steps_are_one_larger_step(tiny_model: Path, tmp_path: Path) -> None:
     data_ = replace(DATA, max_queries=11)  # eight to learn from
     whole = teacher_config(tiny_model, data=data_)
@@ -251,28 +186,6 @@ def test_accumulated_steps_are_one_larger_step(tiny_model: Path, tmp_path: Path)
     ours = load_file(tmp_path / "parts" / checkpoint.ADAPTER)
     for name, weight in load_file(tmp_path / "whole" / checkpoint.ADAPTER).items():
         assert float((weight - ours[name]).abs().max()) < 2e-3, name
-
-
-@pytest.mark.e2e
-def test_an_interrupted_student_resumes_to_the_same_weights(
-    teacher_folder: Path, student_folder: Path, tmp_path: Path
-) -> None:
-    config = student_config(teacher_folder)
-    with pytest.raises(_KilledError):
-        students.run(config, out=tmp_path, progress=_killer(13))  # in the second round
-    steps: list[int] = []
-    students.run(config, out=tmp_path, resume=True, progress=_counter(steps))
-    assert steps[0] == 13  # from the state of step 12
-    ours = load_file(tmp_path / checkpoint.PREDICTOR)
-    for name, weight in load_file(student_folder / checkpoint.PREDICTOR).items():
-        assert torch.equal(weight, ours[name]), name
-
-
-def test_another_configuration_is_not_resumed(tiny_model: Path, tmp_path: Path) -> None:
-    with pytest.raises(_KilledError):
-        teachers.run(teacher_config(tiny_model), out=tmp_path, progress=_killer(3))
-    with pytest.raises(UsageError, match=r"configuration differs .*objective"):
-        teachers.run(teacher_config(tiny_model, objective="sft"), out=tmp_path, resume=True)
 
 
 def test_a_student_comes_closer_to_its_teacher_and_is_watched(

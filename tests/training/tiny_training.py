@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from rabbench.records import Options
-from rabbench.training import Data, Schedule, TeacherConfig
+from rabbench.training import Data, Schedule, StudentConfig, TeacherConfig
 from rabbench.training.config import Lora
 
 DATA = Data(suite="demo", max_queries=16, held_out=0.25, per_query=2)
@@ -22,3 +23,18 @@ def teacher_config(model: Path, **changes: object) -> TeacherConfig:
         "options": Options(model=str(model), max_doc_len=48, batch=8),
     }
     return TeacherConfig(**{**given, **changes})  # type: ignore[arg-type]
+
+
+def student_config(teacher: Path, **changes: Any) -> StudentConfig:
+    given: dict[str, Any] = {
+        "data": DATA,
+        "schedule": Schedule(
+            epochs=10, batch=4, learning_rate=3e-3, save_every=4, evaluate_every=6, log_every=3
+        ),
+        "inner": 16,
+        "candidates": 2,
+        "rounds": 2,
+        "vocabulary": 64,
+        "options": Options(model=str(teacher), max_doc_len=48, batch=8),
+    }
+    return StudentConfig(**{**given, **changes})
