@@ -42,7 +42,8 @@ class Job:
         kind: ``teacher``, ``student`` or ``biencoder``.
         config: of the training, a dataclass.
         out: the folder.
-        resume: the folder may hold an interrupted training of the same configuration.
+        resume: the folder may hold an interrupted training of the same configuration, or a
+            finished one: then ``finished`` is true and there is nothing to do.
 
     Raises:
         UsageError: if it holds one of another configuration, or the model to train from.
@@ -61,7 +62,7 @@ class Job:
         self.store = Store(out if devices.first() else None, started, resume=resume)
         self.store.add()  # the folder says from the start what it is
         card = out / checkpoint.CARD
-        self.finished = resume and card.is_file()  # then there is nothing to go on with
+        self.finished = resume and card.is_file()
         if devices.first() and not resume:
             card.unlink(missing_ok=True)  # it is of weights that are to be written over
 

@@ -91,7 +91,7 @@ class _Marks(TrainerCallback):  # type: ignore[misc] # the same
 
 
 def _last(folder: Path) -> str | None:
-    """The newest whole state; removes those that a kill has left half written."""
+    """The newest whole state; removes all others, which are older or half written."""
     found = [path.parent for path in folder.glob(f"checkpoint-*/{WHOLE}")]
     last = max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
     devices.wait()  # all have looked
