@@ -65,6 +65,8 @@ class Job:
         self.finished = resume and card.is_file()
         if devices.first() and not resume:
             card.unlink(missing_ok=True)  # it is of weights that are to be written over
+        if devices.first() and self.finished:
+            loop.finish(out)  # a kill may have left it
 
     def finish(
         self,

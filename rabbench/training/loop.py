@@ -67,7 +67,7 @@ class _Loop(Trainer):  # type: ignore[misc] # transformers is untyped here
         super().log(logs, *rest)
 
 
-class _Told(TrainerCallback):  # type: ignore[misc] # the same
+class _Told(TrainerCallback):  # type: ignore[misc] # transformers is untyped here
     """Tells the progress of a training."""
 
     def __init__(self, name: str, progress: Progress) -> None:
@@ -81,7 +81,7 @@ class _Told(TrainerCallback):  # type: ignore[misc] # the same
         self.progress(f"training {self.name}{self.loss}", state.global_step, state.max_steps)
 
 
-class _Marks(TrainerCallback):  # type: ignore[misc] # the same
+class _Marks(TrainerCallback):  # type: ignore[misc] # transformers is untyped here
     """Marks each state on disk once all processes have written their part of it."""
 
     def on_save(self, given: Any, state: Any, _: Any, **__: Any) -> None:

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import load_file
-from tiny_training import student_config, teacher_config
+from tiny_training import assert_same_weights, student_config, teacher_config
 
 from rabbench.models import checkpoint
 from rabbench.records import UsageError
@@ -54,9 +52,7 @@ def test_an_interrupted_teacher_resumes_to_the_same_weights(
     steps: list[int] = []
     teachers.run(config, out=parts, resume=True, progress=_counter(steps))
     assert steps[0] == 5  # from the state of step 4, not from the beginning
-    ours = load_file(parts / checkpoint.ADAPTER)
-    for name, weight in load_file(whole / checkpoint.ADAPTER).items():
-        assert torch.equal(weight, ours[name]), name
+    assert_same_weights(parts / checkpoint.ADAPTER, whole / checkpoint.ADAPTER)
 
 
 @pytest.mark.e2e
@@ -69,9 +65,7 @@ def test_an_interrupted_student_resumes_to_the_same_weights(
     steps: list[int] = []
     students.run(config, out=tmp_path, resume=True, progress=_counter(steps))
     assert steps[0] == 13  # from the state of step 12
-    ours = load_file(tmp_path / checkpoint.PREDICTOR)
-    for name, weight in load_file(student_folder / checkpoint.PREDICTOR).items():
-        assert torch.equal(weight, ours[name]), name
+    assert_same_weights(tmp_path / checkpoint.PREDICTOR, student_folder / checkpoint.PREDICTOR)
 
 
 def test_another_configuration_is_not_resumed(tiny_model: Path, tmp_path: Path) -> None:
@@ -94,9 +88,7 @@ def test_a_state_half_written_is_passed_over(
     steps: list[int] = []
     teachers.run(config, out=tmp_path, resume=True, progress=_counter(steps))
     assert steps[0] == 5
-    ours = load_file(tmp_path / checkpoint.ADAPTER)
-    for name, weight in load_file(teacher_folder / checkpoint.ADAPTER).items():
-        assert torch.equal(weight, ours[name]), name
+    assert_same_weights(tmp_path / checkpoint.ADAPTER, teacher_folder / checkpoint.ADAPTER)
 
 
 def test_until_a_state_is_whole_the_one_before_stays(tiny_model: Path, tmp_path: Path) -> None:
@@ -120,10 +112,12 @@ def test_a_finished_training_is_not_begun_again(
 ) -> None:
     out = tmp_path / "teacher"
     shutil.copytree(teacher_folder, out)
+    (out / loop.STATE).mkdir()  # as after a kill just before its end
     config = teacher_config(tiny_model)
     steps: list[int] = []
     results = teachers.run(config, out=out, resume=True, progress=_counter(steps))
     assert not steps
+    assert not (out / loop.STATE).exists()
     assert any(row.measure == "loss" for row in results.rows)
     # Without --resume it is, and its folder is no checkpoint meanwhile.
     with pytest.raises(_KilledError):

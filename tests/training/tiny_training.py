@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors.torch import load_file
+
 from rabbench.records import Options
 from rabbench.training import Data, Schedule, StudentConfig, TeacherConfig
 from rabbench.training.config import Lora
@@ -38,3 +41,11 @@ def student_config(teacher: Path, **changes: Any) -> StudentConfig:
         "options": Options(model=str(teacher), max_doc_len=48, batch=8),
     }
     return StudentConfig(**{**given, **changes})
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    """Two safetensors files hold the same, to the bit."""
+    ours, theirs = load_file(one), load_file(other)
+    assert ours.keys() == theirs.keys()
+    for name, weight in theirs.items():
+        assert torch.equal(weight, ours[name]), name
