@@ -19,12 +19,13 @@ from pathlib import Path
 import torch
 from torch.nn.functional import normalize
 
-from rabbench import selection, trec
+from rabbench import trec
 from rabbench.models.backbone import resolve
 from rabbench.models.biencoder import texts_of
-from rabbench.records import Options
-from rabbench.training import data, start
-from rabbench.training.config import Data
+from rabbench.quality.datasets import open_suite
+from rabbench.train import data, initialisation
+from rabbench.train.config import Data
+from rabbench.types import Options
 
 MODEL = "rabbench/demo-smollm2-135m-biencoder"
 
@@ -39,7 +40,7 @@ def main() -> int:
     texts = texts_of(backbone, Options().max_doc_len, None)
     _, suite = data.training_set(Data(suite="demo"))
     kept, _ = data.split(suite, Data(suite="demo").held_out)
-    test = selection.family("demo").load("test")
+    test = open_suite("demo").load("test")
 
     def encoded(found: list[list[int]]) -> torch.Tensor:
         return normalize(backbone.encode(found, batch=16).float(), dim=-1)
@@ -56,7 +57,7 @@ def main() -> int:
         return torch.cat([x, torch.ones_like(x[:, :1])], 1)  # (…, d + 1)
 
     q, z = standard(queries), (documents - documents.mean(0)) / documents.std(0)
-    form = start.joined(q, z, labels / labels.sum(1, keepdim=True))
+    form = initialisation.joined(q, z, labels / labels.sum(1, keepdim=True))
     scores = standard(new) @ form @ z.T
     run = {
         query: dict(zip(suite.docs, row, strict=True))

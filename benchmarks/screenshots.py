@@ -14,9 +14,9 @@ from pathlib import Path
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "report"))
+sys.path.insert(0, str(ROOT))
 
-import headless  # noqa: E402 - it stands with the tests
+from tests.report import headless  # noqa: E402 - it stands with the tests
 
 COLOURS = 256
 SHOTS = (  # report, width and height in CSS pixels, dark, pixels to one of these

@@ -13,7 +13,7 @@ import torch
 from scipy.stats import binom, mannwhitneyu
 
 from rabbench.measures import latency
-from rabbench.records import Point, Settings, Shape, Workload
+from rabbench.types import Point, Settings, Shape, Workload
 
 PAIRS = 40
 ALPHA = 0.05

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from rabbench import calibration
-from rabbench.calibration import Calibration
 from rabbench.models.backbone import resolve
-from rabbench.models.curves import Target
-from rabbench.models.skeleton import Forward
+from rabbench.plan import calibration
+from rabbench.plan.calibration import Calibration
+from rabbench.plan.curves import Target
+from rabbench.plan.skeleton import Forward
 
 SHAPE = "smollm2-135m-shape"
 

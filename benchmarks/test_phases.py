@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from rabbench import plugins
+from rabbench import registry
 from rabbench.measures.latency import time_once
 from rabbench.models.catalog import DENSE
 from rabbench.models.locate import packaged
-from rabbench.records import Options, Shape, Workload
+from rabbench.types import Options, Shape, Workload
 
 OPTIONS = Options(
     model="smollm2-135m-shape",
@@ -29,13 +29,13 @@ LENGTHS = (128, 512)
 SENTENCE = {"dense", "sparse", "cross-encoder", "late-interaction", "hybrid"}
 SYSTEMS = [
     name
-    for name in plugins.names("systems")
+    for name in registry.names("systems")
     if name not in SENTENCE or packaged(DENSE[OPTIONS.dense_model])
 ]
 
 
 def _workloads(name: str, doc_len: int) -> list[Workload]:
-    system = plugins.load("systems", name).build(OPTIONS)
+    system = registry.load("systems", name).build(OPTIONS)
     return list(system.workloads(Shape(doc_len=doc_len, query_len=32)))
 
 

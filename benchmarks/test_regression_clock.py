@@ -11,10 +11,10 @@ from functools import partial
 
 import torch
 
-from rabbench import regression
+from rabbench import check
+from rabbench.check import CheckResult, Policy
 from rabbench.measures import latency
-from rabbench.records import Point, Results, Settings, Shape, Workload
-from rabbench.regression import Finding, Policy
+from rabbench.types import Point, Results, Settings, Shape, Workload
 
 LENGTHS = (64, 96, 128, 192, 256, 384, 512)  # rows of the products
 WIDTH = 256
@@ -55,13 +55,13 @@ def _run(times: int) -> Results:
     return Results(command="scaling", config={}, environment=here, rows=rows)
 
 
-def _student(before: int, after: int) -> Finding:
+def _student(before: int, after: int) -> CheckResult:
     """The verdict on the student, after as many interleaved runs as it takes."""
     base, head = [], []
     for _ in range(TURNS):
         base.append(_run(before))
         head.append(_run(after))
-        verdict = regression.check(base, head, policy=POLICY)
+        verdict = check.compare_runs(base, head, policy=POLICY)
         found = next(one for one in verdict.findings if one.system == "student")
         if found.status != "unclear":
             break

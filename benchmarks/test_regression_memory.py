@@ -8,9 +8,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from rabbench import regression
+from rabbench import check
 from rabbench.measures import memory
-from rabbench.records import Measurement, Point, Results, Settings, Shape, Workload
+from rabbench.types import Measurement, Point, Results, Settings, Shape, Workload
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 MIB = 1 << 20
@@ -49,9 +49,9 @@ def test_an_extra_copy_is_caught_and_the_same_work_is_not() -> None:
         return Results(command="scaling", config={}, environment=here, rows=rows)
 
     base = run(copies=1)
-    policy = regression.Policy(references=("teacher/score", "student/score"))
+    policy = check.Policy(references=("teacher/score", "student/score"))
     for head, status in (([run(copies=1)], "pass"), ([run(copies=2), run(copies=2)], "regression")):
-        verdict = regression.check([base], head, policy=policy)
+        verdict = check.compare_runs([base], head, policy=policy)
         found = {one.system: one for one in verdict.findings if one.measure == "working_memory"}
         assert found["student"].status == status, found["student"]
         assert found["teacher"].status == "pass", found["teacher"]

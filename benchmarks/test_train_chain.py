@@ -12,8 +12,8 @@ import train_chain
 import train_thresholds
 
 from rabbench import cli
-from rabbench.arguments import parser
-from rabbench.store import FILENAME, write_text
+from rabbench.cli.parser import build_parser
+from rabbench.results import FILENAME, write_text
 
 
 @pytest.mark.parametrize("size", train_chain.SIZES)
@@ -21,7 +21,7 @@ from rabbench.store import FILENAME, write_text
 def test_every_command_is_understood(size: str, name: str, tmp_path: Path) -> None:
     task = train_chain.TASKS[name]
     found = list(train_chain.steps(name, task, size, "smollm2-135m", tmp_path))
-    given = {folder.name: parser().parse_args(command) for folder, command in found}
+    given = {folder.name: build_parser().parse_args(command) for folder, command in found}
     assert {"teacher", "student", "biencoder", "quality", "untrained"} <= given.keys()
     teacher = tmp_path / name / "teacher"
     for kind in {"student", "ablation", "plain"} & given.keys():

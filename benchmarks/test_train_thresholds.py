@@ -6,8 +6,8 @@ from pathlib import Path
 
 import train_thresholds
 
-from rabbench.records import Measurement, Results
-from rabbench.store import Store
+from rabbench.results import ResultsStore
+from rabbench.types import Measurement, Results
 
 BETTER, WORSE = [1.0] * 20, [0.5] * 20
 
@@ -26,7 +26,7 @@ def _evaluated(folder: Path, **systems: list[float]) -> None:
         for name, scores in systems.items()
         for measure in train_thresholds.MEASURES
     ]
-    store = Store(folder, Results(command="quality", config={}, environment={}))
+    store = ResultsStore(folder, Results(command="quality", config={}, environment={}))
     store.add(*rows)
 
 

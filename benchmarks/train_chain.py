@@ -25,8 +25,8 @@ from pathlib import Path
 import train_thresholds
 
 from rabbench import cli
-from rabbench.store import FILENAME, load, write_text
-from rabbench.training import card
+from rabbench.results import FILENAME, load_results, write_text
+from rabbench.train import card
 
 BASE = "smollm2-135m"
 
@@ -251,7 +251,7 @@ def main() -> int:
                 return code
             if folder.name == "quality":
                 for kind in ("teacher", "student", "biencoder"):
-                    card.add_scores(folder.parent / kind, load(folder))
+                    card.add_scores(folder.parent / kind, load_results(folder))
         verdicts = train_thresholds.recorded(arguments.out / name, task.held)
         print(f"{name}:\n{train_thresholds.told(verdicts)}", flush=True)
         met &= not any(verdict.missed for verdict in verdicts)

@@ -15,8 +15,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rabbench.significance import LEVEL, Scores, compare, paired, ratio
-from rabbench.store import load, write_text
+from rabbench.quality.significance import LEVEL, Scores, compare_systems, mean_ratio, paired
+from rabbench.results import load_results, write_text
 
 MEASURES = ("hit_rate@1", "mrr")
 RETENTION = 0.95  # of the teacher's MRR (arXiv 2604.23336 has 94 to 95 %)
@@ -50,14 +50,14 @@ def scores(folder: Path) -> dict[tuple[str, str], Scores]:
     """Each system's scores of the queries, by measure; a reranker goes by its last stage."""
     return {
         (row.measure, row.system.split(">>")[-1]): row.samples
-        for row in load(folder).rows
+        for row in load_results(folder).rows
         if row.measure in MEASURES and isinstance(row.samples, Mapping)
     }
 
 
 def above(claim: str, first: Scores, second: Scores, held: bool) -> Verdict:
     """Whether the first's mean is above the second's, over the queries that both have."""
-    (found,) = compare({"first": first, "second": second})
+    (found,) = compare_systems({"first": first, "second": second})
     shared, matrix = paired([first, second])
     means = matrix.mean(0)
     figures = "{:.3f} against {:.3f}".format(*means)
@@ -86,7 +86,7 @@ def judged(folder: Path, held: Collection[str] = HELD) -> list[Verdict]:
             ("biencoder", f"student above {PAIR}", student, found[measure, PAIR]),
         ):
             verdicts.append(above(f"{claim}, {measure}", first, second, kind in held))
-    kept = ratio(found["mrr", STUDENT], found["mrr", TEACHER])
+    kept = mean_ratio(found["mrr", STUDENT], found["mrr", TEACHER])
     if kept is not None:
         figures = f"{kept.value:.1%} ({kept.low:.1%} to {kept.high:.1%})"
         claim = f"student keeps {RETENTION:.0%} of its teacher's mrr"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import rabbench
-from rabbench.records import MissingError, UsageError
+from rabbench.types import MissingError, UsageError
 
 PACKAGES = (
     "torch", "transformers", "sentence-transformers", "bm25s", "ranx", "ir-datasets", "fvcore",

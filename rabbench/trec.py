@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rabbench.records import BadInputError, Qrels, Run, rank
+from rabbench.types import BadInputError, Qrels, Run, rank
 
 RUN_FORMAT = "'qid Q0 docid rank score tag'"
 QRELS_FORMAT = "'qid 0 docid grade', the grade a whole number"

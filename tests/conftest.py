@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rabbench import cli
-from rabbench.records import Options
+from rabbench.types import Options
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 OWN: list[Path] = []
@@ -73,7 +73,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tokenizers import ByteLevelBPETokenizer
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    from rabbench import synthetic
+    from rabbench.models import synthetic
 
     folder = tmp_path_factory.mktemp("tiny-llama")
     bpe = ByteLevelBPETokenizer()
@@ -108,7 +108,7 @@ def tiny_dense(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
-    from rabbench import synthetic
+    from rabbench.models import synthetic
 
     folder = tmp_path_factory.mktemp("tiny-bert")
     words = sorted(set(synthetic.words(2000, seed=0)))

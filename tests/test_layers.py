@@ -109,7 +109,7 @@ def test_imports_point_downward(path: Path) -> None:
 
 
 def test_the_core_imports_the_standard_library_only() -> None:
-    code = f"import sys, rabbench.records; print(sorted({HEAVY!r} & set(sys.modules)))"
+    code = f"import sys, rabbench.types; print(sorted({HEAVY!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

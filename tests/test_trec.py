@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rabbench import trec
-from rabbench.records import BadInputError, rank
+from rabbench.types import BadInputError, rank
 
 IDS = st.text(
     st.characters(exclude_categories=["Z", "C"]), min_size=1, max_size=6

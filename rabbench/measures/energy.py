@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rabbench.records import Measurement, Point, Settings, Workload, row
+from rabbench.types import Measurement, Point, Settings, Workload, row
 
 MEASURES = ("energy",)
 UNIT = "J"

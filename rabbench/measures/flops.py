@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rabbench.records import Measurement, Point, Settings, row
+from rabbench.types import Measurement, Point, Settings, row
 
 MEASURES = ("flops",)
 TOLERANCE = 0.01

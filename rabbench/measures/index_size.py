@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rabbench.records import Measurement, Point, Settings, row
+from rabbench.types import Measurement, Point, Settings, row
 
 MEASURES = ("index_size",)
 UNIT = "B"

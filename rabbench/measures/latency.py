@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from rabbench import speed
-from rabbench.records import Measurement, Point, RabbenchError, Settings, Workload, row
+from rabbench.measures import _speed
+from rabbench.types import Measurement, Point, RabbenchError, Settings, Workload, row
 
 MEASURES = ("latency",)
 UNIT = "s"
@@ -86,7 +86,7 @@ def _warm(timed: _Timed) -> float:
 def _sample(timed: _Timed) -> float:
     device, expected = timed.workload.device, timed.beside_s[-1] if timed.beside_s else 0.0
     if timed.beside is not None:
-        timed.beside_s.append(speed.warmed(timed.beside, 1, device, expected=expected))
+        timed.beside_s.append(_speed.warmed(timed.beside, 1, device, expected=expected))
     elapsed = time_once(timed.workload, timed.calls)
     if timed.beside is not None:
         timed.times_beside.append(elapsed / timed.calls / timed.beside_s[-1])

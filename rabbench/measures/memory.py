@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rabbench.records import Measurement, Point, RabbenchError, Settings, Status, row
+from rabbench.types import Measurement, Point, RabbenchError, Settings, Status, row
 
 MEASURES = ("peak_memory", "working_memory")
 UNIT = "B"

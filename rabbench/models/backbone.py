@@ -23,7 +23,7 @@ from rabbench.models.closed_form import ModelShape
 from rabbench.models.head import vocabulary_logits
 from rabbench.models.locate import bars, locate, missing
 from rabbench.models.prefix import Prefix, cache_in, cache_of, over, padded
-from rabbench.records import Progress, UsageError, silent
+from rabbench.types import Progress, UsageError, no_progress
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Backbone:
             return last
 
     def encode(
-        self, sequences: Sequence[Sequence[int]], *, batch: int, progress: Progress = silent
+        self, sequences: Sequence[Sequence[int]], *, batch: int, progress: Progress = no_progress
     ) -> torch.Tensor:
         """:meth:`hidden` of any number of sequences, in batches of similar length.
 

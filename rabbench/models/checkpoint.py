@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rabbench.models.catalog import SHIPPED
-from rabbench.records import BadInputError
+from rabbench.types import BadInputError
 
 CARD = "rabbench.json"
 ADAPTER = "adapter_model.safetensors"

@@ -28,7 +28,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Self
 
-from rabbench.records import UsageError
+from rabbench.types import UsageError
 
 # Two-matrix feed-forward; the other families gate theirs with a third matrix.
 PLAIN_FFN = {"bert", "roberta", "xlm-roberta", "gpt_neox", "gpt2", "phi", "starcoder2"}

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from rabbench.environment import home
 from rabbench.models.catalog import NAMED, PRESETS, Named, names
-from rabbench.records import MissingError, UsageError
+from rabbench.types import MissingError, UsageError
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from functools import cached_property
 import torch
 
 from rabbench.models.backbone import Backbone
-from rabbench.records import Progress, UsageError, silent
+from rabbench.types import Progress, UsageError, no_progress
 
 BEFORE_DOCUMENT = "Document: "
 BEFORE_QUERY = "\n\nQuery: "
@@ -179,7 +179,7 @@ class Teacher:
         return logits[:, 0] - logits[:, 1]
 
     def score(
-        self, pairs: Sequence[Sequence[int]], *, batch: int = 16, progress: Progress = silent
+        self, pairs: Sequence[Sequence[int]], *, batch: int = 16, progress: Progress = no_progress
     ) -> torch.Tensor:
         """Score pairs.
 

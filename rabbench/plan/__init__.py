@@ -13,11 +13,11 @@ from rabbench.plan.budget import Budget, check_budget, parse_budget
 from rabbench.plan.comparison import Compared, compare, within
 from rabbench.plan.record import Plan, Sizes, Step
 from rabbench.plan.roofline import PAPER, Achieved, Factor, achieved, factors
-from rabbench.plan.told import told
-from rabbench.records import Point, Progress, silent
+from rabbench.plan.text import render_plan
+from rabbench.types import Point, Progress, no_progress
 
 if TYPE_CHECKING:
-    from rabbench.calibration import Calibration
+    from rabbench.plan.calibration import Calibration
     from rabbench.plan.evaluation import Evaluation
     from rabbench.plan.sweep import Sweep
     from rabbench.quality import QualityConfig
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PAPER", "Achieved", "Budget", "Compared", "Factor", "Plan", "Sizes", "Step", "achieved",
     "calibrate", "check_budget", "compare", "factors", "layers_beside", "parse_budget", "predict",
-    "told", "within",
+    "render_plan", "within",
 ]  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def calibrate(
     seconds: float = 10.0,
     recalibrate: bool = False,
     sizes: Sizes | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> Calibration:
     """The calibration of this machine that a plan of ``config`` needs, kept in the cache.
 
@@ -47,7 +47,7 @@ def calibrate(
         sizes: as of :func:`predict`.
         progress: told what is being timed.
     """
-    from rabbench import calibration
+    from rabbench.plan import calibration
 
     return calibration.calibrate(
         _planner(config, sizes).targets(),
@@ -65,9 +65,9 @@ def layers_beside(calibration: Calibration) -> Callable[[Point], Callable[[], ob
     Args:
         calibration: of this machine, from :func:`calibrate`.
     """
-    from rabbench.plan import beside
+    from rabbench.plan import reference_layers
 
-    return beside.layers_beside(calibration)
+    return reference_layers.layers_beside(calibration)
 
 
 def predict(

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from rabbench.plan.record import Plan
-from rabbench.records import UsageError
+from rabbench.types import UsageError
 
 SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 BYTES = {

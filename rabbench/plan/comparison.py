@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rabbench.plan.record import Plan
-from rabbench.records import Measurement, Results
+from rabbench.types import Measurement, Results
 
 COMPARED = ("flops", "latency", "working_memory", "index_size")
 SAME = ("doc_len", "query_len", "batch", "attention", "dtype", "device", "model")

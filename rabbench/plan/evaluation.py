@@ -14,17 +14,18 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import Any
 
-from rabbench import plugins, selection
-from rabbench.calibration import Calibration
+from rabbench import registry
 from rabbench.models.backbone import resolve
 from rabbench.models.catalog import PRESETS
-from rabbench.models.curves import Target
+from rabbench.plan.calibration import Calibration
+from rabbench.plan.curves import Target
 from rabbench.plan.models import is_local
 from rabbench.plan.record import Plan, Sizes, Step
 from rabbench.plan.sweep import IMPORTS_TURNS, load_seconds, model_sizes, peak_bytes
 from rabbench.plan.work import Predictor, Work, examine, short_run
 from rabbench.quality import QualityConfig
-from rabbench.records import Measurement, MissingError, Phase, Point, Shape, Workload, row
+from rabbench.quality.datasets import SuiteHandle, build_card, open_suite, sample_queries
+from rabbench.types import Measurement, MissingError, Phase, Point, Shape, Workload, row
 
 WORD_TOKENS = 1.35  # tokens of a word of English prose, where the tokenizer is not asked
 SAMPLED = 100  # texts whose tokens are counted
@@ -52,7 +53,7 @@ class Evaluation:
     @cached_property
     def cases(self) -> list[_Case]:
         """Every data set and system of the configuration."""
-        family = selection.family(self.config.suite)
+        family = open_suite(self.config.suite)
         with _offline():
             measured = {
                 name: self.sizes or self._measured(family, name)
@@ -98,12 +99,12 @@ class Evaluation:
             machine=calibration.machine,
         )
 
-    def _measured(self, family: selection.Family, name: str) -> Sizes:
+    def _measured(self, family: SuiteHandle, name: str) -> Sizes:
         """Counts and mean lengths of a local data set, by its card."""
         suite = family.load(name)
         if self.config.max_queries is not None:
-            suite = selection.sample(suite, self.config.max_queries, self.config.options.seed)
-        card = selection.card(name, suite, family)
+            suite = sample_queries(suite, self.config.max_queries, self.config.options.seed)
+        card = build_card(name, suite, family)
         of_docs = self._word_tokens(islice(suite.docs.values(), SAMPLED))
         of_queries = self._word_tokens(islice(suite.queries.values(), SAMPLED))
         return Sizes(
@@ -132,7 +133,7 @@ class Evaluation:
 
     def _case(self, dataset: str, name: str, sizes: Sizes) -> _Case:
         options = self.config.options
-        system = plugins.load("systems", name).build(options)
+        system = registry.load("systems", name).build(options)
         shape = Shape(
             doc_len=max(1, min(round(sizes.doc_tokens), options.max_doc_len)),
             query_len=max(1, round(sizes.query_tokens)),

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from rabbench.models import skeleton
 from rabbench.models.catalog import DENSE, NAMED, PRESETS
 from rabbench.models.locate import packaged
+from rabbench.plan import skeleton
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from rabbench.records import Measurement
+from rabbench.types import Measurement
 
 
 @dataclass(frozen=True, kw_only=True)

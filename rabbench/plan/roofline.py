@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rabbench.records import Measurement, Results
+from rabbench.types import Measurement, Results
 
 if TYPE_CHECKING:
-    from rabbench.calibration import Calibration
+    from rabbench.plan.calibration import Calibration
 
 
 @dataclass(frozen=True, kw_only=True)

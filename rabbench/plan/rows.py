@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from rabbench.plan.comparison import compare
 from rabbench.plan.record import Plan
 from rabbench.plan.roofline import achieved
-from rabbench.records import Measurement, Results
+from rabbench.types import Measurement, Results
 
 if TYPE_CHECKING:
-    from rabbench.calibration import Calibration
+    from rabbench.plan.calibration import Calibration
 
 PREDICTED, FRACTION = "predicted_", "roofline_fraction"
 CALIBRATION, RUN = "calibration", "run"

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from rabbench import scaling
-from rabbench.calibration import Calibration
 from rabbench.measures import energy, latency
-from rabbench.models.curves import Target
 from rabbench.plan import models
+from rabbench.plan.calibration import Calibration
+from rabbench.plan.curves import Target
 from rabbench.plan.record import Plan, Step
 from rabbench.plan.work import Predictor, Work, examine, short_run
-from rabbench.records import Measurement
+from rabbench.scaling import sweep as scaling
+from rabbench.types import Measurement
 
 # Work of the interpreter, in turns of the calibration's plain Python: importing the libraries,
 # starting a child that builds a system, and counting one layer's FLOPs by both counters.

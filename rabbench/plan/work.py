@@ -14,14 +14,14 @@ from typing import Any
 
 import torch
 
-from rabbench.calibration import Calibration
-from rabbench.models import skeleton
+from rabbench.measures._speed import time_once
 from rabbench.models.closed_form import ModelShape
-from rabbench.models.curves import Target
-from rabbench.models.sampling import sampled
-from rabbench.models.skeleton import Forward
-from rabbench.records import Measurement, Point, Workload, row
-from rabbench.speed import once
+from rabbench.plan import skeleton
+from rabbench.plan.calibration import Calibration
+from rabbench.plan.curves import Target
+from rabbench.plan.sampling import sampled
+from rabbench.plan.skeleton import Forward
+from rabbench.types import Measurement, Point, Workload, row
 
 SMALL_S = 0.1  # for timing a phase without a body
 WAITING_SHARE = 0.5  # of a forward that the FLOPs bound
@@ -248,5 +248,5 @@ class Predictor:
 def short_run(workload: Workload) -> float:
     """Seconds of one run of a workload without tensor operations, warmed up."""
     workload.prepare()
-    once(workload.run, 1, "cpu")
-    return min(once(workload.run, 1, "cpu") for _ in range(3))
+    time_once(workload.run, 1, "cpu")
+    return min(time_once(workload.run, 1, "cpu") for _ in range(3))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rabbench.records import Results
+from rabbench.types import Results
 
 MARKDOWN, HTML = "report.md", "report.html"
 
@@ -20,7 +20,7 @@ class Written(NamedTuple):
     tables: list[list[str]]
 
 
-def under(results: Results, load: Mapping[str, Any]) -> Results:
+def with_load(results: Results, load: Mapping[str, Any]) -> Results:
     """The same measurements, to be judged under another load (fields of ``breakeven.Load``)."""
     recorded = results.config.get("breakeven") or {}
     return replace(results, config={**results.config, "breakeven": {**recorded, **load}})
@@ -28,12 +28,13 @@ def under(results: Results, load: Mapping[str, Any]) -> Results:
 
 def write(results: Results, out: Path) -> Written:
     """Write ``out/report.md`` and ``out/report.html``."""
-    from rabbench.report import ablation, content, html, markdown, terminal
-    from rabbench.store import write_text
+    from rabbench.report import ablation, build
+    from rabbench.report.render import html, markdown, terminal
+    from rabbench.results import write_text
 
-    page = content.build(results)
-    write_text(out / MARKDOWN, markdown.of(page))
-    write_text(out / HTML, html.of(page))
+    page = build.build_page(results)
+    write_text(out / MARKDOWN, markdown.render_markdown(page))
+    write_text(out / HTML, html.render_html(page))
     tables = [table for section in page.sections for table in section.tables]
-    shown = [terminal.of(table) for table in tables if table.id == ablation.ABLATION]
+    shown = [terminal.render_table(table) for table in tables if table.id == ablation.ABLATION]
     return Written((out / MARKDOWN, out / HTML), list(page.verdict), shown)

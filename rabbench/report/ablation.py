@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
-from rabbench.records import Measurement
 from rabbench.report.page import Data, Figure, Section, Table
+from rabbench.types import Measurement
 
 ABLATION = "ablation"
 FULL = "full"
@@ -166,7 +166,7 @@ def _where(rows: Sequence[Measurement]) -> str:
 
 def _figures(rows: Sequence[Measurement]) -> list[Figure]:
     """Each metric's mean by variant, the full method in a colour of its own."""
-    from rabbench.report import dot_plot
+    from rabbench.report.plots import dots as plots_dots
 
     figures: list[Figure] = []
     for metric in dict.fromkeys(row.measure for row in rows):
@@ -174,7 +174,7 @@ def _figures(rows: Sequence[Measurement]) -> list[Figure]:
         for name, found in _values(rows, metric).items():
             mean, half = _interval(list(found.values()))
             slot = METHOD if name == FULL else OTHERS
-            dots.append(dot_plot.Dot(name, slot, mean, mean - half, mean + half))
+            dots.append(plots_dots.Dot(name, slot, mean, mean - half, mean + half))
         dots.sort(key=lambda dot: dot.value)
         if len(dots) > 1:
             said = ", ".join(f"{dot.label} {dot.value:.3f}" for dot in reversed(dots))
@@ -186,7 +186,7 @@ def _figures(rows: Sequence[Measurement]) -> list[Figure]:
                 [[dot.label, dot.value, dot.low, dot.high] for dot in reversed(dots)],
             )
             note = "Means over seeds with 95 % intervals (Student’s t)."
-            drawn = dot_plot.dots(id_, dots, alt)
+            drawn = plots_dots.dots(id_, dots, alt)
             figures.append(Figure(id_, title, alt, drawn, data, note))
     return figures
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rabbench.records import Options
+from rabbench.types import Options
 
 MODELS = {
     f"options.{name}": f"--{name.replace('_', '-')}"

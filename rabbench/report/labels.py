@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rabbench.complexity import KEYS
 from rabbench.plan.rows import CALIBRATION, PREDICTED, RUN
-from rabbench.records import PHASES, Measurement
+from rabbench.scaling.fits import KEYS
+from rabbench.types import PHASES, Measurement
 
 MEASURES: Mapping[str, str] = {
     "flops": "FLOPs",

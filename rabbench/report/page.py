@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rabbench.report.units import amount, digits
+from rabbench.report.render.units import amount, digits
 
 
 @dataclass(frozen=True)

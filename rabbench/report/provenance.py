@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rabbench.records import Results
 from rabbench.report import command
 from rabbench.report.page import Section, Table
-from rabbench.report.units import text_of
+from rabbench.report.render.units import text_of
+from rabbench.types import Results
 
 HASH = 12  # digits of a commit in a sentence; the table has all
 

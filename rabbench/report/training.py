@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rabbench.records import Measurement
 from rabbench.report import ablation
 from rabbench.report.page import Data, Figure, Section, Table
+from rabbench.types import Measurement
 
 TRAIN = "train"
 NAMES = {"mrr": "MRR", "mse": "MSE", "kl": "KL", "r2": "R²", "tau": "τ"}
@@ -92,7 +92,7 @@ def _series(rows: Sequence[Measurement], name: str) -> dict[int, float]:
 
 
 def _curves(rows: Sequence[Measurement]) -> list[Figure]:
-    from rabbench.report import plot_training
+    from rabbench.report.plots import steps as plots_steps
 
     figures = []
     for title, names in PANELS:
@@ -111,7 +111,7 @@ def _curves(rows: Sequence[Measurement]) -> list[Figure]:
                 [("figure", ""), ("step", ""), ("value", "")],
                 [[name, step, line[step]] for name, line in named.items() for step in sorted(line)],
             )
-            figures.append(Figure(id_, title, alt, plot_training.steps(id_, named, alt), data))
+            figures.append(Figure(id_, title, alt, plots_steps.steps(id_, named, alt), data))
     return figures
 
 

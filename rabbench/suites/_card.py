@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-from rabbench.records import Suite
+from rabbench.types import Suite
 
 LENGTHS_FROM = 10_000  # documents whose lengths are counted, at most
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from rabbench import trec
-from rabbench.records import BadInputError, Suite, UsageError, known
 from rabbench.suites._fingerprint import fingerprint
 from rabbench.suites._records import Format, Records, lines
+from rabbench.types import BadInputError, Suite, UsageError, unknown_name_error
 
 TREC = "trec:"
 FORM = "trec:DOCS,QUERIES,QRELS"
@@ -71,7 +71,7 @@ class TrecFiles:
             BadInputError: for a broken record, or if nothing fits together.
         """
         if name not in self.datasets():
-            raise known("data set of these files", name, self.datasets())
+            raise unknown_name_error("data set of these files", name, self.datasets())
         if self.docs.suffix == ".gz":
             raise BadInputError(
                 f"{self.docs} is compressed, and documents are looked up by their place; unpack it"

@@ -26,9 +26,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from rabbench.records import BadInputError, Suite
 from rabbench.suites._fetch import Resource, read
 from rabbench.suites._fingerprint import fingerprint
+from rabbench.types import BadInputError, Suite
 
 COMMIT = "f262d062ad74cb39b17ea476facc81568ddcba24"
 TERMS = "CC BY-NC 4.0"

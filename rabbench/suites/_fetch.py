@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rabbench.environment import home
-from rabbench.records import BadInputError, MissingError
+from rabbench.types import BadInputError, MissingError
 
 _LOG = logging.getLogger(__name__)
 TIMEOUT_S = 60

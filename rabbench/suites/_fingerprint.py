@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
-from rabbench.records import Qrels
+from rabbench.types import Qrels
 
 WHOLE = 100_000
 """Up to this many documents all are hashed; of a larger collection the count and the first ones."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from rabbench import trec
-from rabbench.records import BadInputError, Suite, known
 from rabbench.suites._fingerprint import fingerprint
 from rabbench.suites._records import Format, Records, lines
+from rabbench.types import BadInputError, Suite, unknown_name_error
 
 HEADER = ("query-id", "corpus-id", "score")
 RECORD = '{"_id": …, "text": …} and, where there is one, "title"'
@@ -76,7 +76,7 @@ def load(folder: Path, split: str) -> Suite:
         BadInputError: for a missing file, a broken line, or a data set that is empty.
     """
     if split not in datasets(folder):
-        raise known(f"split of {folder}", split, datasets(folder))
+        raise unknown_name_error(f"split of {folder}", split, datasets(folder))
     docs = Records(folder / "corpus.jsonl", BEIR, EXPECTED)
     texts = Records(folder / "queries.jsonl", BEIR, EXPECTED)
     judged = _judgements(folder / "qrels" / f"{split}.tsv")

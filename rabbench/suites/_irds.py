@@ -12,8 +12,8 @@ import zipfile
 from collections.abc import Callable, ItemsView, Iterator, Mapping, ValuesView
 from typing import Any
 
-from rabbench.records import BadInputError, MissingError, Run, Suite, known
 from rabbench.suites._fingerprint import fingerprint
+from rabbench.types import BadInputError, MissingError, Run, Suite, unknown_name_error
 
 CANDIDATES = "every document of the collection, or those it comes with (--first-stage scoreddocs)"
 Qrels = dict[str, dict[str, int]]
@@ -106,7 +106,7 @@ def resolve(family: str, name: str, defaults: Mapping[str, str]) -> str:
     for candidate in (defaults.get(short), short, f"{short}/test"):
         if candidate in have:
             return f"{family}/{candidate}"
-    raise known(f"{family} data set", name, have)
+    raise unknown_name_error(f"{family} data set", name, have)
 
 
 def names(family: str, defaults: Mapping[str, str]) -> list[str]:

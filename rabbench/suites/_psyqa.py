@@ -28,8 +28,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rabbench.records import BadInputError, MissingError, Suite
 from rabbench.suites._fingerprint import fingerprint
+from rabbench.types import BadInputError, MissingError, Suite
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from rabbench.records import BadInputError
+from rabbench.types import BadInputError
 
 
 class Format(NamedTuple):

@@ -30,9 +30,9 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-from rabbench.records import BadInputError, Suite
 from rabbench.suites._fetch import Resource, read
 from rabbench.suites._fingerprint import fingerprint
+from rabbench.types import BadInputError, Suite
 
 COMMIT = "69886495c40568ed782833c4440c831cf7bfda7a"
 PLANS = Resource(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rabbench.records import Suite
+from rabbench.types import Suite
 
 DEFAULTS: Mapping[str, str] = {
     "msmarco": "msmarco/dev",  # its test split has 43 queries

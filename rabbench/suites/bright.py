@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rabbench.records import Suite
+from rabbench.types import Suite
 
 EXCLUDED_GRADE = -100
 SHORT = (

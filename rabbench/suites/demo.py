@@ -11,7 +11,7 @@ import hashlib
 import json
 from importlib.resources import files
 
-from rabbench.records import Suite, known
+from rabbench.types import Suite, unknown_name_error
 
 TRAIN = {"test": "train"}
 """What is learnt from where a data set is to be trained for."""
@@ -33,7 +33,7 @@ def load(name: str) -> Suite:
         UsageError: if there is no such split.
     """
     if name not in datasets():
-        raise known("demo data set", name, datasets())
+        raise unknown_name_error("demo data set", name, datasets())
     folder = files("rabbench.suites") / "data" / "demo"
     contents = [folder.joinpath(*path.format(name=name).split("/")).read_bytes() for path in _FILES]
     corpus, queries, judgements = (content.decode() for content in contents)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 
-from rabbench.records import Suite, UsageError
+from rabbench.types import Suite, UsageError
 
 DEFAULT: tuple[str, ...] = ()
 """None: one must be named."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rabbench.records import Suite
+from rabbench.types import Suite
 
 FAMILY = "msmarco-passage"
 DEFAULTS: Mapping[str, str] = {

@@ -6,8 +6,8 @@ must not stand beside a BEIR figure: the smaller collections are easier.
 
 from __future__ import annotations
 
-from rabbench.records import Suite
 from rabbench.suites.beir import OWN_ID_EXCLUDED
+from rabbench.types import Suite
 
 DEFAULT = (
     "arguana", "climate-fever", "dbpedia-entity", "fever", "fiqa", "hotpotqa", "msmarco",

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rabbench.records import Suite, known
 from rabbench.suites import bright
+from rabbench.types import Suite, unknown_name_error
 
 DEFAULT = ("esconv", "saycan")
 
@@ -61,7 +61,7 @@ def load(name: str) -> Suite:
     from rabbench.suites import _esconv, _psyqa, _saycan
 
     if name not in datasets():
-        raise known("rationale data set", name, datasets())
+        raise unknown_name_error("rationale data set", name, datasets())
     family, _, part = name.partition("/")
     if family == "bright":
         return bright.load(part)

@@ -19,11 +19,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rabbench import plugins
-from rabbench.records import Options, System, UsageError
-from rabbench.systems._rerank import Reranker
+from rabbench import registry
+from rabbench.systems._reranker import Reranker
 from rabbench.systems._saved import SCOREDDOCS, SavedRun, ScoredDocs
 from rabbench.systems.hybrid import Hybrid
+from rabbench.types import Options, System, UsageError
 
 RUN = "run:"
 FORMS = "NAME, NAME>>RERANKER, NAME%50>>RERANKER, NAME+NAME, run:FILE or scoreddocs"
@@ -110,7 +110,7 @@ def parse(name: str) -> Composed:
         )
     for part in (part for stage in stages for part in stage):
         if not is_composed(part.name):
-            plugins.load("systems", part.name)
+            registry.load("systems", part.name)
     return Composed(name, tuple(map(tuple, stages)))
 
 
@@ -154,7 +154,7 @@ def _build(name: str, options: Options) -> System:
         return SavedRun(name, Path(name.removeprefix(RUN)).expanduser())
     if name == SCOREDDOCS:
         return ScoredDocs()
-    built: System = plugins.load("systems", name).build(options)
+    built: System = registry.load("systems", name).build(options)
     return built
 
 

@@ -13,19 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from rabbench.records import (
-    PHASES,
-    Phase,
-    Progress,
-    Run,
-    Scores,
-    Shape,
-    Workload,
-    silent,
-    top,
-)
-from rabbench.systems._kept import Kept
+from rabbench.systems._score_cache import Kept
 from rabbench.systems._vectors import Encoder, Stored, taken
+from rabbench.types import PHASES, Phase, Progress, Run, Scores, Shape, Workload, no_progress, top_k
 
 SEARCH_QUERIES = 256  # queries scored against a block at once
 
@@ -43,7 +33,7 @@ class Exact:
     def __init__(self, name: str, encoder: Encoder) -> None:
         self.name = name
         self.encoder = encoder
-        self.progress: Progress = silent
+        self.progress: Progress = no_progress
         self.keep: Path | None = None
         """A folder for vectors of this very system, where a killed run goes on."""
         self._stored = Stored(encoder)
@@ -163,4 +153,4 @@ def merged(
         places = places[~(row[places] < threshold)]
     if not len(places):
         return best
-    return top(best | {doc_ids[place]: float(row[place]) for place in places.tolist()}, k)
+    return top_k(best | {doc_ids[place]: float(row[place]) for place in places.tolist()}, k)

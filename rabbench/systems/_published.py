@@ -19,9 +19,9 @@ from torch.nn.functional import normalize
 from rabbench.models.catalog import BiEncoder
 from rabbench.models.closed_form import ModelShape
 from rabbench.models.locate import bars
-from rabbench.records import MissingError, Options, Phase, Shape, Workload
-from rabbench.systems._sentence import SAFE, dot, on_meta
+from rabbench.systems._st_loader import SAFE, dot, on_meta
 from rabbench.systems._vectors import Block, Read
+from rabbench.types import MissingError, Options, Phase, Shape, Workload
 
 DTYPE = torch.bfloat16
 OVERHEAD = 1.1  # of the weights' bytes, for what a forward holds

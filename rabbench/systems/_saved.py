@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from rabbench import trec
-from rabbench.records import BadInputError, Phase, Run, Shape, UsageError, Workload, top
+from rabbench.types import BadInputError, Phase, Run, Shape, UsageError, Workload, top_k
 
 SCOREDDOCS = "scoreddocs"
 """The name in ir_datasets for the candidates that a data set comes with."""
@@ -63,7 +63,7 @@ class SavedRun:
         Raises:
             BadInputError: if it is no run, or one of another data set.
         """
-        found = {query_id: top(self._run.get(query_id, {}), k) for query_id in queries}
+        found = {query_id: top_k(self._run.get(query_id, {}), k) for query_id in queries}
         first = next((query_id for query_id, scores in found.items() if scores), None)
         if first is None:
             raise BadInputError(
@@ -126,7 +126,7 @@ class ScoredDocs:
                 f"the {count} candidates of query {query_id!r} all have the same score, so the "
                 f"best {k} are not known; give --depth {max(unscored.values())}"
             )
-        return {query_id: top(found.get(query_id, {}), k) for query_id in queries}
+        return {query_id: top_k(found.get(query_id, {}), k) for query_id in queries}
 
     def workloads(self, shape: Shape) -> Iterator[Workload]:
         """None."""

@@ -28,7 +28,7 @@ import numpy as np
 import torch
 
 from rabbench.environment import home
-from rabbench.records import Progress, Shape, Workload
+from rabbench.types import Progress, Shape, Workload
 
 BLOCK_DOCS = 1024  # documents encoded and stored together
 SEARCH_BYTES = 64 << 20  # blocks up to this size are searched at once

@@ -14,8 +14,8 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from rabbench import synthetic
-from rabbench.records import PHASES, Options, Phase, Run, Scores, Shape, Workload, top
+from rabbench.models import synthetic
+from rabbench.types import PHASES, Options, Phase, Run, Scores, Shape, Workload, top_k
 
 # As BEIR's published BM25 figures have them (Anserini's defaults), so that ours can be compared.
 K1, B = 0.9, 0.4
@@ -102,7 +102,7 @@ class BM25:
             # Every document tied with the k-th stays in, for rank() to decide.
             threshold = np.partition(scores[matching], -k)[-k]
             matching = matching[scores[matching] >= threshold]
-        return top({self._doc_ids[i]: float(scores[i]) for i in matching}, k)
+        return top_k({self._doc_ids[i]: float(scores[i]) for i in matching}, k)
 
     def _terms(self, query: str) -> list[str]:
         known = {} if self._index is None else self._index.vocab_dict

@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-from rabbench.records import Options, Phase, Progress, Run, Shape, UsageError, Workload
-from rabbench.systems._rerank import Reranker, reranker
-from rabbench.systems._sentence import Source, on_meta
+from rabbench.systems._reranker import Reranker, reranker
+from rabbench.systems._st_loader import Source, on_meta
+from rabbench.types import Options, Phase, Progress, Run, Shape, UsageError, Workload
 
 NAME = "cross-encoder"
 

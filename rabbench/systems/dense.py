@@ -19,11 +19,11 @@ import numpy as np
 import torch
 
 from rabbench.models.catalog import BI_ENCODERS
-from rabbench.records import Options, Phase, Shape, Workload
 from rabbench.systems._exact import Exact
 from rabbench.systems._published import Published
-from rabbench.systems._sentence import Source, dot, on_meta
+from rabbench.systems._st_loader import Source, dot, on_meta
 from rabbench.systems._vectors import Block, Read
+from rabbench.types import Options, Phase, Shape, Workload
 
 NAME = "dense"
 

@@ -22,8 +22,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rabbench import plugins
-from rabbench.records import (
+from rabbench import registry
+from rabbench.types import (
     Options,
     Phase,
     Progress,
@@ -31,9 +31,9 @@ from rabbench.records import (
     Shape,
     System,
     Workload,
+    no_progress,
     rank,
-    silent,
-    top,
+    top_k,
 )
 
 PARTS = ("bm25", "dense")
@@ -43,7 +43,7 @@ KEPT_S = {"kept_wall_s", "kept_index_wall_s"}  # notes of time, which add up
 
 def build(options: Options) -> Hybrid:
     """BM25 and the bi-encoder, fused."""
-    parts = [(plugins.load("systems", name).build(options), None) for name in PARTS]
+    parts = [(registry.load("systems", name).build(options), None) for name in PARTS]
     return Hybrid("hybrid", parts, options)
 
 
@@ -75,7 +75,7 @@ class Hybrid:
         self.name = name
         self.parts = parts
         self.options = options
-        self.progress: Progress = silent
+        self.progress: Progress = no_progress
         self.keep: Path | None = None
         """A folder for what the parts compute, where a killed run goes on."""
 
@@ -124,7 +124,7 @@ class Hybrid:
         """The best k documents of each query by fused rank."""
         depth = max(k, self.options.depth)
         rankings = [part.search(queries, cutoff or depth) for part, cutoff in self.parts]
-        return {query_id: top(scores, k) for query_id, scores in fuse(rankings).items()}
+        return {query_id: top_k(scores, k) for query_id, scores in fuse(rankings).items()}
 
     def workloads(self, shape: Shape) -> Iterator[Workload]:
         """Fuse the parts' rankings of ``k`` documents, half of which each shares with the next."""

@@ -22,10 +22,10 @@ import torch
 from torch import nn
 
 from rabbench.models.meta import Traced
-from rabbench.records import Options, Phase, Shape, Workload
 from rabbench.systems._exact import Exact
-from rabbench.systems._sentence import Source, on_meta
+from rabbench.systems._st_loader import Source, on_meta
 from rabbench.systems._vectors import Block, Read
+from rabbench.types import Options, Phase, Shape, Workload
 
 NAME = "late-interaction"
 SIMILARITIES = 1 << 24  # numbers held at once while comparing

@@ -18,11 +18,11 @@ from torch.nn.functional import normalize
 
 from rabbench.models.biencoder import Texts, texts_of
 from rabbench.models.meta import after_body
-from rabbench.records import Options, Phase, Shape, Workload
 from rabbench.systems._exact import Exact
-from rabbench.systems._sentence import dot
-from rabbench.systems._sequences import Sequences
+from rabbench.systems._llm_inputs import Sequences
+from rabbench.systems._st_loader import dot
 from rabbench.systems._vectors import Block, Read
+from rabbench.types import Options, Phase, Shape, Workload
 
 NAME = "llm-biencoder"
 

@@ -21,10 +21,10 @@ from safetensors import safe_open
 from rabbench.models.meta import Traced, after_body
 from rabbench.models.student import INNER, Folded, Predictor
 from rabbench.models.teacher import answer_direction
-from rabbench.records import PHASES, Options, Phase, Progress, Run, Shape, Workload
-from rabbench.systems._kept import Array, Kept, vectors
-from rabbench.systems._rerank import Reranker, reranker
-from rabbench.systems._sequences import Sequences
+from rabbench.systems._llm_inputs import Sequences
+from rabbench.systems._reranker import Reranker, reranker
+from rabbench.systems._score_cache import Array, Kept, vectors
+from rabbench.types import PHASES, Options, Phase, Progress, Run, Shape, Workload
 
 NAME = "rabtriever"
 

@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from rabbench.records import Options, Phase, Shape, Workload
 from rabbench.systems._exact import Exact
-from rabbench.systems._sentence import Source, on_meta
+from rabbench.systems._st_loader import Source, on_meta
 from rabbench.systems._vectors import Block, Read
+from rabbench.types import Options, Phase, Shape, Workload
 
 NAME = "sparse"
 UNTRAINED_ACTIVE = 256  # weights of a text

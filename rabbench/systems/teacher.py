@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rabbench import identity
 from rabbench.models.meta import Traced, after_body
 from rabbench.models.teacher import Teacher
-from rabbench.records import Options, Phase, Progress, Run, Shape, Workload
-from rabbench.systems._rerank import Reranker, reranker
-from rabbench.systems._sequences import Sequences
+from rabbench.systems._cache_key import of_checkpoint
+from rabbench.systems._llm_inputs import Sequences
+from rabbench.systems._reranker import Reranker, reranker
+from rabbench.types import Options, Phase, Progress, Run, Shape, Workload
 
 NAME = "teacher"
 
@@ -47,7 +47,7 @@ class TeacherScorer:
         trained = self.sequences.backbone.checkpoint
         if trained is None:
             return {}
-        return {self.options.model: identity.of_checkpoint(trained, predictor=False)}
+        return {self.options.model: of_checkpoint(trained, predictor=False)}
 
     @property
     def notes(self) -> Mapping[str, Any]:

@@ -14,9 +14,9 @@ import torch
 from rabbench.models.meta import Traced, after_body, after_prefix
 from rabbench.models.prefix import Prefix
 from rabbench.models.teacher import Teacher
-from rabbench.records import Options, Phase, Progress, Run, Shape, Workload
-from rabbench.systems._rerank import Reranker, reranker
+from rabbench.systems._reranker import Reranker, reranker
 from rabbench.systems.teacher import TeacherScorer
+from rabbench.types import Options, Phase, Progress, Run, Shape, Workload
 
 NAME = "teacher-cached"
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from rabbench import cli, complexity, load_results, scaling
+from rabbench import cli, load_results, scaling
 from rabbench.models.backbone import resolve
 from rabbench.models.catalog import DENSE, NAMED
 from rabbench.models.locate import packaged
 from rabbench.models.teacher import Prompt, Teacher
-from rabbench.records import Options
+from rabbench.scaling.fits import fit_sweeps
+from rabbench.types import Options
 
 INSTALLED = all(packaged(model) for model in (*NAMED.values(), *DENSE.values()))
 pytestmark = [
@@ -59,7 +60,7 @@ def test_counted_to_4096_tokens_the_teacher_is_quadratic_and_the_student_constan
     assert all(row.status in {"ok", "unsupported"} for row in results.rows)
     fits = {
         (fit.system, fit.phase): fit
-        for fit in complexity.fits(results.rows)
+        for fit in fit_sweeps(results.rows)
         if fit.key.get("pairs", "dense") == "dense"
     }
     teacher = fits["teacher", "score"]

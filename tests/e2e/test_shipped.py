@@ -12,8 +12,8 @@ from rabbench.models.backbone import resolve
 from rabbench.models.catalog import DENSE, NAMED, SHIPPED
 from rabbench.models.locate import packaged
 from rabbench.models.teacher import Prompt, Teacher
-from rabbench.records import Options
 from rabbench.suites import demo
+from rabbench.types import Options
 
 INSTALLED = all(packaged(model) for model in (*NAMED.values(), *DENSE.values()))
 pytestmark = [

@@ -11,7 +11,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from rabbench.measures import energy
-from rabbench.records import Point, Settings, Shape, Workload
+from rabbench.types import Point, Settings, Shape, Workload
 
 
 class Clock:

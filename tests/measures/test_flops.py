@@ -13,13 +13,14 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 from torch.utils.flop_counter import flop_registry
 
-from rabbench import plugins, scaling
+from rabbench import registry
 from rabbench.measures import flops
 from rabbench.models.backbone import resolve
 from rabbench.models.meta import after_body
-from rabbench.records import Measurement, Options, Point, Settings, Shape, Workload
+from rabbench.scaling import sweep as scaling
+from rabbench.types import Measurement, Options, Point, Settings, Shape, Workload
 
-TRANSFORMERS = tuple(name for name in plugins.names("systems") if name not in {"bm25", "hybrid"})
+TRANSFORMERS = tuple(name for name in registry.names("systems") if name not in {"bm25", "hybrid"})
 
 
 def _points(options: Options, *lengths: int) -> list[Point]:
@@ -35,7 +36,7 @@ def _points(options: Options, *lengths: int) -> list[Point]:
 
 
 def _phases(name: str, options: Options) -> tuple[str, ...]:
-    return tuple(plugins.load("systems", name).build(options).phases)
+    return tuple(registry.load("systems", name).build(options).phases)
 
 
 def test_every_transformer_phase_agrees_to_one_percent(options: Options) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from rabbench import speed
-from rabbench.measures import latency
-from rabbench.records import Point, Settings, Shape, UsageError, Workload
+from rabbench.measures import _speed, latency
+from rabbench.types import Point, Settings, Shape, UsageError, Workload
 
 
 class Clock:
@@ -77,7 +76,7 @@ def test_sampling_goes_on_until_the_time_is_filled(clock: Clock) -> None:
 def test_what_is_given_is_timed_before_each_sample_of_its_point(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speed, "time", clock)
+    monkeypatch.setattr(_speed, "time", clock)
     order: list[str] = []
 
     def run(name: str, seconds: float) -> Callable[[], object]:

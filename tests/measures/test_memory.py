@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from rabbench.measures import memory
-from rabbench.records import Point, Settings, Shape, UsageError, Workload
+from rabbench.types import Point, Settings, Shape, UsageError, Workload
 
 pytestmark = [
     pytest.mark.e2e,  # takes long: every point is a process that imports torch

@@ -21,7 +21,7 @@ from rabbench.measures import flops
 from rabbench.models.backbone import resolve
 from rabbench.models.closed_form import Experts, ModelShape
 from rabbench.models.meta import after_body, after_prefix
-from rabbench.records import UsageError
+from rabbench.types import UsageError
 
 # Few examples of each family and no shrinking: a failing one is small, and takes half a second.
 DRAWN = settings(

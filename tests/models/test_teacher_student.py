@@ -12,7 +12,7 @@ from rabbench.models.backbone import resolve
 from rabbench.models.head import vocabulary_logits
 from rabbench.models.student import Folded, Predictor
 from rabbench.models.teacher import Prompt, Teacher, answer_direction
-from rabbench.records import MissingError, UsageError
+from rabbench.types import MissingError, UsageError
 
 
 def test_a_batch_scores_like_single_pairs(tiny_model: Path) -> None:

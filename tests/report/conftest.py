@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
-
 import pytest
 
-from rabbench.records import Results
-from rabbench.report import content
+from rabbench.report.build import build_page
 from rabbench.report.page import Page
-
-
-def _synthetic() -> ModuleType:
-    path = Path(__file__).with_name("synthetic.py")
-    spec = importlib.util.spec_from_file_location("report_synthetic", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from rabbench.types import Results
+from tests.report import synthetic
 
 
 @pytest.fixture(scope="session")
-def synthetic() -> ModuleType:
-    return _synthetic()
+def demo() -> Results:
+    return synthetic.results("demo")
 
 
 @pytest.fixture(scope="session")
-def demo(synthetic: ModuleType) -> Results:
-    made: Results = synthetic.results("demo")
-    return made
-
-
-@pytest.fixture(scope="session")
-def full(synthetic: ModuleType) -> Page:
+def full() -> Page:
     """The page of all six systems."""
-    return content.build(synthetic.results("scaling", synthetic.full_rows()))
+    return build_page(synthetic.results("scaling", synthetic.full_rows()))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rabbench.records import Measurement, Results
+from rabbench.types import Measurement, Results
 
 LENGTHS = (128, 210, 345, 566, 929, 1524, 2501, 4096)
 # SmolLM2-135M: layers, width, heads × size, key/value heads × size, feed-forward, vocabulary
@@ -160,17 +160,19 @@ def full_rows() -> list[Measurement]:
     rows = scaling_rows(systems=ALL_SYSTEMS)
     for row in scaling_rows(systems={"teacher": ("score",)}, seed=1):
         length = row.params["doc_len"]
-        eager = row.but(params={"attention": "eager"})
+        eager = row.with_changes(params={"attention": "eager"})
         if row.measure == "latency":
             slower = [1.1 * float(s) + 2e-8 * length**2 for s in row.samples]
-            eager = eager.but(value=float(np.median(slower)), samples=slower)
+            eager = eager.with_changes(value=float(np.median(slower)), samples=slower)
         if row.measure in {"working_memory", "peak_memory"} and row.value is not None:
-            eager = eager.but(value=row.value + 4.0 * 9 * 1.5 * length**2)
+            eager = eager.with_changes(value=row.value + 4.0 * 9 * 1.5 * length**2)
         if length == LENGTHS[-1] and row.measure not in {"flops", "index_size"}:
             message = "the child ended with -9"
-            eager = eager.but(value=None, status="oom", samples=(), params={"message": message})
+            eager = eager.with_changes(
+                value=None, status="oom", samples=(), params={"message": message}
+            )
         rows.append(eager)
-    fits = rows[-1].but(
+    fits = rows[-1].with_changes(
         measure="longest_feasible",
         value=3012,
         unit="token",

@@ -6,16 +6,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import unquote
 
-import headless
 import pytest
-from headless import Chromium, address
 
-from rabbench.records import Results
-from rabbench.report import html
+from rabbench.report.render import html
+from rabbench.types import Results
+from tests.report import headless, synthetic
+from tests.report.headless import Chromium, address
 
 PHONE, PAPER = 390, 718  # CSS pixels; A4 between margins of 10 mm
 CONTRAST = 4.5  # WCAG 2.2, 1.4.3
@@ -34,10 +33,12 @@ def browser() -> Iterator[Chromium]:
 
 
 @pytest.fixture(scope="module")
-def whole(synthetic: ModuleType) -> Results:
+def whole() -> Results:
     """Costs of six systems with failures, rankings with their costs, a training's log."""
     ranked = [
-        row.but(params={"flops_per_query": 10**9 * (i + 1), "search_wall_s": 0.1 * (i + 1)})
+        row.with_changes(
+            params={"flops_per_query": 10**9 * (i + 1), "search_wall_s": 0.1 * (i + 1)}
+        )
         for i, row in enumerate(synthetic.quality_rows("demo"))
     ]
     log = [
@@ -53,7 +54,7 @@ def whole(synthetic: ModuleType) -> Results:
 @pytest.fixture(scope="module")
 def report(whole: Results, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(html.render(whole), encoding="utf-8")
+    path.write_text(html.render_results(whole), encoding="utf-8")
     return address(path)
 
 
@@ -277,10 +278,14 @@ def test_nothing_is_cut_on_paper(browser: Chromium, report: str) -> None:
 
 def test_hostile_names_do_nothing(browser: Chromium, whole: Results, tmp_path: Path) -> None:
     hostile = "\"><script>document.title='taken'</script>\n'`"
-    rows = [row.but(system=row.system + hostile) for row in whole.rows[:60]]
-    rows += [row.but(params={"dataset": hostile}) for row in whole.rows if row.phase == "quality"]
+    rows = [row.with_changes(system=row.system + hostile) for row in whole.rows[:60]]
+    rows += [
+        row.with_changes(params={"dataset": hostile})
+        for row in whole.rows
+        if row.phase == "quality"
+    ]
     path = tmp_path / "report.html"
-    path.write_text(html.render(replace(whole, rows=rows)), encoding="utf-8")
+    path.write_text(html.render_results(replace(whole, rows=rows)), encoding="utf-8")
     with browser.page(address(path)) as page:
         assert page.evaluate("document.title").endswith("– rabbench")
         assert page.errors == []

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
-from rabbench import configured, quality, scaling, train_arguments
-from rabbench.arguments import parser
-from rabbench.records import Options, Results
-from rabbench.report import command, content, html, markdown
+from rabbench import quality, scaling
+from rabbench.cli import train_options
+from rabbench.cli.configs import quality_config, scaling_config
+from rabbench.cli.parser import build_parser
+from rabbench.report import build, command
 from rabbench.report.page import Table
+from rabbench.report.render import html, markdown
+from rabbench.types import Options, Results
 
 OPTIONS = Options(model="org/name@1a2b", seed=7, batch=4)
 SWEEP = scaling.ScalingConfig(
@@ -41,18 +44,18 @@ EVALUATION = quality.QualityConfig(
 def _parsed(line: str) -> Any:
     name, *words = shlex.split(line)
     assert name == "rabbench"
-    return parser().parse_args(words)
+    return build_parser().parse_args(words)
 
 
 def test_a_sweep_comes_again_from_its_command() -> None:
     line = command.line("scaling", asdict(SWEEP))
-    assert configured.sweep(_parsed(line)) == SWEEP
+    assert scaling_config(_parsed(line)) == SWEEP
 
 
 def test_an_evaluation_comes_again_from_its_command() -> None:
     line = command.line("quality", asdict(EVALUATION))
     assert "'bm25>>teacher,run:my runs/a.trec'" in line
-    assert configured.evaluation(_parsed(line)) == EVALUATION
+    assert quality_config(_parsed(line)) == EVALUATION
 
 
 @pytest.mark.parametrize(
@@ -66,11 +69,11 @@ def test_an_evaluation_comes_again_from_its_command() -> None:
     ],
 )
 def test_a_training_comes_again_from_its_command(words: str) -> None:
-    arguments = parser().parse_args(["train", *shlex.split(words)])
-    config = train_arguments.configured(arguments, OPTIONS)
+    arguments = build_parser().parse_args(["train", *shlex.split(words)])
+    config = train_options.training_config(arguments, OPTIONS)
     line = command.line("train", {"kind": arguments.kind, **asdict(config)})
     again = _parsed(line)
-    assert train_arguments.configured(again, OPTIONS) == config
+    assert train_options.training_config(again, OPTIONS) == config
 
 
 WHERE = {"--help", "--out", "--resume", "--json", "--quiet"}  # change no figure
@@ -89,7 +92,7 @@ def test_no_option_is_left_out_of_a_command(
     words: str, flags: set[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
-        parser().parse_args([*words.split(), "--help"])
+        build_parser().parse_args([*words.split(), "--help"])
     offered = set(re.findall(r"^ +(--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
     assert offered >= {"--seed", "--device"}
     assert offered - flags - WHERE <= {"--no-latent"}  # a word of its own in ``command.line``
@@ -101,7 +104,7 @@ def test_an_unknown_command_has_its_name_alone() -> None:
 
 def test_a_report_says_how_to_get_it_again(demo: Results) -> None:
     results = replace(demo, command="quality", config=asdict(EVALUATION))
-    page = content.build(results, draw=False)
+    page = build.build_page(results, draw=False)
     section = page.sections[-1]
     assert section.id == "provenance"
     assert section.code[0] == "git checkout d78d442"
@@ -119,5 +122,7 @@ def test_a_report_says_how_to_get_it_again(demo: Results) -> None:
     assert ("torch", "2.13.0") in tables["software"].rows
     assert shlex.quote("bm25>>teacher,run:my runs/a.trec").replace("'", "&#39;").replace(
         ">", "&gt;"
-    ) in html.of(page)
-    assert "```sh\ngit checkout d78d442\nrabbench quality --suite beir" in markdown.of(page)
+    ) in html.render_html(page)
+    assert "```sh\ngit checkout d78d442\nrabbench quality --suite beir" in markdown.render_markdown(
+        page
+    )

@@ -7,15 +7,17 @@ from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from rabbench import report, store
-from rabbench.records import Measurement, Results
-from rabbench.report import content, html, markdown
+from rabbench import report
+from rabbench.report import build
 from rabbench.report.page import Page
-from rabbench.report.units import cell
+from rabbench.report.render import html, markdown
+from rabbench.report.render.units import cell
+from rabbench.results import load_results, save_results
+from rabbench.types import Measurement, Results
+from tests.report import synthetic
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "use", "path", "rect"}
 
@@ -54,17 +56,17 @@ class Checker(HTMLParser):
 
 @pytest.fixture(scope="module")
 def built(demo: Results) -> Page:
-    return content.build(demo)
+    return build.build_page(demo)
 
 
 @pytest.fixture(scope="module")
 def page(built: Page) -> str:
-    return html.of(built)
+    return html.render_html(built)
 
 
 @pytest.fixture(scope="module")
 def marked(built: Page) -> str:
-    return markdown.of(built)
+    return markdown.render_markdown(built)
 
 
 @pytest.fixture(scope="module")
@@ -133,8 +135,8 @@ def test_figures_follow_the_pages_colours(page: str) -> None:
 
 @pytest.mark.e2e
 def test_equal_results_give_equal_bytes(demo: Results, page: str, marked: str) -> None:
-    assert html.render(demo) == page
-    assert markdown.render(demo) == marked  # without figures, which it has none of
+    assert html.render_results(demo) == page
+    assert markdown.render_results(demo) == marked  # without figures, which it has none of
 
 
 def test_the_verdict_comes_first_and_says_the_orders(built: Page) -> None:
@@ -153,14 +155,14 @@ def test_the_verdict_comes_first_and_says_the_orders(built: Page) -> None:
     assert any(sentence.startswith("Ranking quality on demo") for sentence in said)
 
 
-def test_warnings_name_the_untrained_student_ties_and_failures(synthetic: ModuleType) -> None:
+def test_warnings_name_the_untrained_student_ties_and_failures() -> None:
     rows = [*synthetic.scaling_rows(), *synthetic.quality_rows()]
     last = next(i for i in reversed(range(len(rows))) if rows[i].measure == "latency")
-    rows[last] = rows[last].but(
+    rows[last] = rows[last].with_changes(
         value=None, status="oom", samples=(), params={"message": "killed at 9 GiB"}
     )
-    rows[-1] = rows[-1].but(params={"documents_cut": 1200, "tokens_cut": 34_567})
-    warnings = "\n".join(content.build(synthetic.results("demo", rows), draw=False).warnings)
+    rows[-1] = rows[-1].with_changes(params={"documents_cut": 1200, "tokens_cut": 34_567})
+    warnings = "\n".join(build.build_page(synthetic.results("demo", rows), draw=False).warnings)
     assert (
         "Untrained: rabtriever. The ranking says nothing about trained ones; the cost is theirs."
         in warnings
@@ -173,7 +175,7 @@ def test_warnings_name_the_untrained_student_ties_and_failures(synthetic: Module
 
 def test_all_systems_make_a_page_that_holds_together(full: Page) -> None:
     checker = Checker()
-    text = html.of(full)
+    text = html.render_html(full)
     checker.feed(text)
     assert checker.open == []
     ids = [attrs["id"] for _, attrs in checker.tags if "id" in attrs]
@@ -186,33 +188,33 @@ def test_all_systems_make_a_page_that_holds_together(full: Page) -> None:
     assert not re.search(r"#(000000|ffffff)", svgs)
 
 
-def test_unsteady_times_are_warned_of(synthetic: ModuleType) -> None:
+def test_unsteady_times_are_warned_of() -> None:
     calm = synthetic.scaling_rows()
     busy = [
-        row.but(samples=[*row.samples, *(4 * value for value in row.samples)])
+        row.with_changes(samples=[*row.samples, *(4 * value for value in row.samples)])
         if row.measure == "latency" and row.system == "teacher"
         else row
         for row in calm
     ]
     for rows, said in ((calm, False), (busy, True)):
-        warnings = content.build(synthetic.results("scaling", rows), draw=False).warnings
+        warnings = build.build_page(synthetic.results("scaling", rows), draw=False).warnings
         assert any("The times are unsteady" in warning for warning in warnings) is said
     assert any("(teacher score), and more than 1.50× in 1 of 8 phases" in w for w in warnings)
 
 
-def test_quality_intervals_and_retention(synthetic: ModuleType) -> None:
+def test_quality_intervals_and_retention() -> None:
     trained = [
-        row.but(params={"trained": True}) if row.system == "rabtriever" else row
+        row.with_changes(params={"trained": True}) if row.system == "rabtriever" else row
         for row in synthetic.quality_rows()
     ]
-    page = content.build(synthetic.results("quality", trained), draw=False)
+    page = build.build_page(synthetic.results("quality", trained), draw=False)
     assert any("The student keeps" in sentence for sentence in page.findings)
     (table,) = next(one.tables for one in page.sections if one.id == "quality")
     assert re.fullmatch(r"0\.\d{3} \(0\.\d{3}–0\.\d{3}\).*", table.rows[0][1])
     assert table.columns[-2:] == ("queries", "queries with ties")
 
 
-def test_rows_of_unknown_kinds_have_a_table(synthetic: ModuleType) -> None:
+def test_rows_of_unknown_kinds_have_a_table() -> None:
     odd = Measurement(
         system="student",
         phase="polish",  # a kind that the report has no section for
@@ -222,37 +224,37 @@ def test_rows_of_unknown_kinds_have_a_table(synthetic: ModuleType) -> None:
         better="lower",
         params={"step": 3},
     )
-    text = markdown.render(synthetic.results("polish", [odd]))
+    text = markdown.render_results(synthetic.results("polish", [odd]))
     assert "# rabbench polish" in text
     assert "0.250 nat" in text
     assert "Nothing here carries a verdict" in text
 
 
-def test_no_rows_at_all_still_make_a_report(synthetic: ModuleType) -> None:
+def test_no_rows_at_all_still_make_a_report() -> None:
     empty = synthetic.results("scaling", [])
-    assert "Nothing here carries a verdict" in markdown.render(empty)
-    assert "<h1>" in html.render(empty)
+    assert "Nothing here carries a verdict" in markdown.render_results(empty)
+    assert "<h1>" in html.render_results(empty)
 
 
 HOSTILE = "<script>alert('x')</script>|`a`*b*[c](http://e.vil)"
 
 
-def test_hostile_names_are_text(synthetic: ModuleType) -> None:
-    rows = [row.but(system=HOSTILE) for row in synthetic.scaling_rows()[:40]]
-    rows += [row.but(params={"dataset": HOSTILE}) for row in synthetic.quality_rows()]
+def test_hostile_names_are_text() -> None:
+    rows = [row.with_changes(system=HOSTILE) for row in synthetic.scaling_rows()[:40]]
+    rows += [row.with_changes(params={"dataset": HOSTILE}) for row in synthetic.quality_rows()]
     results = replace(
         synthetic.results("demo", rows),
         suites=[{"name": HOSTILE, "licence": HOSTILE}],
         environment={"cpu": HOSTILE},
     )
-    page = html.render(results)
+    page = html.render_results(results)
     checker = Checker()
     checker.feed(page)
     assert checker.open == []
     assert len([tag for tag, _ in checker.tags if tag == "script"]) == 1  # the page's own
     assert "<script>alert" not in page
     assert "alert" in "".join(checker.text)
-    text = markdown.render(results)
+    text = markdown.render_results(results)
     assert "<script>" not in text
     assert not re.search(r"(?<!\\)\]\(", text)
     for line in text.splitlines():
@@ -271,12 +273,13 @@ def test_markdown_tables_have_equal_widths(marked: str) -> None:
         width = cells
 
 
-def test_a_huge_report_stays_under_the_step_summary_limit(synthetic: ModuleType) -> None:
+def test_a_huge_report_stays_under_the_step_summary_limit() -> None:
     (row, *_) = synthetic.quality_rows(queries=2)
     many = [
-        row.but(phase="train", measure=f"loss-{i}", params={"note": "x" * 300}) for i in range(4000)
+        row.with_changes(phase="train", measure=f"loss-{i}", params={"note": "x" * 300})
+        for i in range(4000)
     ]
-    text = markdown.render(synthetic.results("quality", many))
+    text = markdown.render_results(synthetic.results("quality", many))
     assert len(text.encode()) <= 1024 * 1024
     assert "left out" in text.lower()
 
@@ -284,8 +287,8 @@ def test_a_huge_report_stays_under_the_step_summary_limit(synthetic: ModuleType)
 def test_write_makes_both_files_from_what_was_stored(
     demo: Results, built: Page, tmp_path: Path
 ) -> None:
-    store.save(demo, tmp_path)
-    made = report.write(store.load(tmp_path), tmp_path)
+    save_results(demo, tmp_path)
+    made = report.write(load_results(tmp_path), tmp_path)
     assert [path.name for path in made.paths] == ["report.md", "report.html"]
     assert made.verdict == built.verdict
     assert "<title>" in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -10,8 +10,8 @@ import pytest
 import Stemmer
 from bm25s.stopwords import STOPWORDS_EN
 
-from rabbench.records import Suite, UsageError, rank
 from rabbench.suites import demo
+from rabbench.types import Suite, UsageError, rank
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rabbench.records import BadInputError, UsageError
 from rabbench.suites import _folder
+from rabbench.types import BadInputError, UsageError
 
 HEADER = "query-id\tcorpus-id\tscore\n"
 CORPUS = (

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from rabbench import plugins, selection
-from rabbench.records import BadInputError, MissingError, Options, Suite, UsageError
+from rabbench import registry
+from rabbench.quality.datasets import open_suite
 from rabbench.suites import _irds, beir, bright, irds, msmarco, nano_beir
+from rabbench.types import BadInputError, MissingError, Options, Suite, UsageError
 
 HEADER = "query-id\tcorpus-id\tscore\n"
 
@@ -206,7 +207,7 @@ def test_candidates_that_a_data_set_comes_with_are_a_first_stage(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     suite = load(Fake(5), monkeypatch)
-    system = plugins.load("systems", "scoreddocs").build(Options())
+    system = registry.load("systems", "scoreddocs").build(Options())
     system.index(suite.docs)
     assert system.search(suite.queries, 5) == {"q": {"d1": 2.0, "d3": 1.5}}
     assert "--first-stage scoreddocs" in suite.candidates
@@ -243,7 +244,7 @@ def test_one_of_many_must_be_named() -> None:
         r"--suite irds has many data sets; choose some .* antique/test, .*, … \(\d{3} in all\)"
     )
     with pytest.raises(UsageError, match=message) as caught:
-        selection.family("irds").chosen(())
+        open_suite("irds").chosen(())
     assert len(str(caught.value)) < 5000
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from rabbench.records import BadInputError, MissingError
 from rabbench.suites import _psyqa, rationale
+from rabbench.types import BadInputError, MissingError
 
 
 def question(number: int, **changes: Any) -> dict[str, Any]:

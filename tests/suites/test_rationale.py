@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from rabbench.records import BadInputError, MissingError, UsageError
 from rabbench.suites import _esconv, _fetch, _saycan, bright, rationale
+from rabbench.types import BadInputError, MissingError, UsageError
 
 CONTENT = b"INPUT\tOUTPUT\nGo.\t1. go to the table, 2. done\n"
 RESOURCE = replace(_saycan.PLANS, sha256=hashlib.sha256(CONTENT).hexdigest())

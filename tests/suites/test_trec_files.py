@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from rabbench import quality, selection
+from rabbench import quality
 from rabbench.quality import QualityConfig
-from rabbench.records import BadInputError, UsageError
+from rabbench.quality.datasets import open_suite
 from rabbench.suites import _card, _compose, _records
 from rabbench.suites._records import Format, Records, lines
+from rabbench.types import BadInputError, UsageError
 
 TREC_DOCS = (
     "<DOC>\n<DOCNO> LA-1 </DOCNO>\n<HEAD>A title</HEAD>\n<TEXT>\nred apples\n</TEXT>\n</DOC>\n"
@@ -45,7 +46,7 @@ def written(folder: Path, docs: str, queries: str, qrels: str = QRELS) -> str:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_each_way_of_writing_gives_the_same_suite(tmp_path: Path, form: str) -> None:
-    found = selection.family(written(tmp_path, *FORMS[form]))
+    found = open_suite(written(tmp_path, *FORMS[form]))
     assert found.chosen(()) == ["robust"]
     suite = found.load("robust")
     assert dict(suite.docs.items()) == {
@@ -99,15 +100,15 @@ def test_a_broken_triple_is_refused(
 
 def test_a_name_that_is_no_triple_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"trec:a,b: 2 files; write trec:DOCS,QUERIES,QRELS"):
-        selection.family("trec:a,b")
+        open_suite("trec:a,b")
     with pytest.raises(BadInputError, match=r"no file a; write trec:DOCS,QUERIES,QRELS"):
-        selection.family("trec:a,b,c")
+        open_suite("trec:a,b,c")
     name = written(tmp_path, *FORMS["trec"])
     with pytest.raises(UsageError, match=r"unknown data set of these files 'x'; known: robust"):
-        selection.family(name).load("x")
+        open_suite(name).load("x")
     (tmp_path / "docs").rename(tmp_path / "docs.gz")
     with pytest.raises(BadInputError, match=r"docs\.gz is compressed.*; unpack it"):
-        selection.family(name.replace("docs,", "docs.gz,")).load("robust")
+        open_suite(name.replace("docs,", "docs.gz,")).load("robust")
 
 
 def test_records_with_equal_hashes_are_told_apart(
@@ -140,7 +141,7 @@ def test_records_take_sixteen_bytes_each(tmp_path: Path) -> None:
 
 def test_a_card_counts_lengths_by_doublings(tmp_path: Path) -> None:
     docs = "\n".join(f"d{i}\t{'w ' * words}" for i, words in enumerate((0, 1, 2, 3, 4, 7, 8)))
-    found = selection.family(written(tmp_path, docs, "1\tx\n", "1 0 d1 1\n"))
+    found = open_suite(written(tmp_path, docs, "1\tx\n", "1 0 d1 1\n"))
     details = _card.details(found.load("robust"))
     assert details["doc_words_histogram"] == {"0": 1, "1": 1, "2": 2, "4": 2, "8": 1}
     assert details["candidates"] == "every document of the collection"

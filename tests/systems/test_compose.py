@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from rabbench import plugins, quality, scaling, trec
+from rabbench import quality, registry, trec
 from rabbench.quality import QualityConfig
-from rabbench.records import BadInputError, Options, Run, Shape, System, UsageError, rank
+from rabbench.scaling import sweep as scaling
 from rabbench.systems import hybrid
+from rabbench.types import BadInputError, Options, Run, Shape, System, UsageError, rank
 
 DOCS = {f"d{i}": f"kettle water number {i} " + "tea " * i for i in range(8)} | {"x": "a broom"}
 QUERY = {"q": "tea from the kettle"}
 
 
 def build(name: str, options: Options) -> System:
-    system: System = plugins.load("systems", name).build(options)
+    system: System = registry.load("systems", name).build(options)
     system.index(DOCS)
     return system
 
@@ -147,10 +148,10 @@ class Candidates(dict[str, str]):
 
 
 def test_candidates_of_the_data_set_are_a_first_stage(options: Options) -> None:
-    system = plugins.load("systems", "scoreddocs>>teacher").build(options)
+    system = registry.load("systems", "scoreddocs>>teacher").build(options)
     system.index(Candidates({"q": {"d1": 3.0, "d2": 2.0}}))
     assert system.search(QUERY, 9)["q"].keys() == {"d1", "d2"}
-    alone = plugins.load("systems", "scoreddocs").build(options)
+    alone = registry.load("systems", "scoreddocs").build(options)
     alone.index(Candidates({"q": {"d1": 3.0, "d2": 2.0}}))
     assert alone.search({**QUERY, "p": ""}, 1) == {"q": {"d1": 3.0}, "p": {}}
     none = {"q": dict.fromkeys(("d1", "d2", "d3"), 0.0), "p": dict.fromkeys(DOCS, 0.0)}
@@ -179,12 +180,12 @@ def test_candidates_of_the_data_set_are_a_first_stage(options: Options) -> None:
 )
 def test_a_name_that_cannot_be_read_is_refused(name: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        plugins.load("systems", name)
+        registry.load("systems", name)
 
 
 def test_what_cannot_rank_candidates_cannot_come_second(options: Options) -> None:
     with pytest.raises(UsageError, match=r"'bm25' searches a collection and cannot rank given can"):
-        plugins.load("systems", "dense>>bm25").build(options)
+        registry.load("systems", "dense>>bm25").build(options)
 
 
 def test_a_first_stage_that_reranks_has_bm25_before_it(options: Options) -> None:
@@ -201,10 +202,10 @@ def test_rows_and_files_have_the_name_as_typed(options: Options, tmp_path: Path)
     results = quality.run(asked, out=tmp_path)
     assert [(row.system, row.status) for row in results.rows] == [(name, "ok") for name in names]
     written = sorted(path.name for path in (tmp_path / "runs" / "test").glob("*.trec.gz"))
-    assert written == sorted(f"{plugins.file_name(name)}.trec.gz" for name in names)
+    assert written == sorted(f"{registry.file_name(name)}.trec.gz" for name in names)
     again = (f"run:{tmp_path / 'runs' / 'test' / written[0]}",)
     rows = quality.run(replace(asked, systems=again)).rows
-    typed = {plugins.file_name(row.system): row.samples for row in results.rows}
+    typed = {registry.file_name(row.system): row.samples for row in results.rows}
     assert rows[0].samples == typed[written[0].removesuffix(".trec.gz")]
 
 
@@ -218,9 +219,9 @@ def test_a_sweep_measures_the_last_stage(options: Options) -> None:
 
 
 def test_a_file_name_has_no_path_or_shell_signs() -> None:
-    assert plugins.file_name("teacher-cached") == "teacher-cached"
-    assert plugins.file_name("bm25>>teacher") == "bm25--teacher"
-    assert plugins.file_name("run:a b/c.trec.gz") == "run-a-b-c.trec.gz"
-    long, other = (plugins.file_name("x" * 300 + end) for end in "ab")
-    assert len(long) == len(other) == plugins.LONGEST
+    assert registry.file_name("teacher-cached") == "teacher-cached"
+    assert registry.file_name("bm25>>teacher") == "bm25--teacher"
+    assert registry.file_name("run:a b/c.trec.gz") == "run-a-b-c.trec.gz"
+    long, other = (registry.file_name("x" * 300 + end) for end in "ab")
+    assert len(long) == len(other) == registry.LONGEST
     assert long != other

@@ -6,10 +6,11 @@ import pickle
 
 import pytest
 
-from rabbench import plugins, scaling
-from rabbench.records import Options, Shape, System, rank
+from rabbench import registry
+from rabbench.scaling import sweep as scaling
+from rabbench.types import Options, Shape, System, rank
 
-SYSTEMS = plugins.names("systems")
+SYSTEMS = registry.names("systems")
 DOCS = {
     "wash": "wash the dishes in the sink with soap",
     "sweep": "sweep the kitchen floor with a broom",
@@ -21,7 +22,7 @@ QUERIES = {"q1": "clean the kitchen floor", "q2": "hot tea", "q3": "zzz"}
 
 @pytest.fixture(params=SYSTEMS)
 def system(request: pytest.FixtureRequest, options: Options) -> System:
-    built: System = plugins.load("systems", request.param).build(options)
+    built: System = registry.load("systems", request.param).build(options)
     return built
 
 

@@ -12,12 +12,13 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from rabbench import plugins, scaling
+from rabbench import registry
 from rabbench.measures import flops
 from rabbench.models import catalog
 from rabbench.models.catalog import BI_ENCODERS, BiEncoder
-from rabbench.records import MissingError, Options, Settings, Shape, System
+from rabbench.scaling import sweep as scaling
 from rabbench.systems import _published
+from rabbench.types import MissingError, Options, Settings, Shape, System
 
 DOCS = {"short": "dalabo", "longer": "dalabo fematu " * 9, "empty": ""}
 PRESET = BiEncoder(
@@ -37,8 +38,8 @@ def test_prompts_of_the_model_are_used_and_counted(options: Options, tmp_path: P
     text = "dalabo fematu"
     asked = {"query": "fematu fematu ", "passage": "dalabo "}
     chosen = prompted(options, tmp_path / "a", asked)
-    system = plugins.load("systems", "dense").build(chosen)
-    plain = plugins.load("systems", "dense").build(options)
+    system = registry.load("systems", "dense").build(chosen)
+    plain = registry.load("systems", "dense").build(options)
     for kind, prompt in (("queries", asked["query"]), ("documents", asked["passage"])):
         encoded, bare = (getattr(one.encoder, kind)([text]) for one in (system, plain))
         typed = getattr(plain.encoder, kind)([prompt + text])
@@ -61,7 +62,7 @@ def test_a_pickle_is_not_loaded(options: Options, tmp_path: Path) -> None:
     weights = tmp_path / "model.safetensors"
     torch.save({}, tmp_path / "pytorch_model.bin")
     weights.unlink()
-    system = plugins.load("systems", "dense").build(replace(options, dense_model=str(tmp_path)))
+    system = registry.load("systems", "dense").build(replace(options, dense_model=str(tmp_path)))
     with pytest.raises(MissingError, match=r"a pickle is never loaded: convert it to safetensors"):
         system.index(DOCS)
 
@@ -75,7 +76,7 @@ def preset(monkeypatch: pytest.MonkeyPatch, options: Options) -> BiEncoder:
 
 
 def build(options: Options) -> System:
-    system: System = plugins.load("systems", "dense").build(replace(options, dense_model="tiny"))
+    system: System = registry.load("systems", "dense").build(replace(options, dense_model="tiny"))
     return system
 
 
@@ -176,7 +177,7 @@ def test_too_little_memory_is_said_before_anything_is_loaded(
     monkeypatch: pytest.MonkeyPatch, options: Options
 ) -> None:
     monkeypatch.setattr(_published, "_free_bytes", lambda _: int(8e9))
-    system = plugins.load("systems", "dense").build(replace(options, dense_model="e5-mistral"))
+    system = registry.load("systems", "dense").build(replace(options, dense_model="e5-mistral"))
     message = (
         r"'e5-mistral' is intfloat/e5-mistral-7b-instruct, licence: MIT; its 7\.1 billion "
         r"parameters need 15\.6 GB of memory in bfloat16; 8\.0 GB are free on cpu; take a larger"
@@ -191,7 +192,7 @@ def test_weights_that_are_not_here_are_named_with_their_licence(
     monkeypatch: pytest.MonkeyPatch, options: Options, name: str
 ) -> None:
     monkeypatch.setattr(_published, "_free_bytes", lambda _: int(1e12))
-    system = plugins.load("systems", "dense").build(replace(options, dense_model=name))
+    system = registry.load("systems", "dense").build(replace(options, dense_model=name))
     of = BI_ENCODERS[name]
     with pytest.raises(MissingError, match=r"not available \(.*run once with a network") as caught:
         system.index(DOCS)

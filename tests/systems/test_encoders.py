@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from rabbench import configured, plugins, scaling
-from rabbench.arguments import parser
+from rabbench import registry
+from rabbench.cli.configs import system_options
+from rabbench.cli.parser import build_parser
 from rabbench.measures import flops
-from rabbench.records import MissingError, Options, Settings, Shape, System, UsageError
+from rabbench.scaling import sweep as scaling
+from rabbench.types import MissingError, Options, Settings, Shape, System, UsageError
 
 ENCODERS = ("dense", "sparse", "late-interaction", "cross-encoder")
 DOCS = {f"d{i}": "bama bebibo budi " * i + "damedi" for i in range(1, 7)}
@@ -21,7 +23,7 @@ QUERY = {"q": "bebibo damedi"}
 
 
 def build(name: str, options: Options) -> System:
-    system: System = plugins.load("systems", name).build(options)
+    system: System = registry.load("systems", name).build(options)
     system.index(DOCS)
     return system
 
@@ -42,7 +44,7 @@ def test_three_counts_agree_to_the_digit(options: Options, name: str) -> None:
         assert row.params["torch"] == row.params["closed_form"] == row.params["fvcore"], row
     missing = {(row.system, row.phase) for row in rows if row.status != "ok"}
     assert missing == ({("sparse", "score")} if name == "sparse" else set())
-    system = plugins.load("systems", name).build(options)
+    system = registry.load("systems", name).build(options)
     assert len(counted) == 2 * len(set(system.phases) - {phase for _, phase in missing})
 
 
@@ -70,7 +72,7 @@ def test_reranking_scores_as_searching_does(options: Options, name: str) -> None
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_what_the_model_cannot_read_is_counted(options: Options, name: str) -> None:
-    system = plugins.load("systems", name).build(options)
+    system = registry.load("systems", name).build(options)
     docs = {"short": "bama", "long": "damedi " * 400}
     system.index(docs)
     system.search(QUERY, 2)
@@ -85,7 +87,7 @@ def test_what_the_model_cannot_read_is_counted(options: Options, name: str) -> N
 
 def saved(name: str, options: Options, folder: Path) -> Options:
     """Options that name the untrained model, saved, as a trained one would be."""
-    system = plugins.load("systems", name).build(options)
+    system = registry.load("systems", name).build(options)
     encoder = system.scorer if name == "cross-encoder" else system.encoder
     encoder.model.save_pretrained(str(folder))
     return replace(options, **{f"{name.replace('-', '_')}_model": str(folder)})
@@ -195,7 +197,7 @@ def test_weights_that_are_not_here_are_missing(
 ) -> None:
     assert os.environ["HF_HUB_OFFLINE"] == "1"
     assert getattr(Options(), field) == hub
-    system = plugins.load("systems", name).build(replace(options, **{field: hub}))
+    system = registry.load("systems", name).build(replace(options, **{field: hub}))
     message = (
         rf"{name} model '{hub}' is not available \(.*run once with a network, or give --{name}"
     )
@@ -205,12 +207,12 @@ def test_weights_that_are_not_here_are_missing(
     with pytest.raises(MissingError):
         searched(system)
     with pytest.raises(UsageError, match=rf"unknown {name} model 'x'; known: all-minilm-l6-v2, u"):
-        plugins.load("systems", name).build(replace(options, **{field: "x"}))
+        registry.load("systems", name).build(replace(options, **{field: "x"}))
 
 
 def test_the_command_line_names_the_models() -> None:
     typed = ["quality", "--suite", "demo", "--sparse-model", "untrained", "--device", "cpu"]
-    options = configured.options(parser().parse_args(typed))
+    options = system_options(build_parser().parse_args(typed))
     assert options.sparse_model == "untrained"
     assert options.cross_encoder_model == Options().cross_encoder_model
 
@@ -219,7 +221,7 @@ def test_a_model_with_several_numbers_a_pair_is_refused(options: Options, tmp_pa
     from sentence_transformers import CrossEncoder
 
     CrossEncoder(options.dense_model, num_labels=3).save_pretrained(str(tmp_path))
-    system = plugins.load("systems", "cross-encoder").build(
+    system = registry.load("systems", "cross-encoder").build(
         replace(options, cross_encoder_model=str(tmp_path))
     )
     system.index(DOCS)

@@ -15,11 +15,11 @@ import pytest
 import torch
 
 from rabbench.environment import home
-from rabbench.records import Options, Run, Shape, Workload, rank
 from rabbench.systems import _exact, _vectors, bm25
 from rabbench.systems._exact import Exact, merged
-from rabbench.systems._kept import Kept
+from rabbench.systems._score_cache import Kept
 from rabbench.systems._vectors import Block, Read, taken
+from rabbench.types import Options, Run, Shape, Workload, rank
 
 WIDTH = 8
 

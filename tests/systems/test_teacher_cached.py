@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from rabbench import plugins
-from rabbench.records import Options, Run, Shape, System
+from rabbench import registry
+from rabbench.types import Options, Run, Shape, System
 
 DOCS = {f"d{i}": f"kettle water number {i} " + "tea " * (3 * i) for i in range(6)}
 QUERIES = {"q1": "tea from the kettle", "q2": "number", "q3": "a much longer query about water"}
 
 
 def _search(name: str, options: Options) -> Run:
-    system: System = plugins.load("systems", name).build(options)
+    system: System = registry.load("systems", name).build(options)
     system.index(DOCS)
     return system.search(QUERIES, 10)
 
@@ -32,7 +32,7 @@ def test_it_scores_as_the_uncached_teacher(options: Options, depth: int) -> None
 def test_its_score_is_linear_in_the_document_and_its_index_holds_keys_and_values(
     options: Options,
 ) -> None:
-    system = plugins.load("systems", "teacher-cached").build(options)
+    system = registry.load("systems", "teacher-cached").build(options)
     flops, sizes = [], []
     for doc_len in (100, 200, 300):
         index, score = system.workloads(Shape(doc_len=doc_len, query_len=5))

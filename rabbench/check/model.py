@@ -1,0 +1,182 @@
+"""What a gate decides by and what it finds: policy, finding, verdict.
+
+Holds data and the numbers that the rules go by; compares nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+from rabbench.types import BadInputError, Better, UsageError
+
+Tier = Literal["exact", "noisy"]
+TIERS: tuple[Tier, ...] = get_args(Tier)
+Status = Literal["regression", "missing", "unclear", "pass"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+"""Worst first: a verdict is the worst of its findings."""
+
+ORDER = "order"
+"""The unit of an order of growth, whose value is its place in ``complexity.ORDERS``."""
+
+MEANT = "if this is meant, write the baseline again with --update --reason TEXT"
+
+PASSED, REGRESSED, MISSING = 0, 1, 3
+ROUNDING = 1e-9  # of a metric: a mean that was summed in another order
+ALPHA = 0.01  # of a regression; the margin stands between this and every pair of equal runs
+SURE = 0.05  # of a pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What a gate lets through; kept in the baseline, so that it changes by a reviewed commit.
+
+    ``tolerance`` of an exact measure by name, in both directions: an absolute difference for
+    metrics (unit ``1``), relative otherwise; 0 for those not named. ``floor`` is the relative
+    change of a ratio that is never called a regression, ``elsewhere`` the same on another machine,
+    where a ratio keeps the machine's speed out but not its balance (caches, bandwidth). Noise above
+    ``ceiling`` makes a comparison unclear. ``references`` are one or two ``system/phase``: every
+    cost is set over the first, the first's own over the second.
+    """
+
+    tolerance: Mapping[str, float] = field(default_factory=dict)
+    floor: float = 0.10
+    elsewhere: float = 0.50
+    ceiling: float = 0.50
+    references: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a number that would let everything or nothing through.
+
+        Raises:
+            UsageError: if a number is not finite, or out of its range, or there are too many
+                references.
+        """
+        numbers = {f"tolerance of {name}": value for name, value in self.tolerance.items()}
+        for name, value in numbers.items():
+            _within(name, value, 0.0, 1e9)
+        for name in ("floor", "elsewhere", "ceiling"):
+            _within(name, getattr(self, name), 0.01, 10.0)
+        if len(self.references) > 2:
+            raise UsageError(f"references {self.references}: give one or two as SYSTEM/PHASE")
+        for one in self.references:
+            if one.count("/") != 1:
+                raise UsageError(f"reference {one!r}: write it as SYSTEM/PHASE, as teacher/score")
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> Policy:
+        """The policy that a baseline keeps.
+
+        Raises:
+            BadInputError: if it is none.
+        """
+        try:
+            known = {**kept, "references": tuple(kept.get("references", ()))}
+            return cls(**known)
+        except (TypeError, AttributeError, ValueError, UsageError) as error:
+            raise BadInputError(
+                f"the baseline's config.check.policy cannot be read: {error}; write the baseline "
+                "again with --update --reason TEXT"
+            ) from None
+
+
+def _within(name: str, value: Any, low: float, high: float) -> None:
+    """Refuse what is no number in the range; NaN is in none."""
+    if not isinstance(value, (int, float)) or not low <= value <= high:
+        raise UsageError(f"{name} = {value!r}: must be a number from {low:g} to {high:g}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """One comparison: what was compared, both figures, and what came out.
+
+    ``where`` tells it from others of the same measure (length, model, data set). ``base`` and
+    ``head`` are values of ``unit``, or ratios to ``over`` (``system/phase``), geometric means over
+    the lengths where there are several. ``change`` is head
+    over base, with ``margin`` the factor it had to exceed and ``p`` the rank test's. ``chance`` is
+    how often a sample of the head is worse than one of the base (0.5: no difference).
+    ``message`` is one sentence or a few; empty where all is well.
+    """
+
+    tier: Tier
+    system: str
+    phase: str
+    measure: str
+    where: str
+    status: Status
+    unit: str
+    better: Better
+    base: float | None = None
+    head: float | None = None
+    change: float | None = None
+    over: str = ""
+    margin: float | None = None
+    p: float | None = None
+    chance: float | None = None
+    message: str = ""
+
+    @property
+    def name(self) -> str:
+        """What was compared, in words."""
+        over = f" over {self.over.replace('/', ' ')}" if self.over else ""
+        where = f" ({self.where})" if self.where else ""
+        return f"{self.system} {self.phase} {self.measure}{over}{where}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """All findings of one gate. ``new`` rows are not in the baseline, ``left_out`` in no tier."""
+
+    findings: Sequence[CheckResult]
+    policy: Policy
+    tiers: tuple[Tier, ...] = TIERS
+    new: int = 0
+    left_out: int = 0
+
+    @property
+    def counts(self) -> Mapping[Status, int]:
+        """How many findings there are of each status, worst first."""
+        found = Counter(one.status for one in self.findings)
+        return {status: found[status] for status in STATUSES}
+
+    @property
+    def status(self) -> Status:
+        """The worst status; where nothing was compared, nothing has passed."""
+        return next((status for status, n in self.counts.items() if n), "missing")
+
+    @property
+    def exit_code(self) -> int:
+        """0 passed, 1 a regression, 3 where something is missing that a pass would need."""
+        return {"pass": PASSED, "regression": REGRESSED}.get(self.status, MISSING)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+        if not self.findings:
+            tiers = " and ".join(self.tiers)
+            return (
+                f"missing: nothing was compared in the {tiers} tier: neither the baseline nor the "
+                "run holds what it compares; measure what the gate is to watch and write the "
+                "baseline with --update --reason TEXT"
+            )
+        counts = ", ".join(f"{n} {status}" for status, n in self.counts.items() if n)
+        total = len(self.findings)
+        found = f"{self.status}: of {total} {'check' if total == 1 else 'checks'} {counts}"
+        rows = f"; {self.new} rows are not in the baseline" if self.new else ""
+        return found + rows
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as ``rabbench check --json`` prints it."""
+        return {
+            "status": self.status,
+            "exit_code": self.exit_code,
+            "sentence": self.sentence,
+            "tiers": list(self.tiers),
+            "counts": dict(self.counts),
+            "new": self.new,
+            "left_out": self.left_out,
+            "policy": asdict(self.policy),
+            "findings": [{"name": one.name, **asdict(one)} for one in self.findings],
+        }

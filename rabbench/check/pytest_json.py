@@ -1,0 +1,62 @@
+"""Rows from the JSON that pytest-benchmark writes, where a benchmark says what it measured.
+
+A benchmark counts if its ``extra_info`` holds ``system``, ``phase`` and ``doc_len``, as those in
+this project's ``benchmarks/`` do; ``flops`` and ``units`` are taken where they are. Knows that
+format and rows, no test and no system.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rabbench.results import IDENTITY
+from rabbench.types import BadInputError, Measurement, Results
+
+NEEDED = {"system", "phase", "doc_len"}
+
+
+def is_pytest_benchmark(raw: Any) -> bool:
+    """Whether a JSON document is one of pytest-benchmark's."""
+    return isinstance(raw, dict) and {"benchmarks", "machine_info"} <= raw.keys()
+
+
+def results_of(raw: Mapping[str, Any], path: str) -> Results:
+    """The benchmarks as results: a latency row each, and a FLOPs row where they were counted.
+
+    Raises:
+        BadInputError: if a benchmark lacks what the format promises.
+    """
+    machine = raw["machine_info"]
+    try:
+        rows = [row for benchmark in raw["benchmarks"] for row in _rows(benchmark)]
+        hardware = f"{machine.get('node')} {(machine.get('cpu') or {}).get('brand_raw')}"
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BadInputError(
+            f"{path} is damaged: {type(error).__name__}: {error}; write it again with "
+            "'pytest benchmarks --benchmark-only --benchmark-json FILE'"
+        ) from None
+    described = {
+        "date": raw.get("datetime"),
+        "machine": hashlib.sha256(hardware.encode()).hexdigest()[:12],
+    }
+    return Results(command="pytest-benchmark", config={}, environment=described, rows=rows)
+
+
+def _rows(benchmark: Mapping[str, Any]) -> Iterator[Measurement]:
+    known = benchmark["extra_info"]
+    if not known.keys() >= NEEDED:
+        return
+    units = known.get("units", 1)
+    params = {name: known[name] for name in IDENTITY if name in known}
+    of: dict[str, Any] = {"system": known["system"], "phase": known["phase"], "better": "lower"}
+    samples = [taken / units for taken in benchmark["stats"]["data"]]
+    median = benchmark["stats"]["median"] / units
+    yield Measurement(
+        **of, measure="latency", value=median, unit="s", params=params, samples=samples
+    )
+    if known.get("flops") is not None:
+        params = {**params, "pairs": "dense"}
+        count = known["flops"] / units
+        yield Measurement(**of, measure="flops", value=count, unit="FLOP", params=params)

@@ -1,0 +1,53 @@
+"""The demonstration: a short sweep and a short evaluation on the built-in data, in one report.
+
+Sizes are chosen for under three minutes on two CPU cores with SmolLM2-135M.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from rabbench import quality, scaling
+from rabbench.results import save_results
+from rabbench.types import Options, Progress, Results, no_progress
+
+SHORTEST, LONGEST, POINTS = 48, 512, 6
+QUERIES = 16
+DEPTH = 20
+
+
+def run(options: Options, *, out: Path, progress: Progress = no_progress) -> Results:
+    """Sweep FLOPs and times to 512 tokens, rank a sample of queries, keep both in one file.
+
+    Args:
+        options: model, device and seed; the rerankers' candidates come from the dense retriever,
+            since no right document shares a word with its query.
+        out: the results folder.
+        progress: told what is being done.
+    """
+    sweep = scaling.ScalingConfig(
+        min_doc_len=SHORTEST,
+        max_doc_len=LONGEST,
+        points=POINTS,
+        measures=("flops", "index-size", "latency"),
+        min_time_s=0.3,
+        max_rounds=10,
+        options=options,
+    )
+    costs = scaling.run(sweep, progress=progress)
+    ranking = quality.QualityConfig(
+        suite="demo",
+        datasets=("test",),
+        max_queries=QUERIES,
+        options=replace(options, first_stage="dense", depth=DEPTH),
+    )
+    ranked = quality.run(ranking, out=out, progress=progress)
+    results = replace(
+        ranked,
+        command="demo",
+        config={"scaling": costs.config, "quality": ranked.config},
+        rows=(*costs.rows, *ranked.rows),
+    )
+    save_results(results, out)
+    return results

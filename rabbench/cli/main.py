@@ -1,0 +1,286 @@
+"""The command line: argv to a configuration, progress to stderr, results to stdout, exit codes.
+
+The only place that prints (``progress`` shows what is at work), and no place for logic: each
+command fills a configuration, calls one job and writes its report. Nothing heavy is imported
+before a command needs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rabbench.cli.configs import quality_config, scaling_config, system_options
+from rabbench.cli.parser import build_parser, load_given, sizes_given
+from rabbench.cli.progress import show_progress
+from rabbench.types import RabbenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rabbench.types import Results
+
+DONE, PARTLY, INTERRUPTED = 0, 5, 130
+FAILED = {"oom", "timeout", "error"}
+COLLECT_AFTER = 100_000  # new objects; after Python's own 700 it costs a tenth of a short run
+
+
+def _scaling(arguments: argparse.Namespace) -> int:
+    from rabbench import scaling
+    from rabbench.scaling import break_even
+
+    config = scaling_config(arguments)
+    break_even.Load.of(config.breakeven)  # refused before anything is measured
+    return _measured(scaling.run, config, arguments, sweep=True)
+
+
+def _quality(arguments: argparse.Namespace) -> int:
+    from rabbench import quality
+
+    return _measured(quality.run, quality_config(arguments), arguments)
+
+
+def _measured(job: Any, config: Any, arguments: argparse.Namespace, *, sweep: bool = False) -> int:
+    """Predict where that is asked for, run, and keep the prediction beside the measurements."""
+    from rabbench import plan
+    from rabbench.results import save_results
+
+    budget = plan.parse_budget(arguments.budget) if arguments.budget else None
+    with show_progress(arguments.quiet) as progress:
+        predicted = None
+        if budget is not None or arguments.predict:
+            # Afresh for a comparison: an earlier calibration may have met a busy machine.
+            again = arguments.predict
+            calibration = plan.calibrate(config, recalibrate=again, progress=progress)
+            predicted = plan.predict(config, calibration, beside=sweep and arguments.predict)
+            if budget is not None:
+                plan.check_budget(predicted, budget)
+        given = {"out": arguments.out, "resume": arguments.resume, "progress": progress}
+        if sweep and arguments.predict:
+            given["beside"] = plan.layers_beside(calibration)
+        start = time.monotonic()
+        results = job(config, **given)
+        if predicted is not None:
+            from rabbench.plan.rows import joined
+
+            wall_s = None if arguments.resume else time.monotonic() - start
+            results = joined(predicted, results, calibration, wall_s=wall_s)
+            save_results(results, arguments.out)
+    return _finish(results, arguments)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from importlib import import_module
+
+    from rabbench.cli import train_options
+
+    options = system_options(arguments)
+    config = train_options.training_config(arguments, options)
+    job = import_module(f"rabbench.train.{arguments.kind}")
+    devices = import_module("rabbench.train.devices")
+    with (
+        devices.joined(options.device) as first,
+        show_progress(arguments.quiet or not first) as progress,
+    ):
+        run = job.run
+        results = run(config, out=arguments.out, resume=arguments.resume, progress=progress)
+    return _finish(results, arguments) if first else DONE
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from rabbench import plan
+
+    config: Any = {"scaling": scaling_config, "quality": quality_config}[arguments.planned](
+        arguments
+    )
+    budget = plan.parse_budget(arguments.budget) if arguments.budget else None
+    with show_progress(arguments.quiet) as progress:
+        again = arguments.recalibrate
+        given = sizes_given(arguments)
+        sizes = None if given is None else plan.Sizes(**given)
+        calibration = plan.calibrate(config, recalibrate=again, sizes=sizes, progress=progress)
+        predicted = plan.predict(config, calibration, sizes=sizes)
+    if arguments.json:
+        _say(json.dumps(predicted.to_json(), indent=1, default=list))
+    else:
+        _say(*plan.render_plan(predicted))
+    if budget is not None:
+        plan.check_budget(predicted, budget)
+    return DONE
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from rabbench.cli import demo
+
+    with show_progress(arguments.quiet) as progress:
+        results = demo.run(system_options(arguments), out=arguments.out, progress=progress)
+    return _finish(results, arguments)
+
+
+def _finish(results: Results, arguments: argparse.Namespace) -> int:
+    """Write the report, print the verdict or the JSON, and say how it went."""
+    from rabbench import report
+    from rabbench.results import results_to_json
+
+    written = report.write(results, arguments.out)
+    if arguments.json:
+        _say(json.dumps(results_to_json(results), indent=1))
+    else:
+        tables = [line for table in written.tables for line in ("", *table)]
+        _say(*written.verdict, *tables, "", *map(str, written.paths))
+    failed = [row for row in results.rows if row.status in FAILED]
+    for row in failed:
+        where = ", ".join(
+            f"{key} {row.params[key]}" for key in ("doc_len", "dataset") if key in row.params
+        )
+        reason = row.params.get("message", "")
+        _warn(f"{row.system} {row.phase} {row.measure} ({where}): {row.status}: {reason}")
+    return PARTLY if failed else DONE
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from rabbench import report
+    from rabbench.cli.report_options import comparison
+    from rabbench.results import load_results
+
+    load, (folder, *_) = load_given(arguments), arguments.folders
+    several = comparison(arguments, load)
+    if arguments.export:
+        from rabbench.report.render import export
+
+        _say(export.text(arguments.export, arguments.folders))
+    elif several is not None:
+        from rabbench.report.comparison import compare
+
+        verdict, written = compare.write(arguments.folders, several)
+        _say(*verdict, "", *map(str, written))
+    else:
+        results = report.with_load(load_results(folder), load)
+        _say(*map(str, report.write(results, arguments.out or folder).paths))
+    return DONE
+
+
+def _bundle(arguments: argparse.Namespace) -> int:
+    from rabbench.bundle import pack
+
+    made = pack.write(arguments.folder, arguments.out, qrels=arguments.qrels)
+    _say(json.dumps(made.to_json(), indent=1)) if arguments.json else _say(*made.told())
+    return DONE
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from rabbench.bundle import finding, verify
+
+    found = verify.run(arguments.path, data=not arguments.no_data)
+    told = json.dumps(finding.data(found), indent=1) if arguments.json else finding.table(found)
+    _say(*([told] if isinstance(told, str) else told))
+    return finding.exit_code(found)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from rabbench.check import github, text
+    from rabbench.check import job as check
+    from rabbench.cli import check_options
+
+    config = check_options.check_config(arguments)
+    with show_progress(arguments.quiet) as progress:
+        verdict = check.run(config, progress=progress)
+    if verdict is not None and arguments.json:
+        _say(json.dumps(verdict.to_json(), indent=1))
+    elif verdict is not None:
+        _say(*text.render_verdict(verdict))
+    if verdict is None or config.update:
+        _warn(f"written: {config.baseline[0]}")
+        return DONE
+    for line in github.annotated(verdict, config.baseline[0]) if arguments.github else ():
+        _warn(line)
+    return verdict.exit_code
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from rabbench import registry
+
+    if arguments.kind == "models":
+        from rabbench.models import catalog
+
+        found = catalog.names()
+    else:
+        found = registry.names(arguments.kind)
+    _say(json.dumps(found)) if arguments.json else _say(*found)
+    return DONE
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from rabbench.cli import doctor
+
+    checks = doctor.examine()
+    if arguments.json:
+        _say(json.dumps([check.__dict__ for check in checks], indent=1))
+    else:
+        _say(
+            *(
+                f"{'ok     ' if check.ok else 'missing'}  {check.what}: {check.found}"
+                for check in checks
+            )
+        )
+    return DONE if all(check.ok for check in checks) else 3
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Look for cyclic garbage rarely: importing the libraries makes much that lives, and none."""
+    before = gc.get_threshold()
+    gc.set_threshold(COLLECT_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "scaling": _scaling,
+    "quality": _quality,
+    "demo": _demo,
+    "plan": _plan,
+    "train": _train,
+    "report": _report,
+    "bundle": _bundle,
+    "verify": _verify,
+    "check": _check,
+    "list": _list,
+    "doctor": _doctor,
+}
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        print(line)  # noqa: T201 - data goes to stdout
+
+
+def _warn(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201 - messages go to stderr
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = build_parser().parse_args(argv)
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)  # libraries that lower their own loggers stay quiet too
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    try:
+        with _few_collections():
+            return COMMANDS[arguments.command](arguments)
+    except RabbenchError as error:
+        _warn(f"rabbench {arguments.command}: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        hint = "; --resume continues" if hasattr(arguments, "resume") else ""
+        _warn(f"rabbench {arguments.command}: interrupted{hint}")
+        return INTERRUPTED

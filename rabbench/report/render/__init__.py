@@ -1,0 +1,1 @@
+"""A page as HTML, Markdown, LaTeX, CSV, JSON or lines of a terminal."""

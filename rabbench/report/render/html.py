@@ -1,0 +1,70 @@
+"""A report as one HTML file: no network, no script needed, light and dark, phone and print.
+
+The page's words and tables come from ``content``; the template engine escapes every one of them.
+A small script sorts tables, saves figures and keeps the contents in step; without it all is there.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from rabbench.report import build
+from rabbench.report.page import Data, Page, Section
+from rabbench.report.render.units import magnitude
+from rabbench.scaling.fits import ORDERS
+from rabbench.types import Results
+
+GROUPS = ("Summary", "Cost", "Quality", "Training", "About", "")
+"""The parts of the table of contents, in their order; sections without a group come last."""
+
+
+def render_results(results: Results) -> str:
+    """The report of these results."""
+    return render_html(build.build_page(results))
+
+
+def render_html(page: Page) -> str:
+    """A page as HTML; only the SVG that ``svg`` made is passed on unescaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("rabbench.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("report.html.j2")
+    return template.render(
+        page=page,
+        strong=ORDERS,
+        contents=contents(page),
+        sorted_by=sorted_by,
+        address=address,
+    )
+
+
+def contents(page: Page) -> list[tuple[str, list[Section]]]:
+    """The table of contents: the sections of each group."""
+    named = [*GROUPS, *dict.fromkeys(one.group for one in page.sections if one.group not in GROUPS)]
+    found = [(name, [one for one in page.sections if one.group == name]) for name in named]
+    return [(name, some) for name, some in found if some]
+
+
+def sorted_by(text: str) -> str:
+    """What a number's cell is sorted by, where a script could not read that off the cell."""
+    value = magnitude(text)
+    if value is None:
+        return ""
+    try:
+        plain = float(text.replace(",", ""))
+    except ValueError:
+        plain = None
+    if plain == value:
+        return ""
+    return "Infinity" if value == float("inf") else f"{value:.6g}"
+
+
+def address(data: Data) -> str:
+    """The CSV of a figure as a link that holds it."""
+    return f"data:text/csv;charset=utf-8,{quote(data.csv(), safe='')}"

@@ -1,0 +1,142 @@
+"""Numbers as a person reads them: SI and binary prefixes, factors, intervals.
+
+Knows units and rounding, not what is being reported.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rabbench.scaling.fits import Estimate
+from rabbench.types import Measurement
+
+SI = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"), (1e-18, "a"))
+BINARY = ((2.0**40, "Ti"), (2.0**30, "Gi"), (2.0**20, "Mi"), (2.0**10, "Ki"), (1.0, ""))
+
+
+def digits(value: float) -> str:
+    """Three significant digits, thousands separated, no exponent between 0.001 and a million."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else str(value)
+    size = abs(value)
+    if size >= 1e6 or size < 1e-3:
+        return f"{value:.2e}"
+    if size >= 100:
+        return f"{value:,.0f}"
+    value = float(f"{value:.3g}")  # 9.999 is 10.0, not 10.00
+    return f"{value:.{2 - math.floor(math.log10(abs(value)))}f}"
+
+
+def amount(value: float, unit: str) -> str:
+    """A value with its unit and a prefix: ``1.25 TFLOP``, ``95.3 ms``, ``412 MiB``, ``0.676``.
+
+    A unit may be a rate: ``FLOP/token²``.
+    """
+    base, _, per = unit.partition("/")
+    rate = f"/{per}" if per else ""
+    if base == "1":
+        return f"{value:.3f}"
+    decimal = SI if abs(value) >= 1 or value == 0 else SMALL
+    steps: Sequence[tuple[float, str]] = BINARY if base == "B" else decimal
+    if base == "s" and abs(value) >= 1:
+        steps = ((1.0, ""),)
+    if base not in {"FLOP", "s", "B", "J"} or (base == "B" and 0 < abs(value) < 1):
+        return f"{digits(value)} {unit}"
+    size, prefix = next((step for step in steps if abs(value) >= step[0]), steps[-1])
+    return f"{digits(value / size)} {prefix}{base}{rate}"
+
+
+def duration(seconds: float) -> str:
+    """A time as a person would say it: ``90.3 ms``, ``14.6 min``, ``24.3 h``, ``101 days``."""
+    for size, word in ((86_400.0, "days"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 2 * size:
+            return f"{digits(seconds / size)} {word}"
+    return amount(seconds, "s")
+
+
+def percent(share: float) -> str:
+    """A share: ``57 %``, ``2.1 %``, ``0.03 %``."""
+    return f"{100 * share:,.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
+
+
+def cell(row: Measurement | None) -> str:
+    """A row's value for a table; a missing one says why."""
+    if row is None:
+        return "–"
+    if row.value is None:
+        return f"not measured ({row.status})"
+    return amount(row.value, row.unit)
+
+
+def times(factor: float) -> str:
+    """A factor to three digits: ``3.40×``, ``1,900×``, ``1.20 million×``."""
+    if not math.isfinite(factor):
+        return "–"
+    for size, word in ((1e9, "\u00a0billion"), (1e6, "\u00a0million")):
+        if factor >= size:
+            return f"{digits(factor / size)}{word}×"
+    if factor >= 1000:
+        factor = float(f"{factor:.3g}")
+    return f"{digits(factor)}×"
+
+
+def interval(estimate: Estimate, unit: str) -> str:
+    """The 95 % interval alone: ``exact``, ``262 to 334 ns/token²`` or a dash."""
+    if estimate.low == estimate.high:
+        return "exact"
+    if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
+        return "–"
+    low, high = amount(estimate.low, unit), amount(estimate.high, unit)
+    number, _, prefixed = low.partition(" ")
+    return f"{number} to {high}" if high.endswith(f" {prefixed}") else f"{low} to {high}"
+
+
+def between(estimate: Estimate) -> str:
+    """A factor with its interval, as far as there is one."""
+    known = math.isfinite(estimate.low) and math.isfinite(estimate.high)
+    if estimate.low == estimate.high or not known:
+        return times(estimate.value)
+    return f"{times(estimate.value)} ({times(estimate.low)} to {times(estimate.high)})"
+
+
+NUMBER = re.compile(r"[<≤]?\s*([+-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)[\s\u00a0]*(\S*)")
+SIZES = {"min": 60.0, "h": 3600.0, "days": 86_400.0, "million×": 1e6, "billion×": 1e9}
+PREFIXED = re.compile(r"([kMGTPEmµnpfa]|[KMGT]i)(?:FLOP|B|s|J)(?:/\S+)?[,;)]?")
+
+
+def magnitude(text: str) -> float | None:
+    """The first number of a text that this module wrote, in its base unit; None without one.
+
+    What a table is sorted by: ``1.25 TFLOP`` is 1.25e12, ``14.6 min`` 876, ``never`` infinite and
+    ``none`` 0.
+    """
+    found = NUMBER.match(text)
+    if found is None:
+        return {"never": math.inf, "none": 0.0}.get(text.split("\n")[0].split(" (")[0])
+    value, unit = float(found[1].replace(",", "")), found[2]
+    prefixed = PREFIXED.fullmatch(unit)
+    if prefixed is not None:
+        steps = {prefix: size for size, prefix in (*SI, *SMALL, *BINARY)}
+        return value * steps[prefixed[1]]
+    return value * SIZES.get(unit, 1.0)
+
+
+def text_of(name: str, value: Any) -> str:
+    """A value of a configuration or a card as text; its ``name`` says what a number counts."""
+    if value is None:
+        return "–"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(text_of("", item) for item in value) or "–"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {text_of(str(key), inner)}" for key, inner in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and name.endswith("_bytes"):
+        return amount(value, "B")
+    if isinstance(value, int) and name.startswith("n_"):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

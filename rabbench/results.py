@@ -1,0 +1,234 @@
+"""Reads and writes ``results.json``: schema version, atomic write, resume, clear refusals.
+
+Does not know what a row means; it only keeps rows, replaces the row of the same identity and
+refuses a file of another schema or another configuration.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rabbench.types import BadInputError, Measurement, Results, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = 1
+FILENAME = "results.json"
+IDENTITY = (
+    "doc_len", "query_len", "n_docs", "n_queries", "k", "batch", "pairs",
+    "model", "attention", "dtype", "device", "dataset", "depth", "step", "seed", "variant",
+)  # fmt: skip
+
+
+def _clean(value: Any) -> Any:
+    """JSON has no NaN: written as null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _clean(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(inner) for inner in value]
+    return value
+
+
+def results_to_json(results: Results) -> dict[str, Any]:
+    """The results as the dictionary that is written."""
+    return {**_head(results), "rows": [_clean(asdict(row)) for row in results.rows]}
+
+
+def _head(results: Results) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "command": results.command,
+        "config": _clean(results.config),
+        "environment": _clean(results.environment),
+        "suites": _clean(list(results.suites)),
+    }
+
+
+def _text(row: Measurement) -> str:
+    """A row as one line of the file."""
+    return json.dumps(_clean(asdict(row)), allow_nan=False)
+
+
+def _document(results: Results, rows: Iterable[str]) -> str:
+    """The whole file: a readable head, then a row a line."""
+    head = json.dumps(_head(results), indent=1, allow_nan=False).removesuffix("\n}")
+    return head + ',\n "rows": [\n' + ",\n".join(rows) + "\n]\n}\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all: a temporary sibling, then a rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def save_results(results: Results, out: Path) -> Path:
+    """Write ``out/results.json`` atomically and return its path."""
+    path = out / FILENAME
+    write_text(path, _document(results, map(_text, results.rows)))
+    return path
+
+
+def load_results(path: Path | str) -> Results:
+    """Read a results file, or the one in a results folder.
+
+    Raises:
+        BadInputError: if it is absent, not JSON, of another schema, or lacks a field; the message
+            says which and what to do.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / FILENAME
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInputError(
+            f"no results at {path}; give the folder that --out named, or run a command first"
+        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BadInputError(f"{path} is not a results file: {error}") from None
+    found = raw.get("schema") if isinstance(raw, dict) else None
+    if found != SCHEMA:
+        raise BadInputError(
+            f"{path} has schema {found!r}, this rabbench reads schema {SCHEMA}; use the release "
+            "that wrote it, or measure again into another --out folder"
+        )
+    try:
+        rows = tuple(Measurement(**row) for row in raw["rows"])
+        return Results(
+            command=raw["command"],
+            config=raw["config"],
+            environment=raw["environment"],
+            suites=tuple(raw["suites"]),
+            rows=rows,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInputError(f"{path} is damaged: {type(error).__name__}: {error}") from None
+
+
+def row_key(row: Measurement) -> tuple[str, ...]:
+    """What makes two rows the same measurement: the name and the params of the contract.
+
+    Other params (counters, notes) describe the value and change with it.
+    """
+    params = {key: row.params[key] for key in IDENTITY if key in row.params}
+    return (row.system, row.phase, row.measure, json.dumps(_clean(params), sort_keys=True))
+
+
+class ResultsStore:
+    """The results of one command as they grow; every ``add`` is on disk before it returns.
+
+    Args:
+        out: the results folder, or None to keep the rows in memory only.
+        results: command, config and environment; rows found on disk join it when resuming.
+        resume: continue what ``out`` holds. Without it a finished folder is written anew.
+
+    Raises:
+        UsageError: if ``resume`` finds results of another command or configuration.
+    """
+
+    def __init__(self, out: Path | None, results: Results, *, resume: bool = False) -> None:
+        self.out = out
+        self.results = results
+        # A row never changes, so its identity and its line are made once. The row is kept beside
+        # them, since its id() is the key.
+        self._lines: dict[int, tuple[Measurement, tuple[str, ...], str]] = {}
+        if resume and out is not None and (out / FILENAME).exists():
+            earlier = load_results(out)
+            _require_same(earlier, results, out)
+            self.results = replace(results, rows=earlier.rows, suites=earlier.suites)
+
+    @property
+    def rows(self) -> tuple[Measurement, ...]:
+        """The rows so far."""
+        return tuple(self.results.rows)
+
+    def add(self, *rows: Measurement) -> None:
+        """Keep rows, each in place of an earlier one of the same identity, and save."""
+        new = {self._line(row)[1]: row for row in rows}
+        kept = [row for row in self.results.rows if self._line(row)[1] not in new]
+        self.results = replace(self.results, rows=(*kept, *new.values()))
+        self._save()
+
+    def drop(self, stale: Callable[[Measurement], bool]) -> None:
+        """Leave out rows that no longer hold."""
+        kept = tuple(row for row in self.results.rows if not stale(row))
+        if len(kept) < len(self.results.rows):
+            self.results = replace(self.results, rows=kept)
+            self._save()
+
+    def add_suite(self, suite: Mapping[str, Any]) -> None:
+        """Keep the card of a suite, in place of an earlier one of the same name."""
+        kept = [old for old in self.results.suites if old.get("name") != suite.get("name")]
+        self.results = replace(self.results, suites=(*kept, dict(suite)))
+        self._save()
+
+    def _line(self, row: Measurement) -> tuple[Measurement, tuple[str, ...], str]:
+        if id(row) not in self._lines:
+            self._lines[id(row)] = (row, row_key(row), _text(row))
+        return self._lines[id(row)]
+
+    def _save(self) -> None:
+        if self.out is not None:
+            lines = (self._line(row)[2] for row in self.results.rows)
+            write_text(self.out / FILENAME, _document(self.results, lines))
+
+
+JUDGED = ("breakeven", "baseline")  # what changes a report's judgement, not what was measured
+
+
+def _require_same(earlier: Results, now: Results, out: Path) -> None:
+    before, after = _clean(earlier.config), _clean(now.config)
+    if earlier.command != now.command:
+        raise UsageError(
+            f"--resume: {out} holds results of 'rabbench {earlier.command}', not "
+            f"'{now.command}'; choose another --out"
+        )
+    differ = [
+        f"{key}: {before.get(key)!r} there, {after.get(key)!r} now"
+        for key in sorted({*before, *after} - {*JUDGED})
+        if before.get(key) != after.get(key)
+    ]
+    if differ:
+        raise UsageError(
+            f"--resume: the configuration differs ({'; '.join(differ)}); give the same options "
+            "or choose another --out"
+        )
+
+
+def frame(results: Results) -> pd.DataFrame:
+    """One row a measurement; each param is a column, and ``n_samples`` counts the raw samples.
+
+    Args:
+        results: of any command.
+
+    Returns:
+        Columns ``system, phase, measure, value, unit, better, status, n_samples`` and the params.
+        A value that was not measured is NaN, its status says why.
+    """
+    import pandas as pd
+
+    records = []
+    for row in results.rows:
+        fields = {
+            "system": row.system,
+            "phase": row.phase,
+            "measure": row.measure,
+            "value": row.value,
+            "unit": row.unit,
+            "better": row.better,
+            "status": row.status,
+            "n_samples": len(row.samples),
+        }
+        params = {key: value for key, value in row.params.items() if not isinstance(value, Mapping)}
+        records.append({**fields, **params})
+    return pd.DataFrame.from_records(records)

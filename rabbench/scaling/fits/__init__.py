@@ -1,0 +1,37 @@
+"""How a cost grows with document length: fits of a + b·L + c·L² and verdicts in words.
+
+Knows measurement rows and statistics; runs nothing, knows no system. It refuses a verdict that the
+data cannot carry, and says what would.
+"""
+
+from __future__ import annotations
+
+from rabbench.scaling.fits.model import (
+    EXACT,
+    KEYS,
+    NOISE_FREE,
+    ORDERS,
+    UNKNOWN,
+    Estimate,
+    Fit,
+    Model,
+    Order,
+)
+from rabbench.scaling.fits.sweeps import comparable, fit_sweep, fit_sweeps, samples, sweep_key
+
+__all__ = [
+    "EXACT",
+    "KEYS",
+    "NOISE_FREE",
+    "ORDERS",
+    "UNKNOWN",
+    "Estimate",
+    "Fit",
+    "Model",
+    "Order",
+    "comparable",
+    "fit_sweep",
+    "fit_sweeps",
+    "samples",
+    "sweep_key",
+]

@@ -1,0 +1,249 @@
+"""The sweep: cost of each system's phases over document lengths, as rows of a results file.
+
+Plans the points, hands them to the measures one after another and keeps every row as it comes.
+Knows no system and no measure by name; formats and prints nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from rabbench import environment, registry
+from rabbench.results import IDENTITY, ResultsStore
+from rabbench.types import (
+    Measurement,
+    Options,
+    Phase,
+    Point,
+    Progress,
+    Results,
+    Settings,
+    Shape,
+    System,
+    UsageError,
+    Workload,
+    no_progress,
+)
+from rabbench.types import row as record_row
+
+SYSTEMS = ("bm25", "dense", "teacher", "rabtriever")
+MEASURES = ("flops", "index-size", "memory", "latency")
+BY_CHILDREN = "memory"  # the measure that meets a fault in a child process
+CLOSE = 1.1  # the longest feasible length is known to this factor
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScalingConfig:
+    """What to sweep.
+
+    ``points`` lengths from ``min_doc_len`` to ``max_doc_len`` in equal ratios (None: as many as
+    doublings); ``query_len`` and the lengths are tokens without the prompt. ``attention`` may name
+    several implementations. ``breakeven`` holds fields of ``breakeven.Load``: it changes what a
+    report says, not what is measured.
+    """
+
+    max_doc_len: int
+    min_doc_len: int = 16
+    points: int | None = None
+    query_len: int = 32
+    systems: tuple[str, ...] = SYSTEMS
+    measures: tuple[str, ...] = MEASURES
+    attention: tuple[str, ...] = ("sdpa",)
+    rounds: int = 3
+    max_rounds: int = 30
+    min_time_s: float = 1.0
+    timeout_s: float = 600.0
+    memory_limit: int | None = None
+    breakeven: Mapping[str, float] = field(default_factory=dict)
+    options: Options = field(default_factory=Options)
+
+    def lengths(self) -> list[int]:
+        """The grid of document lengths.
+
+        Raises:
+            UsageError: if it cannot be laid out.
+        """
+        low, high = self.min_doc_len, self.max_doc_len
+        if low < 1 or high < low or (self.points is not None and self.points < 1):
+            raise UsageError(
+                f"--min-doc-len {low} --max-doc-len {high} --points {self.points}: lengths must "
+                "rise from at least 1 and there must be at least one point"
+            )
+        count = self.points or round(math.log2(high / low)) + 1
+        if count == 1 or low == high:
+            return [high]
+        ratio = (high / low) ** (1 / (count - 1))
+        return sorted({round(low * ratio**i) for i in range(count)})
+
+
+def run(
+    config: ScalingConfig,
+    *,
+    out: Path | None = None,
+    resume: bool = False,
+    progress: Progress = no_progress,
+    beside: Callable[[Point], Callable[[], object] | None] | None = None,
+) -> Results:
+    """Sweep and return the results; with ``out`` each row is on disk as soon as it is measured.
+
+    Args:
+        config: what to sweep.
+        out: the results folder; None keeps the rows in memory.
+        resume: keep the rows that ``out`` already holds and measure only what is missing.
+        progress: told what is being measured.
+        beside: gives what is timed before each latency sample of a point, or None.
+
+    Raises:
+        UsageError: for an unknown system or measure, or a length above a model's context.
+        MissingError: if a model or device is not there.
+    """
+    device = environment.device(config.options.device)
+    config = replace(config, options=replace(config.options, device=device))
+    measures = {name: registry.load("measures", name) for name in config.measures}
+    points = plan(config)
+    store = ResultsStore(out, started("scaling", config), resume=resume)
+    settings = Settings(
+        rounds=config.rounds,
+        max_rounds=config.max_rounds,
+        min_time_s=config.min_time_s,
+        timeout_s=config.timeout_s,
+        memory_limit=config.memory_limit,
+        progress=progress,
+        beside=beside,
+    )
+    for name, measure in measures.items():
+        left, spared = _left(points, measure, store.rows)
+        store.add(*spared)
+        for row in measure.measure(left, settings):
+            store.add(row)
+        if name == BY_CHILDREN:
+            store.add(*_longest(config, points, measure, settings, store))
+    return store.results
+
+
+def _left(
+    points: list[Point], measure: Any, rows: Sequence[Measurement]
+) -> tuple[list[Point], list[Measurement]]:
+    """The points still to measure, and rows for those that are known to fail.
+
+    A point that ran out of memory or time in a child process is not run in this one. Samples that
+    an interrupted run has taken travel with their point.
+    """
+    first = measure.MEASURES[0]
+    earlier = {_key(row.measure, row): row for row in rows if row.status != "error"}
+    left, spared = [], []
+    for point in points:
+        row = earlier.get(_key(first, point))
+        child = earlier.get(_key("peak_memory", point))
+        if row is not None and row.params.get("complete", True):
+            continue
+        if row is None and child is not None and child.status in {"oom", "timeout"}:
+            params = {"message": f"not run: {child.params.get('message')} (see peak_memory)"}
+            failed = record_row(
+                point, first, None, measure.UNIT, status=child.status, params=params
+            )
+            spared.append(failed)
+            continue
+        taken = row.samples if row is not None and not isinstance(row.samples, Mapping) else ()
+        left.append(replace(point, samples=tuple(taken)))
+    return left, spared
+
+
+def _longest(
+    config: ScalingConfig,
+    points: list[Point],
+    measure: Any,
+    settings: Settings,
+    store: ResultsStore,
+) -> Iterator[Measurement]:
+    """Bisect between the longest length that fits and the shortest that does not.
+
+    Yields a ``longest_feasible`` row (tokens, known to ``CLOSE``) for each phase that failed.
+    """
+    rows = {_key(row.measure, row): row for row in store.rows}
+    for kind in dict.fromkeys(map(_kind, points)):
+        same = [point for point in points if _kind(point) == kind]
+        status = {p.params["doc_len"]: rows[_key("peak_memory", p)].status for p in same}
+        fits = max((length for length, found in status.items() if found == "ok"), default=0)
+        fails = [n for n, found in status.items() if found in {"oom", "timeout"} and n > fits]
+        if not fails or not fits:
+            continue
+        above = min(fails)
+        while above > CLOSE * fits:
+            middle = round(math.sqrt(fits * above))
+            options = replace(config.options, attention=same[0].params["attention"])
+            tried = [p for p in _points(kind[0], options, config, middle) if p.phase == kind[1]]
+            (found, _) = measure.measure(tried, settings)
+            fits, above = (middle, above) if found.status == "ok" else (fits, middle)
+        params = {"fails_at": above, "doc_len": fits}
+        yield record_row(same[0], "longest_feasible", fits, "token", params=params).with_changes(
+            better="higher"
+        )
+
+
+def _kind(point: Point) -> tuple[str, str, Any]:
+    return point.system, point.phase, point.params.get("attention")
+
+
+def started(command: str, config: Any) -> Results:
+    """Results with configuration and environment and no rows yet."""
+    described = {key: value for key, value in asdict(config).items() if key != "options"}
+    options = asdict(config.options)
+    return Results(
+        command=command,
+        config={**described, "options": options},
+        environment=environment.describe(),
+    )
+
+
+def plan(config: ScalingConfig) -> list[Point]:
+    """Every point of the sweep, shortest documents first; builds systems but no weights.
+
+    Raises:
+        UsageError: for an unknown system or a length above a model's context.
+    """
+    return [
+        point
+        for length in config.lengths()
+        for attention in config.attention
+        for name in config.systems
+        for point in _points(name, replace(config.options, attention=attention), config, length)
+    ]
+
+
+def _points(name: str, options: Options, config: ScalingConfig, length: int) -> Iterator[Point]:
+    shape = Shape(doc_len=length, query_len=config.query_len)
+    system = _system(name, options)
+    for workload in system.workloads(shape):
+        yield Point(
+            system=name,
+            phase=workload.phase,
+            params={**shape.params(), **system.params, **workload.params},
+            build=partial(_workload, name, options, workload.phase, shape),
+        )
+
+
+@lru_cache(maxsize=8)
+def _system(name: str, options: Options) -> System:
+    built: System = registry.load("systems", name).build(options)
+    return built
+
+
+def _workload(name: str, options: Options, phase: Phase, shape: Shape) -> Workload:
+    """The workload of a point; in the parent and in a child process alike."""
+    for workload in _system(name, options).workloads(shape):
+        if workload.phase == phase:
+            return workload
+    raise UsageError(f"system {name!r} has no phase {phase!r}")
+
+
+def _key(measure: str, of: Point | Measurement) -> tuple[str, ...]:
+    """What says that a point has been measured, whatever the pair convention of its row."""
+    params = {key: of.params.get(key) for key in IDENTITY if key != "pairs"}
+    return (of.system, of.phase, measure, json.dumps(params, sort_keys=True))

@@ -1,0 +1,89 @@
+"""What teacher and student share: prompts of synthetic lengths, and the check of the context."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from rabbench.models import synthetic
+from rabbench.models.backbone import Backbone, resolve
+from rabbench.models.teacher import Prompt
+from rabbench.types import Options, Shape, UsageError
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """The backbone that the options name, its prompt, and prompts of an exact length."""
+
+    options: Options
+
+    @cached_property
+    def backbone(self) -> Backbone:
+        """The causal LM; shared by all systems of a process that name the same one."""
+        chosen = self.options
+        return resolve(
+            chosen.model,
+            device=chosen.device,
+            dtype=chosen.dtype,
+            attention=chosen.attention,
+            seed=chosen.seed,
+        )
+
+    @cached_property
+    def prompt(self) -> Prompt:
+        """The prompt, cutting documents at the options' limit."""
+        return Prompt(self.backbone, self.options.max_doc_len, self.options.max_query_len)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What identifies the backbone in a row."""
+        trained = self.backbone.checkpoint
+        return {
+            **({"weights": trained.fingerprint()} if trained else {}),
+            "model": self.options.model,
+            "attention": self.options.attention,
+            "dtype": self.options.dtype,
+            "device": self.options.device,
+        }
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """How much truncation has dropped, and how much was read."""
+        cut = self.prompt.cut
+        found = {"documents_cut": cut.documents, "tokens_cut": cut.tokens}
+        for name in ("documents_read", "tokens_read", "queries_read", "query_tokens_read"):
+            found[name] = getattr(cut, name)
+        if self.prompt.max_query_len is not None:
+            found |= {"queries_cut": cut.queries, "query_tokens_cut": cut.query_tokens}
+        return found
+
+    def document(self, shape: Shape) -> list[int]:
+        """The document part of the prompt around a document of exactly ``shape.doc_len`` tokens."""
+        return self.prompt.document_ids(self.tokens(shape.doc_len, seed=self.options.seed))
+
+    def query(self, shape: Shape) -> list[int]:
+        """The query part of the prompt around a query of exactly ``shape.query_len`` tokens."""
+        return self.prompt.query_ids(self.tokens(shape.query_len, seed=self.options.seed + 1))
+
+    def tokens(self, count: int, *, seed: int) -> list[int]:
+        """Exactly this many token ids of words, drawn by a seed."""
+        backbone = self.backbone
+        tokenizer = backbone.tokenizer if backbone.has_weights else None
+        size = int(backbone.config.vocab_size)
+        return synthetic.token_ids(tokenizer, count, seed=seed, size=size)
+
+    def check(self, tokens: int) -> None:
+        """Refuse a length that the model was not made for, unless only its cost is wanted.
+
+        Raises:
+            UsageError: naming the context and the flag that allows it.
+        """
+        context = self.backbone.context
+        free = self.options.extrapolate or not self.backbone.has_weights
+        if tokens > context and not free:
+            raise UsageError(
+                f"{tokens} tokens (document, query and prompt) exceed the context of "
+                f"{self.options.model!r}, {context} tokens; lower --max-doc-len, or give "
+                "--extrapolate-positions to measure cost at positions the model never saw"
+            )

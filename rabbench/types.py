@@ -1,0 +1,326 @@
+"""The core types every layer shares, the one ranking rule, and the errors with their exit codes.
+
+Knows nothing of torch, of files, or of any system, suite or measure; imports only the standard
+library, so that the command line can start without loading anything heavy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, runtime_checkable
+
+Scores = dict[str, float]
+"""Scores of one query's documents: ``{doc_id: score}``, higher is better."""
+
+Run = dict[str, Scores]
+"""A ranking of many queries: ``{query_id: {doc_id: score}}``; never parallel lists."""
+
+Qrels = Mapping[str, Mapping[str, int]]
+"""Relevance judgements: ``{query_id: {doc_id: grade}}``; a missing document is unjudged."""
+
+Phase = Literal["index", "query", "score"]
+PHASES: tuple[Phase, ...] = ("index", "query", "score")
+
+Status = Literal["ok", "oom", "timeout", "unsupported", "error"]
+Better = Literal["lower", "higher"]
+
+Progress = Callable[[str, int, int], None]
+"""How a long job tells where it is: ``progress(what, done, total)``; jobs never print."""
+
+
+def no_progress(what: str, done: int, total: int) -> None:
+    """A progress that says nothing; the default of every job."""
+
+
+class RabbenchError(Exception):
+    """An error a user can act on: it says what was wrong and what to do.
+
+    ``exit_code`` follows the command line's contract: 2 wrong usage, 3 something missing
+    (a model, data set or device), 4 a bad input file.
+    """
+
+    exit_code = 2
+
+
+class UsageError(RabbenchError):
+    """The request itself is wrong: an unknown name, an impossible option (exit code 2)."""
+
+    exit_code = 2
+
+
+class MissingError(RabbenchError):
+    """Something that the request needs is not on this machine (exit code 3)."""
+
+    exit_code = 3
+
+
+class BadInputError(RabbenchError):
+    """A file was found but cannot be read as what it should be (exit code 4)."""
+
+    exit_code = 4
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One test collection: documents, queries and judgements.
+
+    ``docs`` and ``queries`` map ids to text and may be lazy. ``fingerprint`` is a content hash of
+    what was loaded. ``excluded`` lists documents that must not count for a query (ArguAna's own
+    query, BRIGHT's excluded ids). ``licence`` and ``source`` are shown before use. ``split`` and
+    ``candidates`` say which part of the data set this is and what a query's candidates are.
+    """
+
+    name: str
+    docs: Mapping[str, str]
+    queries: Mapping[str, str]
+    qrels: Qrels
+    fingerprint: str
+    licence: str
+    source: str
+    excluded: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    split: str = ""
+    candidates: str = "every document of the collection"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The size of one piece of work; lengths are tokens of the system's own tokenizer.
+
+    ``doc_len`` and ``query_len`` count the document's and the query's own tokens, without the
+    prompt around them. ``n_docs`` is the collection a first stage searches, ``k`` the candidates
+    per query, ``batch`` the pairs or texts run at once.
+    """
+
+    doc_len: int
+    query_len: int
+    n_docs: int = 64
+    n_queries: int = 1
+    k: int = 1
+    batch: int = 1
+
+    def params(self) -> dict[str, int]:
+        """The shape as it stands in a row's ``params``."""
+        return {
+            "doc_len": self.doc_len,
+            "query_len": self.query_len,
+            "n_docs": self.n_docs,
+            "n_queries": self.n_queries,
+            "k": self.k,
+            "batch": self.batch,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to build a system; picklable, so that a child process can build the same one.
+
+    ``model`` names the causal LM of teacher and student, ``dense_model`` the sentence-transformers
+    model, and so do the other three; ``untrained`` puts a fresh head on the dense model's body.
+    ``depth`` is how many first-stage candidates a reranker scores. ``extrapolate`` allows
+    positions beyond the model's context (cost only: such scores mean nothing). ``biencoder_model``
+    is the causal LM of ``llm-biencoder``, by default ``model``.
+    """
+
+    model: str = "smollm2-135m"
+    dense_model: str = "all-minilm-l6-v2"
+    sparse_model: str = "naver/splade-cocondenser-ensembledistil"
+    cross_encoder_model: str = "cross-encoder/ms-marco-MiniLM-L6-v2"
+    late_interaction_model: str = "colbert-ir/colbertv2.0"
+    biencoder_model: str | None = None
+    device: str = "cpu"
+    dtype: str = "float32"
+    attention: str = "sdpa"
+    first_stage: str = "bm25"
+    depth: int = 100
+    batch: int = 16
+    max_doc_len: int = 512
+    max_query_len: int | None = None
+    extrapolate: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """One phase of one system at one shape, ready to run: all that a measure may see.
+
+    ``run`` does the work once on ``device``; each call covers ``units`` documents, queries or
+    pairs, and a measure divides by it. ``trace`` gives the same forward as a module and its inputs
+    on the ``meta`` device with eager attention (no weights, no memory), ``closed_form`` the FLOPs
+    from the configuration under a pair convention, ``"dense"`` or ``"causal"``. Both are None
+    where the phase runs no tensor operations (BM25).
+    ``index_bytes`` is what the index phase keeps for a document. ``prepare`` loads what ``run``
+    needs (weights, inputs) and is not part of what is measured.
+    """
+
+    system: str
+    phase: Phase
+    shape: Shape
+    device: str
+    run: Callable[[], object]
+    units: int = 1
+    trace: Callable[[], tuple[Any, tuple[Any, ...]]] | None = None
+    closed_form: Callable[[str], int] | None = None
+    index_bytes: Callable[[], int] | None = None
+    prepare: Callable[[], object] = lambda: None
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One workload still to be built: a picklable recipe with what identifies its rows.
+
+    ``params`` are the row's params (shape, model, device …). ``build()`` makes the workload in
+    this process; a child process can unpickle the point and do the same. ``samples`` are those
+    that an interrupted run has already taken.
+    """
+
+    system: str
+    phase: Phase
+    params: Mapping[str, Any]
+    build: Callable[[], Workload]
+    samples: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One row of the results file.
+
+    ``value`` is None, with a ``status`` other than ``ok``, where nothing was measured; never 0.
+    ``samples`` are the raw figures behind the value: a list for costs, and for quality the score
+    of each query by its id.
+    """
+
+    system: str
+    phase: str
+    measure: str
+    value: float | None
+    unit: str
+    better: Better
+    status: Status = "ok"
+    params: Mapping[str, Any] = field(default_factory=dict)
+    samples: Sequence[float] | Mapping[str, float] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a row that claims a value it does not have."""
+        measured = self.value is not None and math.isfinite(self.value)
+        if measured != (self.status == "ok"):
+            raise ValueError(
+                f"{self.system}/{self.phase}/{self.measure}: value {self.value!r} with status "
+                f"{self.status!r}: a finite value needs 'ok', anything else must be None"
+            )
+
+    def with_changes(self, **changes: Any) -> Measurement:
+        """A copy with some fields changed; ``params`` given here are added to the present ones."""
+        changes["params"] = {**self.params, **changes.get("params", {})}
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What one command measured; the content of ``results.json`` (schema 1)."""
+
+    command: str
+    config: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    suites: Sequence[Mapping[str, Any]] = ()
+    rows: Sequence[Measurement] = ()
+    schema: int = 1
+
+
+@runtime_checkable
+class System(Protocol):
+    """Everything that answers queries. One file in ``systems/`` makes one, by ``build(options)``.
+
+    ``name`` as in the registry; ``phases`` the phases it has a workload for; ``params`` what
+    identifies this build in a row (``model``, ``attention``, ``dtype``, ``device``, ``trained``).
+    """
+
+    name: str
+    phases: tuple[Phase, ...]
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """What identifies this build in a row."""
+
+    def index(self, docs: Mapping[str, str]) -> None:
+        """Take in the collection, replacing any earlier one."""
+
+    def search(self, queries: Mapping[str, str], k: int) -> Run:
+        """The best ``k`` documents of each query with their scores, over the whole collection."""
+
+    def workloads(self, shape: Shape) -> Iterator[Workload]:
+        """One workload per phase at this shape."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How much a measure may do.
+
+    ``rounds`` is the least number of samples of each point, ``max_rounds`` the most; between them
+    a point is sampled until it has run for ``min_time_s``. ``timeout_s`` ends a point that hangs,
+    ``memory_limit`` (bytes) one that allocates more; both where a point runs in a child process.
+    ``beside`` gives what is timed before each latency sample of a point, so that a machine whose
+    speed changed is known; None for nothing.
+    """
+
+    rounds: int = 3
+    max_rounds: int = 30
+    min_time_s: float = 1.0
+    timeout_s: float = 600.0
+    memory_limit: int | None = None
+    progress: Progress = no_progress
+    beside: Callable[[Point], Callable[[], object] | None] | None = None
+
+
+class Measure(Protocol):
+    """One file in ``measures/``: ``measure(points, settings)`` yields the rows of each point.
+
+    The measure decides how its points are scheduled (interleaved, one child process each …).
+    """
+
+    def __call__(self, points: Sequence[Point], settings: Settings) -> Iterator[Measurement]:
+        """Measure every point; a point that fails yields a row with a status."""
+
+
+def row(point: Point, measure: str, value: float | None, unit: str, **extra: Any) -> Measurement:
+    """A cost row of a point; lower is better for every cost. ``params`` are added to its own."""
+    return Measurement(
+        system=point.system,
+        phase=point.phase,
+        measure=measure,
+        value=value,
+        unit=unit,
+        better="lower",
+        status=extra.get("status", "ok"),
+        params={**point.params, **extra.get("params", {})},
+        samples=extra.get("samples", ()),
+    )
+
+
+def rank(scores: Mapping[str, float], k: int | None = None) -> list[tuple[str, float]]:
+    """Order one query's documents: score descending, equal scores by document id descending.
+
+    The only place that orders a ranking or breaks a tie. The rule is trec_eval's (ties by
+    document id, largest first), so that an exported run scores the same in the field's own tools.
+
+    Raises:
+        ValueError: if a score is NaN, which has no place in an order.
+    """
+    bad = [doc_id for doc_id, score in scores.items() if math.isnan(score)]
+    if bad:
+        raise ValueError(f"NaN score for document {bad[0]!r} ({len(bad)} in all): cannot rank")
+    ordered = sorted(scores.items(), key=lambda item: item[0], reverse=True)
+    ordered.sort(key=lambda item: item[1], reverse=True)
+    return ordered if k is None else ordered[:k]
+
+
+def top_k(scores: Mapping[str, float], k: int) -> Scores:
+    """The best ``k`` documents of one query, in rank order."""
+    return dict(rank(scores, k))
+
+
+def unknown_name_error(kind: str, name: str, names: Iterable[str]) -> UsageError:
+    """The error for an unknown name: it lists what is known."""
+    return UsageError(f"unknown {kind} {name!r}; known: {', '.join(sorted(names))}")

@@ -1,0 +1,178 @@
+"""Bundles: what is in them, equal bytes for equal contents, what a licence keeps back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rabbench.bundle import finding, licences, pack, verify
+from rabbench.results import load_results, save_results
+from rabbench.types import BadInputError, UsageError
+
+
+def _names(path: Path) -> list[str]:
+    with zipfile.ZipFile(path) as archive:
+        return archive.namelist()
+
+
+def _relabelled(folder: Path, **card: Any) -> None:
+    """Change the card of the folder's data set; its report is then no longer of it."""
+    (folder / "report.md").unlink()
+    results = load_results(folder)
+    save_results(replace(results, suites=[{**dict(results.suites[0]), **card}]), folder)
+
+
+def test_a_bundle_holds_what_it_takes_to_recompute(packed: Path) -> None:
+    with zipfile.ZipFile(packed) as archive:
+        assert archive.namelist() == [
+            "config.json", "environment.json", "fits.json", "manifest.json", "report.html",
+            "report.md", "results.json", "runs/test/bm25.trec.gz", "runs/test/qrels.txt.gz",
+        ]  # fmt: skip
+        listed = json.loads(archive.read("manifest.json"))
+        hashes = {
+            name: hashlib.sha256(archive.read(name)).hexdigest()
+            for name in archive.namelist()
+            if name != "manifest.json"
+        }
+        environment = json.loads(archive.read("environment.json"))
+    assert listed["files"] == hashes
+    assert environment["versions"]["torch"]
+    (data,) = listed["data"]
+    assert (data["licence"], data["judgements"]) == ("CC0-1.0", "packed")
+    assert "--suite demo --datasets test" in data["to get it"]
+
+
+def test_equal_contents_give_equal_bytes(folder: Path, tmp_path: Path) -> None:
+    first = pack.write(folder, tmp_path / "a.zip")
+    for path in folder.rglob("*"):
+        os.utime(path, (1, 1))
+    second = pack.write(folder, tmp_path / "sub" / "b.zip")
+    assert first.path.read_bytes() == second.path.read_bytes()
+    assert first.identity == second.identity
+    with zipfile.ZipFile(first.path) as archive:
+        entries = archive.infolist()
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
+
+
+def test_by_default_it_lies_beside_the_folder(folder: Path) -> None:
+    assert pack.write(folder).path == folder.with_name("results.zip")
+
+
+def test_nothing_but_the_results_own_files_is_packed(folder: Path, tmp_path: Path) -> None:
+    (folder / "secret.txt").write_text("mine")
+    (folder / "runs" / "test" / "other.trec.gz").write_bytes(b"of another system")
+    names = _names(pack.write(folder, tmp_path / "a.zip").path)
+    assert not {"secret.txt", "runs/test/other.trec.gz"} & set(names)
+
+
+@pytest.mark.parametrize(
+    ("licence", "allowed"),
+    [
+        ("CC0-1.0", "all"),
+        ("CC BY 4.0", "all"),
+        ("CC BY-SA 3.0", "all"),
+        ("CC BY-NC 2.0", "all"),
+        ("CC BY 4.0 for the selection; the texts as in BEIR", "all"),
+        ("Apache-2.0", "all"),
+        ("GPL-3.0", "all"),
+        ("CC BY-ND 4.0", "runs"),
+        ("CC BY-NC-ND 4.0", "runs"),
+        ("MS MARCO terms: non-commercial research", "runs"),
+        ("not stated: a local folder", "runs"),
+        ("", "runs"),
+        ("none stated; for use where it lies, not to be passed on", "nothing"),
+        ("the authors' user agreement: research only, not to be passed on", "nothing"),
+    ],
+)
+def test_a_licence_decides_what_may_travel(licence: str, allowed: str) -> None:
+    assert licences.leave(licence)[0] == allowed
+
+
+def test_every_licence_of_the_suites_is_decided_as_written() -> None:
+    from rabbench.suites import beir
+
+    allowed = {base: licences.leave(licence)[0] for base, licence in beir.LICENCES.items()}
+    assert {base for base, leave in allowed.items() if leave != "all"} == {"msmarco"}
+    assert licences.leave(beir.UNSTATED)[0] == "runs"
+
+
+def test_judgements_that_may_not_travel_stay_and_are_read_by_name(
+    folder: Path, tmp_path: Path
+) -> None:
+    _relabelled(folder, licence="not stated: a test")
+    made = pack.write(folder, tmp_path / "a.zip")
+    assert "runs/test/qrels.txt.gz" not in _names(made.path)
+    assert "runs/test/bm25.trec.gz" in _names(made.path)
+    (data,) = made.manifest.data
+    assert data["judgements"] == "not packed"
+    assert data["fingerprint"] == load_results(folder).suites[0]["fingerprint"]
+    assert "is not known to allow passing judgements on" in data["why"]
+    assert any("qrels.txt.gz" in line for line in made.told())
+    found = verify.run(made.path)
+    (judged,) = [one for one in found if one.kind == "judgements"]
+    assert (judged.status, judged.about) == ("agrees", "test")
+    assert {one.status for one in found if one.kind == "quality"} == {"agrees"}
+
+
+def test_a_data_set_of_another_fingerprint_verifies_nothing(folder: Path, tmp_path: Path) -> None:
+    _relabelled(folder, licence="not stated: a test", fingerprint="0" * 64)
+    found = verify.run(pack.write(folder, tmp_path / "a.zip").path)
+    (judged,) = [one for one in found if one.kind == "judgements"]
+    assert judged.status == "not verified"
+    assert "its judgements are not taken" in judged.detail
+    assert {one.status for one in found if one.kind == "quality"} == {"not verified"}
+    assert finding.exit_code(found) == 3
+
+
+def test_a_data_set_that_is_nowhere_verifies_nothing(folder: Path, tmp_path: Path) -> None:
+    _relabelled(folder, licence="not stated: a test", suite="nonesuch")
+    path = pack.write(folder, tmp_path / "a.zip").path
+    (judged,) = [one for one in verify.run(path) if one.kind == "judgements"]
+    assert judged.status == "not verified"
+    assert "unknown suite 'nonesuch'" in judged.detail
+    (judged,) = [one for one in verify.run(path, data=False) if one.kind == "judgements"]
+    assert "--no-data" in judged.detail
+
+
+def test_rankings_stay_where_ids_may_be_texts(folder: Path, tmp_path: Path) -> None:
+    _relabelled(folder, licence="none stated; for use where it lies, not to be passed on")
+    made = pack.write(folder, tmp_path / "a.zip")
+    assert not [name for name in _names(made.path) if name.startswith("runs/")]
+    found = verify.run(made.path)
+    (ranked,) = [one for one in found if one.kind == "quality"]
+    assert ranked.status == "not verified"
+    assert "its document ids may be texts" in ranked.detail
+    whole = pack.write(folder, tmp_path / "b.zip", qrels="all")
+    assert len([name for name in _names(whole.path) if name.startswith("runs/")]) == 2
+
+
+def test_no_judgements_travel_where_none_are_wanted(folder: Path, tmp_path: Path) -> None:
+    made = pack.write(folder, tmp_path / "a.zip", qrels="none")
+    assert [name for name in _names(made.path) if "qrels" in name] == []
+    assert (made.manifest.absent or {})["runs/test/qrels.txt.gz"] == "--qrels none"
+
+
+def test_what_is_not_in_the_folder_is_said(folder: Path, tmp_path: Path) -> None:
+    (folder / "report.html").unlink()
+    (folder / "runs" / "test" / "bm25.trec.gz").unlink()
+    told = "\n".join(pack.write(folder, tmp_path / "a.zip").told())
+    assert "not in it: report.html: not in the folder; 'rabbench report DIR' writes it" in told
+    assert "not in it: runs/test/bm25.trec.gz" in told
+
+
+def test_a_bundle_needs_results_and_a_file_to_go_to(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="is not a results folder"):
+        pack.write(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="is a folder; name a file, such as"):
+        pack.write(folder, tmp_path)
+    (folder / "results.json").unlink()
+    with pytest.raises(BadInputError, match="no results at"):
+        pack.write(folder, tmp_path / "a.zip")

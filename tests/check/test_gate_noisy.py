@@ -1,0 +1,281 @@
+"""The noisy tier: planted regressions are found, equal runs are not, weak evidence is unclear."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from rabbench import check
+from rabbench.check import CheckResult, Policy, Verdict, ranks
+from rabbench.check.ratios import chosen
+from rabbench.types import Measurement, Results
+from tests.check.gate_runs import LENGTHS, but, row, sweep
+
+SCORER = ("rabtriever", "score", "latency")
+
+
+def _of(verdict: Verdict, name: str) -> CheckResult:
+    return next(one for one in verdict.findings if one.name.startswith(name))
+
+
+def _head(**given: Any) -> list[Results]:
+    """The two runs that a regression must show in."""
+    return [sweep(seed, **given) for seed in (2, 3)]
+
+
+def test_a_slower_scorer_is_caught_on_a_machine_of_another_speed() -> None:
+    slower = _head(planted={SCORER: lambda _: 1.6}, speed=3.0)
+    verdict = check.compare_runs([sweep(1)], slower)
+    found = _of(verdict, "rabtriever score latency over teacher score")
+    assert (found.status, verdict.exit_code) == ("regression", 1)
+    assert found.change == pytest.approx(1.6, rel=0.05)
+    assert found.p is not None
+    assert found.p < 0.01
+    assert found.chance is not None
+    assert found.chance > 0.95
+    assert "worse by more than the margin over all lengths, most at" in found.message
+    assert "in every run; if this is meant, write the baseline again with" in found.message
+    others = [one.status for one in verdict.findings if one is not found]
+    assert set(others) == {"pass"}
+
+
+def test_one_slow_run_is_a_suspicion_and_asks_for_another() -> None:
+    planted = {SCORER: lambda _: 1.6}
+    verdict = check.compare_runs([sweep(1)], [sweep(2, planted=planted)])
+    found = _of(verdict, "rabtriever score latency")
+    assert (found.status, verdict.exit_code) == ("unclear", 3)
+    assert "but in one run only; repeat it: give several runs (DIR DIR …)" in found.message
+    verdict = check.compare_runs([sweep(1)], [sweep(2, planted=planted), sweep(3), sweep(4)])
+    assert _of(verdict, "rabtriever score latency").status == "unclear"
+    assert verdict.counts["regression"] == 0
+
+
+def test_a_slower_reference_is_caught_over_the_second_one() -> None:
+    """Otherwise every ratio would fall, and that would look like a gain."""
+    slower = _head(planted={("teacher", "score", "latency"): lambda _: 1.6})
+    verdict = check.compare_runs([sweep(1)], slower)
+    assert _of(verdict, "teacher score latency over rabtriever index").status == "regression"
+    assert "better at every length" in _of(verdict, "rabtriever query latency").message
+
+
+def test_a_scorer_that_began_to_grow_is_caught() -> None:
+    planted = {SCORER: lambda length: 1 + length / 1024}
+    verdict = check.compare_runs([sweep(1)], _head(planted=planted))
+    assert _of(verdict, "rabtriever score latency").status == "regression"
+
+
+def test_a_slowdown_of_long_documents_alone_is_caught_and_named() -> None:
+    planted = {SCORER: lambda length: 2.0 if length > 4096 else 1.0}
+    verdict = check.compare_runs([sweep(1)], _head(planted=planted))
+    found = _of(verdict, "rabtriever score latency")
+    assert found.status == "regression"
+    assert "worse by more than the margin at 8,192 tokens" in found.message
+
+
+def test_an_extra_copy_is_caught_from_one_sample_a_length() -> None:
+    planted = {("rabtriever", "index", "working_memory"): lambda _: 1.5}
+    verdict = check.compare_runs([sweep(1)], _head(planted=planted))
+    found = _of(verdict, "rabtriever index working_memory over teacher score")
+    assert found.status == "regression"
+    assert _of(verdict, "rabtriever score working_memory").status == "pass"
+
+
+def test_bytes_below_what_can_be_told_apart_are_no_change() -> None:
+    """Half a mebibyte against four, where 1 MiB is 10 % of 10: nothing that could be judged."""
+    planted = {("rabtriever", "score", "working_memory"): lambda _: 8.0}
+    name = "rabtriever score working_memory"
+    found = _of(check.compare_runs([sweep(1)], _head(planted=planted)), name)
+    assert (found.status, found.change) == ("pass", pytest.approx(1.0, rel=0.02))
+    planted = {("rabtriever", "score", "working_memory"): lambda _: 80.0}
+    found = _of(check.compare_runs([sweep(1)], _head(planted=planted)), name)
+    assert found.status == "regression"
+
+
+@pytest.mark.e2e  # long
+def test_equal_runs_are_rarely_called_different() -> None:
+    """Thirty A/A gates of eight comparisons each, on machines of differing speed."""
+    gates, counts = 30, Counter[str]()
+    for seed in range(0, 3 * gates, 3):
+        head = [sweep(seed + i, speed=math.exp(seed % 5 - 2)) for i in (1, 2)]
+        counts[check.compare_runs([sweep(seed)], head).status] += 1
+    # Above this count a true rate of 5 % of gates (not of comparisons) is refuted.
+    assert counts["regression"] <= binom.ppf(0.95, gates, 0.05), counts
+    assert counts["pass"] >= gates / 2, counts  # or the gate only shrugs
+
+
+@pytest.mark.e2e  # long
+def test_equal_runs_stay_equal_where_a_process_favours_some_points() -> None:
+    """Noise that no repetition within a run shows: seen between lengths, it widens the margin."""
+    gates, counts = 15, Counter[str]()
+    for seed in range(0, 3 * gates, 3):
+        base, *head = (sweep(seed + i, shift=0.06) for i in range(3))
+        counts[check.compare_runs([base], head).status] += 1
+    assert counts["regression"] <= binom.ppf(0.99, gates, 0.05), counts
+
+
+def test_too_few_samples_are_unclear_and_say_what_would_help() -> None:
+    def three(one: Measurement) -> Measurement | None:
+        return one if one.params["doc_len"] in LENGTHS[:3] else None
+
+    base, head = (but(sweep(seed, samples=2), three) for seed in (1, 2))
+    verdict = check.compare_runs([base], [head])
+    assert (verdict.status, verdict.exit_code) == ("unclear", 3)
+    found = _of(verdict, "rabtriever score latency")
+    assert "3 lengths of 2 samples cannot show that nothing changed" in found.message
+    assert "more --rounds or --points, or give several runs" in found.message
+
+
+def test_a_length_beyond_the_margin_is_unclear_until_its_samples_are_enough() -> None:
+    planted = {SCORER: lambda length: 1.5 if length == 8192 else 1.0}
+    base = sweep(1, samples=3, noise=0.01, shift=0.003)
+    head = sweep(2, samples=3, noise=0.01, shift=0.003, planted=planted)
+    found = _of(check.compare_runs([base], [head]), "rabtriever score latency")
+    assert found.status == "unclear"
+    assert "not surely beyond the margin at 8,192 tokens, most at 8,192: 1.5" in found.message
+
+
+def test_a_zigzag_over_lengths_is_noise_of_that_phase() -> None:
+    """As of tiles and caches, which favour one length and not the next, in every run alike."""
+    planted = {SCORER: lambda length: 1.25 if LENGTHS.index(length) % 2 else 0.8}
+    verdict = check.compare_runs([sweep(1)], _head(planted=planted))
+    found = _of(verdict, "rabtriever score latency")
+    assert found.status != "regression"
+    assert found.margin is not None
+    assert found.margin > 1.5
+    other = _of(verdict, "rabtriever query latency").margin
+    assert other is not None
+    assert other < 1.5
+
+
+def test_repeated_runs_make_it_clear() -> None:
+    def three(one: Measurement) -> Measurement | None:
+        return one if one.params["doc_len"] in LENGTHS[:3] else None
+
+    base = [but(sweep(seed, samples=3), three) for seed in (1, 2, 3)]
+    head = [but(sweep(seed, samples=3), three) for seed in (4, 5, 6)]
+    found = _of(check.compare_runs(base[:1], head[:1]), "rabtriever query latency")
+    assert found.status == "unclear"
+    found = _of(check.compare_runs(base, head), "rabtriever query latency")
+    assert found.status == "pass"
+
+
+def test_a_machine_too_noisy_to_say_is_unclear() -> None:
+    verdict = check.compare_runs([sweep(1, noise=0.6)], [sweep(2, noise=0.6)])
+    assert verdict.status == "unclear"
+    assert "× here; above 1.5× a comparison says nothing" in (
+        _of(verdict, "rabtriever query latency").message
+    )
+
+
+def test_the_floor_is_what_may_pass() -> None:
+    base = sweep(1, noise=0.01, shift=0.003)
+    head = _head(noise=0.01, shift=0.003, planted={SCORER: lambda _: 1.3})
+    tight, wide = Policy(floor=0.1), Policy(floor=0.5)
+    name = "rabtriever score latency"
+    assert _of(check.compare_runs([base], head, policy=tight), name).status == "regression"
+    assert _of(check.compare_runs([base], head, policy=wide), name).status == "pass"
+
+
+def test_ratios_of_another_machine_have_a_wider_floor() -> None:
+    planted = {SCORER: lambda _: 1.3}
+    head = sweep(2, noise=0.01, shift=0.003, planted=planted, machine="there")
+    found = _of(
+        check.compare_runs([sweep(1, noise=0.01, shift=0.003)], [head]), SCORER[0] + " score lat"
+    )
+    assert (found.status, found.margin) == ("pass", 1.5)
+
+
+def test_absolute_times_compare_on_one_machine() -> None:
+    """Head and base, where the ratios hide that everything became slower."""
+    planted = {(system, phase, "latency"): lambda _: 1.5 for system, phase in (
+        ("teacher", "score"), ("rabtriever", "index"), ("rabtriever", "query"), SCORER[:2]
+    )}  # fmt: skip
+    base, head = sweep(1), _head(planted=planted)
+    assert check.compare_runs([base], head).status == "pass"
+    verdict = check.compare_runs([base], head, absolute=True)
+    assert verdict.status == "regression"
+    found = _of(verdict, "rabtriever score latency")
+    assert (found.unit, found.over) == ("s", "")
+    assert found.base == pytest.approx(5e-5, rel=0.2)
+
+
+def test_direction_is_data() -> None:
+    """A measure of which more is better: pairs a second."""
+
+    def rate(one: Measurement) -> Measurement:
+        if one.measure != "latency":
+            return one
+        raw = [1 / value for value in one.samples]  # type: ignore[union-attr]
+        value = float(np.median(raw))
+        return replace(one, measure="rate", unit="1/s", better="higher", value=value, samples=raw)
+
+    base = but(sweep(1), rate)
+    slower = [but(one, rate) for one in _head(planted={SCORER: lambda _: 1.6})]
+    policy = Policy(references=("teacher/score", "rabtriever/index"))
+    verdict = check.compare_runs([base], slower, policy=policy)
+    found = _of(verdict, "rabtriever score rate")
+    assert found.status == "regression"
+    assert found.base is not None
+    assert found.head is not None
+    assert found.head < found.base
+    faster = [but(one, rate) for one in _head(planted={SCORER: lambda _: 1 / 1.6})]
+    verdict = check.compare_runs([base], faster, policy=policy)
+    assert _of(verdict, "rabtriever score rate").status == "pass"
+
+
+def test_references_are_the_costliest_phases_of_two_systems() -> None:
+    rows = list(sweep(1).rows)
+    assert chosen(rows) == ("teacher/score", "rabtriever/index")
+    assert chosen([one for one in rows if one.system == "rabtriever"]) == (
+        "rabtriever/index",
+        "rabtriever/query",
+    )
+
+    def moved(one: Measurement) -> Measurement:
+        return replace(one, system="teacher") if one.phase == "index" else one
+
+    slow_index = but(sweep(1), moved)
+    assert chosen(list(slow_index.rows)) == ("teacher/score", "rabtriever/query")
+    memory = [one for one in rows if one.measure == "working_memory"]
+    assert {one.split("/")[0] for one in chosen(memory)} == {"teacher", "rabtriever"}
+    assert chosen([]) == ()
+
+
+def test_the_rank_tests_say_what_scipy_says_by_hand() -> None:
+    """Five against five, all above: one arrangement in 252."""
+    base = np.array([1.0, 1.1, 1.2, 1.3, 1.4])
+    sides = ranks.samples(base, base * 3, 1.1)
+    assert sides.above == pytest.approx(1 / 252)
+    assert ranks.lengths([2.0] * 7, 1.1).above == pytest.approx(1 / 128)
+    assert ranks.lengths([1.0] * 7, 1.1).below == pytest.approx(1 / 128)
+    assert ranks.chance(base, base) == pytest.approx(0.5)
+
+
+def test_noise_is_what_equal_things_show() -> None:
+    assert ranks.halves([np.array([1.0, 1.0, 2.0, 2.0])]) == [pytest.approx(math.log(0.5))]
+    assert ranks.halves([np.ones(3)]) == []
+    assert ranks.between([np.ones(3), 2 * np.ones(3)]) == [pytest.approx(math.log(0.5))]
+    assert ranks.unsteady([1.0, 2.0, 4.0, 8.0]) == pytest.approx([0.0, 0.0])  # tilted, not noisy
+    assert ranks.spread([]) == 0.0
+
+
+def test_a_run_of_one_phase_has_nothing_to_be_set_over() -> None:
+    def alone(results: Results) -> Results:
+        return but(results, lambda one: one if (one.system, one.phase) == SCORER[:2] else None)
+
+    verdict = check.compare_runs([alone(sweep(1))], [alone(sweep(2))])
+    assert (verdict.status, verdict.exit_code) == ("missing", 3)
+    found = _of(verdict, "rabtriever score latency")
+    assert "nothing to set it over: the run has no latency of another phase" in found.message
+
+
+def test_rows_that_no_tier_compares_are_counted() -> None:
+    extra = row("teacher", "score", "longest_feasible", 8192.0, "token", 8192)
+    results = replace(sweep(1), rows=[*sweep(1).rows, extra])
+    assert check.compare_runs([results], [results]).left_out == 1

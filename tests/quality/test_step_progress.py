@@ -1,0 +1,67 @@
+"""The share of a run: steps weigh as much as they are expected to be, passes add up."""
+
+from __future__ import annotations
+
+from rabbench.quality.step_progress import StepProgress
+
+
+def course(steps: int) -> tuple[StepProgress, list[tuple[str, int]]]:
+    told: list[tuple[str, int]] = []
+
+    def progress(what: str, done: int, total: int) -> None:
+        assert total == 1000
+        told.append((what, done))
+
+    return StepProgress(progress, steps), told
+
+
+def test_a_heavy_step_is_most_of_the_way() -> None:
+    run, told = course(3)
+    run.expect(0, 1.0, 10)
+    run.expect(1, 98.0, 200)
+    run.expect(2, 1.0, 10)
+    run.begin(0, "light")
+    run.within("light", 5, 10)
+    run.begin(1, "heavy")
+    run.within("heavy", 100, 200)
+    run.begin(2, "light again")
+    run.end()
+    assert told == [
+        ("light", 0), ("light", 5), ("heavy", 10), ("heavy", 500), ("light again", 990),
+        ("done", 1000),
+    ]  # fmt: skip
+
+
+def test_passes_of_a_step_follow_each_other() -> None:
+    run, told = course(1)
+    run.expect(0, 1.0, 100)
+    run.begin(0, "x")
+    for done, total in ((0, 60), (30, 60), (60, 60), (0, 40), (20, 40), (40, 40)):
+        run.within("x", done, total)
+    assert [done for _, done in told] == [0, 0, 300, 600, 600, 800, 1000]
+
+
+def test_more_passes_than_expected_never_pass_the_end() -> None:
+    run, told = course(1)
+    run.begin(0, "x")
+    run.expect(0, 1.0, 5)
+    for done in (0, 10, 0, 10):
+        run.within("x", done, 10)
+    assert max(done for _, done in told) <= 1000
+
+
+def test_what_is_done_already_is_no_part_of_the_way() -> None:
+    run, told = course(4)
+    for step in (0, 1):
+        run.expect(step, 0.0, 0.0)
+    run.expect(2, 3.0, 1)
+    run.begin(2, "x")
+    run.begin(3, "unknown, so like the others")
+    assert [done for _, done in told] == [0, 500]
+
+
+def test_nothing_left_to_do_is_no_error() -> None:
+    run, told = course(1)
+    run.expect(0, 0.0, 0.0)
+    run.begin(0, "x")
+    assert told == [("x", 0)]

@@ -1,0 +1,137 @@
+"""The break-even in a report: words, tables, maps, and another load."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rabbench import report
+from rabbench.report import build
+from rabbench.report.cost import break_even_text
+from rabbench.report.page import Page, Table
+from rabbench.report.render import html
+from rabbench.results import load_results, save_results
+from rabbench.scaling.break_even import BreakEven
+from rabbench.scaling.fits import Estimate
+from tests.report import synthetic
+
+
+def table(page: Page, id_: str) -> Table:
+    (found,) = [one for section in page.sections for one in section.tables if one.id == id_]
+    return found
+
+
+def test_the_break_even_is_said_tabled_and_drawn(full: Page) -> None:
+    said = [one for one in full.findings if "costs less than the teacher from" in one]
+    assert said[0].startswith(
+        "With 1,000 documents of 4,096 tokens indexed once and 100 of them scored for each query, "
+        "the student costs less than the teacher from the 10th query on in FLOPs as in time (10th"
+    )
+    assert "; than the cached teacher from the first query on in FLOPs and from the" in said[0]
+    assert said[0].endswith("The student’s training is not measured and left out.")
+    assert said[1].startswith("Likewise the chunked student costs less than the teacher from the")
+    flops = table(full, "break-even-flops")
+    assert flops.columns[1] == "rabtriever below teacher · sdpa"
+    assert [row[1] for row in flops.rows] == ["8", "9", "9", "10", "10", "10", "10", "10"]
+    assert table(full, "break-even-load").rows[1][:2] == ["the teacher", "1,000"]
+    totals = {tuple(row[:2]): row for row in table(full, "totals").rows}
+    assert totals["teacher-cached", "FLOPs"][-1] == "176 GiB"
+    assert totals["teacher · eager", "Time"][3] == "not measured"
+    (section,) = [one for one in full.sections if one.id == "break-even"]
+    assert [one.id for one in section.figures] == [
+        "fig-break-even-teacher",
+        "fig-break-even-teacher-cached",
+    ]
+    assert "at 4,096 tokens 10 (10 to 11)" in section.figures[0].alt
+    assert "under 10 hours on 8 A100" in section.text[1]
+    assert "10th query" in {one.value for one in full.key_figures}
+
+
+def test_the_load_comes_from_the_configuration() -> None:
+    given = {"n_docs": 500, "k": 10, "training_flops": 1e18, "price_gb_month": 0.02, "other": 1}
+    results = synthetic.results("scaling", synthetic.scaling_rows())
+    page = build.build_page(replace(results, config={"breakeven": given}), draw=False)
+    (said,) = [one for one in page.findings if one.startswith("With 500 documents")]
+    assert "and 10 of them scored for each query" in said
+    assert said.endswith(
+        "The student’s training is counted in (1.00 EFLOP); what it took in time is not measured "
+        "and left out."
+    )
+    assert table(page, "totals").columns[-1] == "its price a month"
+
+
+def test_finished_results_are_judged_again_under_another_load(
+    tmp_path: Path
+) -> None:
+    measured = replace(synthetic.results("scaling", synthetic.scaling_rows()), config={})
+    save_results(measured, tmp_path)
+    before = (tmp_path / "results.json").read_text()
+    again = report.with_load(load_results(tmp_path), {"n_docs": 50, "training_s": 7200.0})
+    written = report.write(again, tmp_path).verdict
+    assert any(line.endswith("in time, its training counted in.") for line in written)
+    assert any(
+        line.startswith("With 50 documents of 4,096 tokens indexed once and 50 of them")
+        and line.endswith(
+            "The student’s training is counted in (7,200 s); what it took in FLOPs "
+            "is not measured and left out."
+        )
+        for line in build.build_page(again, draw=False).findings
+    )
+    assert (tmp_path / "results.json").read_text() == before
+    both = report.with_load(replace(again, config={"breakeven": {"n_docs": 9, "k": 3}}), {"k": 2})
+    assert both.config["breakeven"] == {"n_docs": 9, "k": 2}
+
+
+def test_without_a_teacher_and_its_student_there_is_no_break_even() -> None:
+    for kept in ({"bm25", "dense"}, {"teacher"}, {"rabtriever", "bm25"}):
+        rows = [row for row in synthetic.scaling_rows() if row.system in kept]
+        page = build.build_page(synthetic.results("scaling", rows))
+        assert not any(one.id == "break-even" for one in page.sections)
+        assert not any("costs less" in one for one in page.verdict)
+        assert "<h1>" in html.render_html(page)
+
+
+def test_a_break_even_without_its_index_is_not_measured() -> None:
+    rows = [
+        row
+        for row in synthetic.scaling_rows()
+        if (row.system, row.phase) != ("rabtriever", "index")
+    ]
+    page = build.build_page(synthetic.results("scaling", rows))
+    assert not any("costs less" in one for one in page.verdict)
+    cells = {row[1] for row in table(page, "break-even-flops").rows}
+    assert cells == {"not measured (rabtriever index (no row))"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "queries", "last", "cell_", "clause"),
+    [
+        ("always", (1, 1, 1), None, "1", "from the first query on"),
+        ("from", (3, 3, 3), None, "3", "from the 3rd query on"),
+        ("from", (12, 11, 1002), None, "12 (11 to 1,002)", "12th query on (11th to 1,002nd)"),
+        ("from", (21, 4, math.inf), None, "21 (4 or later)", "21st query on (4th or later)"),
+        ("from", (2, -math.inf, math.inf), None, "2", "from the 2nd query on"),
+        ("never", (math.inf,) * 3, None, "never", "at no number of queries"),
+        ("never", (math.inf, 90, math.inf), None, "never (or 90)", "at no number of queries"),
+        ("until", (1, 1, 1), 7, "1 to 7 only", "for the first 7 queries only"),
+    ],
+)
+def test_break_evens_in_words(
+    kind: Any, queries: tuple[float, float, float], last: int | None, cell_: str, clause: str
+) -> None:
+    found = BreakEven(
+        student="rabtriever",
+        other="teacher",
+        measure="flops",
+        doc_len=1,
+        key={},
+        kind=kind,
+        queries=Estimate(*queries),
+        last=last,
+    )
+    assert break_even_text.cell(found) == cell_
+    assert break_even_text.when(found).endswith(clause)

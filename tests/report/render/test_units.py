@@ -1,0 +1,67 @@
+"""Numbers as text, and back: what a table is sorted by."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rabbench.report.page import Data
+from rabbench.report.render.html import sorted_by
+from rabbench.report.render.units import amount, duration, magnitude, times
+
+SIZES = st.floats(min_value=1e-12, max_value=1e15)
+
+
+@given(SIZES, st.sampled_from(["FLOP", "s", "J", "FLOP/token²"]))
+def test_an_amount_is_read_as_what_it_was(value: float, unit: str) -> None:
+    assert magnitude(amount(value, unit)) == pytest.approx(value, rel=0.006)
+
+
+@given(st.floats(min_value=1, max_value=1e15))
+def test_bytes_factors_and_durations_are_read_as_what_they_were(value: float) -> None:
+    for text in (amount(value, "B"), times(value), duration(value)):
+        assert magnitude(text) == pytest.approx(value, rel=0.006), text
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("319 ns/token² (266 to 372 ns)", 319e-9),
+        ("+0.200 (+0.133 to +0.267)", 0.2),
+        ("-0.197 ± 0.014", -0.197),
+        ("< 0.001", 0.001),
+        ("64 / 160 / 16", 64),
+        ("4,096", 4096),
+        ("42 %", 42),
+        ("3,072, never read", 3072),
+        ("never", math.inf),
+        ("never (or 12)", math.inf),
+        ("none", 0),
+        ("not measured (oom)", None),
+        ("–", None),
+        ("", None),
+    ],
+)
+def test_cells_are_read_as_their_first_number(text: str, value: float | None) -> None:
+    assert magnitude(text) == (None if value is None else pytest.approx(value))
+
+
+def test_a_key_is_written_only_where_a_script_could_not_read_it() -> None:
+    assert [sorted_by(text) for text in ("4,096", "0.433", "–", "2.05 kFLOP", "never")] == [
+        "", "", "", "2050", "Infinity",
+    ]  # fmt: skip
+
+
+def test_data_keep_their_numbers_in_full_and_say_what_is_missing() -> None:
+    data = Data(
+        [("system", ""), ("tokens", ""), ("value", "s"), ("share", "")],
+        [["a, b", 4096, 1 / 3, 0.5], ["c", 16, None, math.nan]],
+    )
+    assert data.csv() == (
+        'system,tokens,value [s],share\n"a, b",4096,0.3333333333333333,0.5\nc,16,,\n'
+    )
+    assert data.texts() == [["a, b", "4,096", "333 ms", "0.500"], ["c", "16", "–", "–"]]
+    assert data.numeric == {1, 2, 3}

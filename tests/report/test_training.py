@@ -1,0 +1,98 @@
+"""A training's curves and the table of an ablation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rabbench import report
+from rabbench.report import ablation, build, training
+from rabbench.report.render import markdown
+from rabbench.types import Measurement, Results
+
+
+def _row(phase: str, measure: str, value: float, **params: object) -> Measurement:
+    return Measurement(
+        system="rabtriever",
+        phase=phase,
+        measure=measure,
+        value=value,
+        unit="1",
+        better="higher",
+        params=params,
+    )
+
+
+LOG = [_row("train", "loss", 4.0 / step, step=step, seed=0, epoch=0.1) for step in (1, 2, 4)]
+TRIED = [
+    _row("ablation", "mrr", mrr, variant=variant, seed=seed)
+    for variant, values in {
+        "full": (0.50, 0.52, 0.51),
+        "no-mse": (0.30, 0.33, 0.31),
+        "off-policy": (0.49, 0.53, 0.51),
+        "no-keep": (0.61, 0.62, 0.62),
+    }.items()
+    for seed, mrr in enumerate(values)
+]
+
+
+def test_a_log_becomes_a_curve_and_its_table() -> None:
+    curve, log = training.sections(LOG)
+    (figure,) = curve.figures
+    assert figure.alt == "Loss against the training step: loss from 4 to 1."
+    assert curve.tables[0].rows == [("loss", "4", "1", "4")]
+    assert [row[0] for row in log.tables[0].rows] == ["1", "2", "4"]
+
+
+def test_an_ablation_states_differences_paired_by_seed() -> None:
+    (section,) = training.sections(TRIED)
+    full, without, uniform, _ = section.tables[0].rows
+    assert full == ("full", "0.510 ± 0.025", "–", "3", "nothing")
+    # Differences -0.20, -0.19, -0.20: mean -0.197, t(2) 4.303, s 0.00577 -> half 0.0143.
+    assert without == ("no-mse", "0.313 ± 0.038", "-0.197 ± 0.014", "3", "no JEPA energy")
+    assert uniform[2].startswith("+0.000")
+    (said,) = ablation.verdict(TRIED)
+    assert said.startswith("mrr of the full method is 0.510; below it: no-mse (-0.197 ± 0.014)")
+    assert "; above it: no-keep (+0.107 ± 0.014); not told apart from it: off-policy" in said
+
+
+def test_an_ablation_says_what_its_full_method_is() -> None:
+    from dataclasses import asdict, replace
+
+    from rabbench.train import Data, StudentConfig
+
+    student = StudentConfig(data=Data(suite="demo"), start="state", keep=30.0)
+    (section,) = training.sections(TRIED, {"student": asdict(student)})
+    said = section.text[-1]
+    assert "equal first scores for all documents" in said
+    assert "asked about drift" in said  # whatever the weight: there is no start to hold them to
+    assert said.endswith("learning rate 0.0001, training queries: all.")
+    sampled = replace(student, data=Data(suite="demo", max_queries=1200), start="answers")
+    (section,) = training.sections(TRIED, {"student": asdict(sampled)})
+    assert section.text[-1].endswith("training queries: a sample of 1,200.")
+    assert "the teacher's answers" in section.text[-1]
+    assert "not asked about with weight 30," in section.text[-1]
+
+
+def test_an_ablation_is_a_table_in_the_terminal(tmp_path: Path) -> None:
+    results = Results(command="train", config={"kind": "ablation"}, environment={}, rows=TRIED)
+    (lines,) = report.write(results, tmp_path).tables
+    assert lines[0].split() == [
+        "variant", "mrr", "mrr,", "less", "full", "seeds", "what", "it", "changes",
+    ]  # fmt: skip
+    assert lines[2] == "no-mse      0.313 ± 0.038  -0.197 ± 0.014      3  no JEPA energy"
+    log = Results(command="train", config={"kind": "teacher"}, environment={}, rows=LOG)
+    assert report.write(log, tmp_path).tables == []
+
+
+def test_one_seed_gives_no_interval_and_no_verdict_of_difference() -> None:
+    single = [row for row in TRIED if row.params["seed"] == 0]
+    (section,) = training.sections(single)
+    assert section.tables[0].rows[1] == ("no-mse", "0.300", "-0.200", "1", "no JEPA energy")
+    assert "below it" not in ablation.verdict(single)[0]
+
+
+def test_a_training_has_a_page_of_its_own() -> None:
+    results = Results(command="train", config={"kind": "ablation"}, environment={}, rows=TRIED)
+    page = build.build_page(results, draw=False)
+    assert page.title == "What each part of the distillation is worth"
+    assert "| no-mse |" in markdown.render_markdown(page)
