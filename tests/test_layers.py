@@ -1,120 +1,131 @@
-"""The architecture as checks: imports point downward, the command line stays light."""
+"""The architecture as checks: seven files at the root, floors, no cycle, a light command line."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "rabbench"
-# Lower layers may not import higher ones; a folder's modules share its layer.
-LAYERS = {
-    "records": 0,
-    "plugins": 1,
-    "store": 1,
-    "environment": 1,
-    "speed": 1,
-    "synthetic": 1,
-    "trec": 1,
-    "ties": 3,
-    "selection": 4,
-    "evaluation": 4,
-    "course": 1,
-    "progress": 6,
-    "identity": 3,
-    "lengths": 3,
-    "querycost": 3,
-    "models": 2,
-    "systems": 3,
-    "suites": 3,
-    "measures": 3,
-    "metrics": 3,
-    "scaling": 4,
+ROOT_FILES = 7
+IMPORT_DEPTH = 11  # of the places below, by what they import
+FLOORS = {
+    "__main__": 9,
+    "cli": 8,
+    "check": 7,
+    "bundle": 7,
+    "report": 6,
+    "plan": 5,
+    "train": 5,
     "quality": 4,
-    "calibration": 3,
-    "doctor": 4,
-    "training": 4,
-    "remeasure": 4,
-    "regression": 5,
-    "check": 5,
-    "check_arguments": 6,
-    "archive": 5,
-    "report_arguments": 6,
-    "train_arguments": 6,
-    "argument_types": 6,
-    "plan": 4,
-    "demo": 4,
-    "complexity": 5,
-    "pareto": 5,
-    "significance": 5,
-    "breakeven": 5,
-    "report": 5,
-    "_frame": 5,
-    "arguments": 6,
-    "configured": 6,
-    "cli": 6,
-    "__main__": 6,
+    "scaling": 3,
+    "systems": 2,
+    "suites": 2,
+    "measures": 2,
+    "models": 1,
+    "types": 0,
+    "results": 0,
+    "registry": 0,
+    "environment": 0,
+    "trec": 0,
+    "__init__": 0,
 }
-# What one room may not know of another on its own layer or below.
+"""A place may import what stands on a lower floor, or, on one floor, what closes no cycle."""
+
 STRANGERS = {
-    "systems": {"suites", "measures", "metrics"},
+    "systems": {"suites", "measures"},
     "suites": {"systems", "measures", "models"},
-    "measures": {"systems", "suites", "models", "store"},
-    "models": {"systems", "suites", "measures", "store"},
-    "metrics": {"systems", "suites", "measures", "store"},
-    "significance": {"quality", "evaluation", "systems", "suites", "metrics", "report"},
-    "querycost": {"systems", "suites", "models"},
-    "complexity": {"scaling", "quality", "systems", "measures", "models"},
-    "report": {"scaling", "quality", "systems", "measures", "models"},
-    "regression": {"scaling", "quality", "systems", "measures", "models"},
+    "measures": {"systems", "suites", "models", "results"},
+    "models": {"results", "trec", "registry"},
+    "report": {"systems", "suites", "measures", "models", "train"},
 }
+"""What a place may not know though it stands below or beside it."""
+
+RUNNERS = {"rabbench.scaling.sweep", "rabbench.quality.evaluation", "rabbench.quality.job"}
+READERS = ("report", "check.exact", "check.noisy", "check.gate", "check.reading")
+"""Readers judge results files: they may not run anything."""
+
 HEAVY = {"torch", "transformers", "ranx", "ir_datasets", "matplotlib", "pandas", "numba", "numpy"}
 
 
-def _imports(path: Path) -> set[str]:
-    """First-level rabbench modules that a file imports anywhere in it."""
-    found = set()
+def _module(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {_module(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def _place(module: str) -> str:
+    """``rabbench.report.cost.ledger`` stands in ``report``."""
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """The package's own modules that a file imports, at its head, lazily or for types only."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
-            parts = node.module.split(".")
-            if parts[0] == "rabbench":
-                names = parts[1:2] or [alias.name for alias in node.names]
-                found.update(names)
+            if node.module.split(".")[0] != "rabbench":
+                continue
+            for alias in node.names:
+                full_name = f"{node.module}.{alias.name}"
+                yield full_name if full_name in MODULES else node.module
         elif isinstance(node, ast.Import):
-            names = [alias.name.split(".") for alias in node.names]
-            found.update(parts[1] for parts in names if parts[0] == "rabbench" and len(parts) > 1)
-    return found & LAYERS.keys()
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
 
 
-def _room(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+IMPORTS = {module: set(_imported(path)) - {module} for module, path in MODULES.items()}
 
 
-FILES = sorted(path for path in PACKAGE.rglob("*.py") if _room(path) != "__init__")
+def test_there_are_few_files_at_the_root_and_every_place_has_a_floor() -> None:
+    assert len(list(PACKAGE.glob("*.py"))) <= ROOT_FILES
+    assert {_place(module) for module in MODULES} == FLOORS.keys()
 
 
-def test_every_room_has_a_layer() -> None:
-    assert {_room(path) for path in FILES} <= LAYERS.keys()
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_down(module: str) -> None:
+    place = _place(module)
+    for imported in IMPORTS[module] - {"rabbench"}:  # the package's face holds the version
+        below = _place(imported)
+        assert FLOORS[below] <= FLOORS[place], f"{module} imports {imported}, which is above it"
+        assert below not in STRANGERS.get(place, ()), f"{module} may not know {imported}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_downward(path: Path) -> None:
-    room = _room(path)
-    for other in _imports(path) - {room}:
-        assert LAYERS[other] <= LAYERS[room], f"{room} imports {other} above it"
-        assert other not in STRANGERS.get(room, ()), f"{room} may not know {other}"
+@pytest.mark.parametrize("module", MODULES)
+def test_readers_run_nothing(module: str) -> None:
+    if module.removeprefix("rabbench.").startswith(READERS):
+        assert not IMPORTS[module] & RUNNERS
 
 
-def test_the_core_imports_the_standard_library_only() -> None:
-    code = f"import sys, rabbench.types; print(sorted({HEAVY!r} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+def test_no_modules_import_each_other() -> None:
+    graph = {module: imported - {"rabbench"} for module, imported in IMPORTS.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a cycle of imports: {' → '.join(error.args[1])}")
 
 
-def test_the_command_line_loads_nothing_heavy() -> None:
-    code = f"import sys, rabbench.cli; print(sorted({HEAVY!r} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+def test_places_are_at_most_eleven_deep() -> None:
+    graph: dict[str, set[str]] = {place: set() for place in FLOORS}
+    for module, imported in IMPORTS.items():
+        graph[_place(module)] |= {_place(name) for name in imported} - {_place(module), "__init__"}
+    depth: dict[str, int] = {}
+    for place in TopologicalSorter(graph).static_order():
+        depth[place] = 1 + max((depth[below] for below in graph[place]), default=0)
+    assert max(depth.values()) <= IMPORT_DEPTH, depth
+
+
+def _loaded_with(module: str) -> str:
+    code = f"import sys, {module}; print(sorted({HEAVY!r} & set(sys.modules)))"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    return process.stdout.strip() or process.stderr
+
+
+@pytest.mark.parametrize("module", ["rabbench", "rabbench.types", "rabbench.cli"])
+def test_the_core_and_the_command_line_load_nothing_heavy(module: str) -> None:
+    assert _loaded_with(module) == "[]"

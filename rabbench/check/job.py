@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rabbench import check
 from rabbench.check import github, junit
+from rabbench.check.baseline import build_baseline, write_baseline
+from rabbench.check.gate import compare_runs
 from rabbench.check.model import TIERS, Policy, Tier, Verdict
+from rabbench.check.reading import baseline_policy, load_baseline, load_run
 from rabbench.check.rerun import rerun
 from rabbench.results import write_text
 from rabbench.types import BadInputError, Progress, Results, UsageError, no_progress
@@ -60,14 +62,14 @@ def run(config: CheckConfig, *, progress: Progress = no_progress) -> Verdict | N
     if config.update and len(config.baseline) > 1:
         raise UsageError("--update writes one baseline; give --baseline once")
     baseline = _baseline(config)
-    kept = check.baseline_policy(baseline[0]) if baseline else Policy()
+    kept = baseline_policy(baseline[0]) if baseline else Policy()
     policy = replace(kept, **config.policy)
     runs: list[Results] = []
     verdict = None
     for folder in config.folders:
         if config.measure:
             rerun(baseline[0], out=folder, progress=progress)
-        runs.append(check.load_run(folder))
+        runs.append(load_run(folder))
         if config.measure and not config.update:
             verdict = _verdict(config, baseline, runs, policy)
             if verdict.status != "unclear":
@@ -75,8 +77,8 @@ def run(config: CheckConfig, *, progress: Progress = no_progress) -> Verdict | N
     if baseline and not (config.measure and verdict):
         verdict = _verdict(config, baseline, runs, policy)
     if config.update:
-        made = check.build_baseline(runs, reason=config.reason, policy=policy, tiers=config.tiers)
-        check.write_baseline(made, config.baseline[0])
+        made = build_baseline(runs, reason=config.reason, policy=policy, tiers=config.tiers)
+        write_baseline(made, config.baseline[0])
     if verdict is not None:
         _write(config, verdict)
     return verdict
@@ -85,7 +87,7 @@ def run(config: CheckConfig, *, progress: Progress = no_progress) -> Verdict | N
 def _baseline(config: CheckConfig) -> list[Results]:
     """The baseline's files; an update that measures nothing can do without a readable one."""
     try:
-        return [check.load_baseline(path) for path in config.baseline]
+        return [load_baseline(path) for path in config.baseline]
     except BadInputError:
         if config.update and not config.measure:
             return []
@@ -95,9 +97,7 @@ def _baseline(config: CheckConfig) -> list[Results]:
 def _verdict(
     config: CheckConfig, baseline: Sequence[Results], runs: Sequence[Results], policy: Policy
 ) -> Verdict:
-    return check.compare_runs(
-        baseline, runs, policy=policy, tiers=config.tiers, absolute=config.absolute
-    )
+    return compare_runs(baseline, runs, policy=policy, tiers=config.tiers, absolute=config.absolute)
 
 
 def _write(config: CheckConfig, verdict: Verdict) -> None:

@@ -170,7 +170,7 @@ def test_an_unclear_verdict_is_measured_again_into_the_next_folder(
         measured.append(out)
         save_results(few(10 + len(measured)), out)
 
-    monkeypatch.setattr("rabbench.check.rerun.rerun", again)
+    monkeypatch.setattr("rabbench.check.job.rerun", again)
     folders = [tmp_path / name for name in ("one", "two", "three", "four", "five")]
     code, said, _ = check("--baseline", path, *folders, "--measure", "--json")
     assert (code, json.loads(said)["status"]) == (0, "pass")

@@ -11,7 +11,7 @@ import pytest
 from rabbench import check, quality, scaling
 from rabbench.check import CheckResult, Policy
 from rabbench.types import Measurement, Options, Results
-from tests.check.gate_runs import but, counted
+from tests.check.gate_runs import counted, with_changes
 
 TIED = Path(__file__).parents[2] / "benchmarks" / "baselines" / "demo-tied.trec.gz"
 
@@ -45,8 +45,8 @@ def test_a_run_equals_itself(swept: Results) -> None:
 
 def test_a_lost_attention_term_is_caught_by_counts_and_by_order(swept: Results) -> None:
     """Attention within windows only: fewer FLOPs at long documents, linear growth."""
-    base = but(swept, lambda row: row if row.system == "rabtriever" else None)
-    windowed = but(
+    base = with_changes(swept, lambda row: row if row.system == "rabtriever" else None)
+    windowed = with_changes(
         swept,
         lambda row: replace(row, system="rabtriever") if row.system != "rabtriever" else None,
     )
@@ -144,12 +144,14 @@ def test_any_exact_row_keeps_to_the_rule_of_its_name() -> None:
     def renamed(row: Measurement) -> Measurement:
         return replace(row, measure="parameters") if row.measure == "flops" else row
 
-    (wrong,) = _wrong(but(counted(), renamed), but(counted(flops=1.0), renamed))
+    (wrong,) = _wrong(with_changes(counted(), renamed), with_changes(counted(flops=1.0), renamed))
     assert wrong.measure == "parameters"
 
     def predicted(row: Measurement) -> Measurement:
         return replace(row, measure="predicted_flops") if row.measure == "flops" else row
 
-    verdict = check.compare_runs([but(counted(), predicted)], [but(counted(flops=1.0), predicted)])
+    verdict = check.compare_runs(
+        [with_changes(counted(), predicted)], [with_changes(counted(flops=1.0), predicted)]
+    )
     assert verdict.status == "pass"
     assert verdict.left_out == 1

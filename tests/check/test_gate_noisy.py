@@ -15,7 +15,7 @@ from rabbench import check
 from rabbench.check import CheckResult, Policy, Verdict, ranks
 from rabbench.check.ratios import chosen
 from rabbench.types import Measurement, Results
-from tests.check.gate_runs import LENGTHS, but, row, sweep
+from tests.check.gate_runs import LENGTHS, row, sweep, with_changes
 
 SCORER = ("rabtriever", "score", "latency")
 
@@ -123,7 +123,7 @@ def test_too_few_samples_are_unclear_and_say_what_would_help() -> None:
     def three(one: Measurement) -> Measurement | None:
         return one if one.params["doc_len"] in LENGTHS[:3] else None
 
-    base, head = (but(sweep(seed, samples=2), three) for seed in (1, 2))
+    base, head = (with_changes(sweep(seed, samples=2), three) for seed in (1, 2))
     verdict = check.compare_runs([base], [head])
     assert (verdict.status, verdict.exit_code) == ("unclear", 3)
     found = _of(verdict, "rabtriever score latency")
@@ -157,8 +157,8 @@ def test_repeated_runs_make_it_clear() -> None:
     def three(one: Measurement) -> Measurement | None:
         return one if one.params["doc_len"] in LENGTHS[:3] else None
 
-    base = [but(sweep(seed, samples=3), three) for seed in (1, 2, 3)]
-    head = [but(sweep(seed, samples=3), three) for seed in (4, 5, 6)]
+    base = [with_changes(sweep(seed, samples=3), three) for seed in (1, 2, 3)]
+    head = [with_changes(sweep(seed, samples=3), three) for seed in (4, 5, 6)]
     found = _of(check.compare_runs(base[:1], head[:1]), "rabtriever query latency")
     assert found.status == "unclear"
     found = _of(check.compare_runs(base, head), "rabtriever query latency")
@@ -215,8 +215,8 @@ def test_direction_is_data() -> None:
         value = float(np.median(raw))
         return replace(one, measure="rate", unit="1/s", better="higher", value=value, samples=raw)
 
-    base = but(sweep(1), rate)
-    slower = [but(one, rate) for one in _head(planted={SCORER: lambda _: 1.6})]
+    base = with_changes(sweep(1), rate)
+    slower = [with_changes(one, rate) for one in _head(planted={SCORER: lambda _: 1.6})]
     policy = Policy(references=("teacher/score", "rabtriever/index"))
     verdict = check.compare_runs([base], slower, policy=policy)
     found = _of(verdict, "rabtriever score rate")
@@ -224,7 +224,7 @@ def test_direction_is_data() -> None:
     assert found.base is not None
     assert found.head is not None
     assert found.head < found.base
-    faster = [but(one, rate) for one in _head(planted={SCORER: lambda _: 1 / 1.6})]
+    faster = [with_changes(one, rate) for one in _head(planted={SCORER: lambda _: 1 / 1.6})]
     verdict = check.compare_runs([base], faster, policy=policy)
     assert _of(verdict, "rabtriever score rate").status == "pass"
 
@@ -240,7 +240,7 @@ def test_references_are_the_costliest_phases_of_two_systems() -> None:
     def moved(one: Measurement) -> Measurement:
         return replace(one, system="teacher") if one.phase == "index" else one
 
-    slow_index = but(sweep(1), moved)
+    slow_index = with_changes(sweep(1), moved)
     assert chosen(list(slow_index.rows)) == ("teacher/score", "rabtriever/query")
     memory = [one for one in rows if one.measure == "working_memory"]
     assert {one.split("/")[0] for one in chosen(memory)} == {"teacher", "rabtriever"}
@@ -267,7 +267,9 @@ def test_noise_is_what_equal_things_show() -> None:
 
 def test_a_run_of_one_phase_has_nothing_to_be_set_over() -> None:
     def alone(results: Results) -> Results:
-        return but(results, lambda one: one if (one.system, one.phase) == SCORER[:2] else None)
+        return with_changes(
+            results, lambda one: one if (one.system, one.phase) == SCORER[:2] else None
+        )
 
     verdict = check.compare_runs([alone(sweep(1))], [alone(sweep(2))])
     assert (verdict.status, verdict.exit_code) == ("missing", 3)

@@ -15,7 +15,7 @@ from rabbench.check import Policy
 from rabbench.check.model import Verdict
 from rabbench.results import results_to_json
 from rabbench.types import BadInputError, Measurement, Results, UsageError
-from tests.check.gate_runs import but, counted, row, sweep
+from tests.check.gate_runs import counted, row, sweep, with_changes
 
 
 def _message(verdict: Verdict) -> str:
@@ -28,13 +28,13 @@ def test_a_missing_row_is_named_with_the_closest_one() -> None:
     def moved(one: Measurement) -> Measurement:
         return one.with_changes(params={"device": "cuda"}) if one.measure == "flops" else one
 
-    message = _message(check.compare_runs([counted()], [but(counted(), moved)]))
+    message = _message(check.compare_runs([counted()], [with_changes(counted(), moved)]))
     assert "the baseline has this row, the run has not" in message
     assert "the closest row has device 'cuda' instead of 'cpu'" in message
 
 
 def test_a_missing_length_of_a_noisy_measure_is_named() -> None:
-    gone = but(
+    gone = with_changes(
         sweep(2), lambda one: None if (one.phase, one.params["doc_len"]) == ("query", 512) else one
     )
     message = _message(check.compare_runs([sweep(1)], [gone]))
@@ -50,10 +50,10 @@ def test_a_failed_point_says_what_it_said() -> None:
         )
 
     assert "not measured (error): boom" in _message(
-        check.compare_runs([counted()], [but(counted(), failed)])
+        check.compare_runs([counted()], [with_changes(counted(), failed)])
     )
     assert "not measured (error): boom" in _message(
-        check.compare_runs([sweep(1)], [but(sweep(2), failed)])
+        check.compare_runs([sweep(1)], [with_changes(sweep(2), failed)])
     )
 
 
@@ -74,7 +74,7 @@ def test_a_data_set_that_is_not_evaluated_is_no_pass() -> None:
 
 
 def test_a_noisy_phase_without_its_reference_is_no_pass() -> None:
-    alone = but(sweep(2), lambda one: None if one.system == "teacher" else one)
+    alone = with_changes(sweep(2), lambda one: None if one.system == "teacher" else one)
     verdict = check.compare_runs([sweep(1)], [alone])
     assert verdict.exit_code == 3
     message = next(one.message for one in verdict.findings if one.system == "rabtriever")
@@ -89,7 +89,7 @@ def test_a_sample_that_is_no_number_is_no_pass(bad: Any) -> None:
         return replace(one, samples=[*list(one.samples)[1:], bad])
 
     assert "a sample is no positive number" in _message(
-        check.compare_runs([sweep(1)], [but(sweep(2), damaged)])
+        check.compare_runs([sweep(1)], [with_changes(sweep(2), damaged)])
     )
 
 

@@ -356,7 +356,7 @@ def test_a_slight_quadratic_term_must_be_sure(monkeypatch: pytest.MonkeyPatch) -
 
 def test_importing_stays_light() -> None:
     code = (
-        "import sys, rabbench.complexity, rabbench.report\n"
+        "import sys, rabbench.scaling.fits, rabbench.report\n"
         "heavy = {'torch', 'scipy', 'statsmodels', 'matplotlib', 'pandas'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

@@ -64,9 +64,7 @@ def test_the_load_comes_from_the_configuration() -> None:
     assert table(page, "totals").columns[-1] == "its price a month"
 
 
-def test_finished_results_are_judged_again_under_another_load(
-    tmp_path: Path
-) -> None:
+def test_finished_results_are_judged_again_under_another_load(tmp_path: Path) -> None:
     measured = replace(synthetic.results("scaling", synthetic.scaling_rows()), config={})
     save_results(measured, tmp_path)
     before = (tmp_path / "results.json").read_text()

@@ -43,7 +43,7 @@ def test_clock_and_count_that_differ_are_both_said() -> None:
                 value=0.5, samples=[0.5 + 1e-4 * (length % 7), 0.5, 0.5 - 1e-4] * 3
             )
         rows.append(row)
-    said = _page(synthetic, rows).verdict[0]
+    said = _page(rows).verdict[0]
     assert said.startswith(
         "Scoring a pair is quadratic by count but constant by the clock in document length with "
         "the teacher and constant with the student; at 4,096 tokens"
@@ -51,7 +51,7 @@ def test_clock_and_count_that_differ_are_both_said() -> None:
 
 
 def test_a_sweep_that_is_too_short_says_so_first() -> None:
-    said = _page(synthetic, synthetic.scaling_rows((128, 256, 512))).verdict
+    said = _page(synthetic.scaling_rows((128, 256, 512))).verdict
     assert said[0].startswith("How the cost of a pair grows with document length is not judged: 3")
 
 
@@ -75,19 +75,19 @@ def test_a_trained_student_is_spoken_of_first() -> None:
         row.with_changes(params={"trained": True}) if row.system == "rabtriever" else row
         for row in rows
     ]
-    page = _page(synthetic, trained, "quality")
+    page = _page(trained, "quality")
     assert re.match(
         r"On beir/scifact the student keeps \d+ % of its teacher’s ndcg@10 \(95 % interval \d+ to ",
         page.verdict[0],
     )
     assert page.key_figures[0].label == "of its teacher’s ndcg@10 is kept by the student"
     alone = [row for row in trained if row.system != "teacher"]
-    page = _page(synthetic, alone, "quality")
+    page = _page(alone, "quality")
     assert re.match(
         r"On beir/scifact the student’s ndcg@10 is 0\.\d{3}, 0\.\d{3} below bm25, the best",
         page.verdict[0],
     )
-    assert not any("student" in sentence for sentence in _page(synthetic, rows, "quality").verdict)
+    assert not any("student" in sentence for sentence in _page(rows, "quality").verdict)
 
 
 def test_a_data_set_named_by_its_split_has_its_suites_name() -> None:

@@ -157,9 +157,7 @@ def test_predictions_stand_beside_measurements_with_their_bound(page: Page) -> N
     assert next(one for one in page.sections if one.id == "predictions").detail
 
 
-def test_a_change_of_the_machines_speed_is_taken_out_and_said(
-    rows: list[Measurement]
-) -> None:
+def test_a_change_of_the_machines_speed_is_taken_out_and_said(rows: list[Measurement]) -> None:
     """A quarter faster than at the calibration: what seemed 30 % too long was 4 %."""
     steady = {"slowdown": 0.8, "ratio_at_speed": 1.04}
     moved = [
@@ -178,9 +176,7 @@ def test_a_change_of_the_machines_speed_is_taken_out_and_said(
     assert every.rows[2][5:] == ("1.30", "1.04", "yes", "FLOPs")
 
 
-def test_no_prediction_is_taken_for_a_measurement(
-    page: Page, rows: list[Measurement]
-) -> None:
+def test_no_prediction_is_taken_for_a_measurement(page: Page, rows: list[Measurement]) -> None:
     """What was predicted changes no verdict, no colour and no table of costs."""
     alone = build.build_page(synthetic.results("scaling", measured(rows)))
     assert alone.verdict == page.verdict
@@ -193,9 +189,7 @@ def test_no_prediction_is_taken_for_a_measurement(
     assert "<h2" in html.render_html(page)
 
 
-def test_what_a_prediction_added_is_told_from_what_was_measured(
-    rows: list[Measurement]
-) -> None:
+def test_what_a_prediction_added_is_told_from_what_was_measured(rows: list[Measurement]) -> None:
     assert measured(rows) == synthetic.scaling_rows()
 
 
@@ -235,9 +229,7 @@ def test_a_later_prediction_takes_the_place_of_an_earlier_one() -> None:
         {"measure": "spin_rate", "phase": "calibration", "unit": "1/s"},
     ],
 )
-def test_rows_that_the_sections_do_not_know_stay_visible(
-    odd: dict[str, Any]
-) -> None:
+def test_rows_that_the_sections_do_not_know_stay_visible(odd: dict[str, Any]) -> None:
     row = Measurement(system="machine", value=3.0, better="lower", **odd)
     page = build.build_page(synthetic.results("scaling", [row]), draw=False)
     assert next(one.id for one in page.sections if one.tables) == "others"
