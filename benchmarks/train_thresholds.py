@@ -15,8 +15,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rabbench.quality.significance import LEVEL, Scores, compare_systems, mean_ratio, paired
+from rabbench.quality.significance import Scores, compare_systems
 from rabbench.results import load_results, write_text
+from rabbench.stats.intervals import LEVEL, mean_ratio, paired
 
 MEASURES = ("hit_rate@1", "mrr")
 RETENTION = 0.95  # of the teacher's MRR (arXiv 2604.23336 has 94 to 95 %)

@@ -28,6 +28,7 @@ FLOORS = {
     "suites": 2,
     "measures": 2,
     "models": 1,
+    "stats": 1,
     "types": 0,
     "results": 0,
     "registry": 0,
@@ -42,6 +43,7 @@ STRANGERS = {
     "suites": {"systems", "measures", "models"},
     "measures": {"systems", "suites", "models", "results"},
     "models": {"results", "trec", "registry"},
+    "stats": {"results", "trec", "registry", "environment"},
     "report": {"systems", "suites", "measures", "models", "train"},
 }
 """What a place may not know though it stands below or beside it."""

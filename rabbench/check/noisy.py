@@ -14,11 +14,11 @@ from itertools import chain
 from statistics import fmean, geometric_mean
 from typing import Any
 
-from rabbench.check import ranks
 from rabbench.check.model import ALPHA, MEANT, SURE, CheckResult, Policy, Status
-from rabbench.check.ranks import Sides
 from rabbench.check.ratios import ABSOLUTE, Group, Point, chosen, groups
 from rabbench.check.reading import Reading, located, tier
+from rabbench.stats import ranks
+from rabbench.stats.ranks import Sides
 from rabbench.types import Measurement
 
 SAME_KIND = ("threads", "gpus")

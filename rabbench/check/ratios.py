@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rabbench.check.ranks import Array
 from rabbench.check.reading import Identity, Reading, nearest
 from rabbench.results import IDENTITY, row_key
 from rabbench.scaling.fits.model import RESOLUTION
+from rabbench.stats.ranks import Array
 from rabbench.types import Measurement
 
 SHAPE = ("doc_len", "query_len", "n_docs", "n_queries", "k", "batch")

@@ -147,19 +147,19 @@ def _finish(results: Results, arguments: argparse.Namespace) -> int:
 
 def _report(arguments: argparse.Namespace) -> int:
     from rabbench import report
-    from rabbench.cli.report_options import comparison
+    from rabbench.cli.report_options import comparison_folder
     from rabbench.results import load_results
 
     load, (folder, *_) = load_given(arguments), arguments.folders
-    several = comparison(arguments, load)
+    comparison_out = comparison_folder(arguments, load)
     if arguments.export:
         from rabbench.report.render import export
 
         _say(export.text(arguments.export, arguments.folders))
-    elif several is not None:
-        from rabbench.report.comparison import compare
+    elif comparison_out is not None:
+        from rabbench.report import comparison
 
-        verdict, written = compare.write(arguments.folders, several)
+        verdict, written = comparison.write(arguments.folders, comparison_out)
         _say(*verdict, "", *map(str, written))
     else:
         results = report.with_load(load_results(folder), load)

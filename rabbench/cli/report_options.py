@@ -42,7 +42,7 @@ def add_report(commands: Any, load: Any) -> None:
     load(report)
 
 
-def comparison(arguments: argparse.Namespace, load: dict[str, float]) -> Path | None:
+def comparison_folder(arguments: argparse.Namespace, load: dict[str, float]) -> Path | None:
     """Where a comparison goes; None where one folder's own report is wanted.
 
     Raises:

@@ -12,8 +12,9 @@ import pytest
 from scipy.stats import binom
 
 from rabbench import check
-from rabbench.check import CheckResult, Policy, Verdict, ranks
+from rabbench.check import CheckResult, Policy, Verdict
 from rabbench.check.ratios import chosen
+from rabbench.stats import ranks
 from rabbench.types import Measurement, Results
 from tests.check.gate_runs import LENGTHS, row, sweep, with_changes
 

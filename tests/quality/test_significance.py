@@ -13,16 +13,9 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 from rabbench.quality import pareto
-from rabbench.quality.significance import (
-    Array,
-    compare_systems,
-    holm,
-    mean_ratio,
-    paired,
-    permutation_p_values,
-    resampled_means,
-    tied_with_best,
-)
+from rabbench.quality.significance import compare_systems, tied_with_best
+from rabbench.stats.intervals import Array, mean_ratio, paired, resampled_means
+from rabbench.stats.permutation import holm, permutation_p_values
 
 
 def scores(values: Array) -> dict[str, float]:

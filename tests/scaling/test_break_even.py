@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rabbench.scaling import break_even as scaling_break_even
 from rabbench.scaling.break_even import Bill, Load, break_even, break_evens, storages, total
-from rabbench.scaling.fits import Estimate
+from rabbench.stats.intervals import Estimate
 from rabbench.types import Measurement, UsageError
 
 FLOPS = {

@@ -5,13 +5,11 @@ The face of the ``compare_…`` modules: what they find is held here, once each.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from rabbench.report import HTML, MARKDOWN
 from rabbench.report.comparison import factors as comparison_factors
 from rabbench.report.comparison import quality, runs
 from rabbench.report.comparison.costs import Costs
@@ -19,7 +17,6 @@ from rabbench.report.comparison.factors import Compared, Grown
 from rabbench.report.comparison.quality import Change, Ranked
 from rabbench.report.comparison.runs import LeftOut, Side
 from rabbench.report.page import Table
-from rabbench.types import UsageError
 
 DATA = "comparison.json"
 
@@ -87,32 +84,3 @@ class Comparison:
 def gather(folders: Sequence[Path]) -> Comparison:
     """Read these folders; errors as :func:`compare_runs.gather` has them."""
     return Comparison(tuple(runs.gather(folders)))
-
-
-def write(folders: Sequence[Path], out: Path) -> tuple[list[str], list[Path]]:
-    """Write ``report.md``, ``report.html`` and ``comparison.json`` of these folders to ``out``.
-
-    Returns:
-        The sentences that open the report, and the files.
-
-    Raises:
-        UsageError: if ``out`` is one of the folders, whose own report it would replace.
-    """
-    from rabbench.report.comparison import data
-    from rabbench.report.comparison import page as comparison_page
-    from rabbench.report.render import html, markdown
-    from rabbench.results import write_text
-
-    if out.resolve() in {folder.resolve() for folder in folders}:
-        raise UsageError(f"--out {out} is one of the folders compared; choose another")
-    found = gather(folders)
-    page = comparison_page.build_page(found)
-    text = json.dumps(data.of(found), indent=1, allow_nan=False)
-    written = {
-        MARKDOWN: markdown.render_markdown(page),
-        HTML: html.render_html(page),
-        DATA: f"{text}\n",
-    }
-    for name, content in written.items():
-        write_text(out / name, content)
-    return list(page.verdict), [out / name for name in written]

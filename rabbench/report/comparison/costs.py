@@ -18,7 +18,8 @@ import numpy as np
 
 from rabbench.report.comparison.runs import LeftOut, Side, listed
 from rabbench.report.labels import SEPARATOR, is_cost, name_of, rank
-from rabbench.scaling.fits import KEYS, NOISE_FREE, Estimate, samples
+from rabbench.scaling.fits import KEYS, NOISE_FREE, samples
+from rabbench.stats.intervals import Estimate
 from rabbench.types import PHASES, Measurement
 
 TELLING = tuple(name for name in KEYS if name in {"model", "attention", "dtype", "device"})

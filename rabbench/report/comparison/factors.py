@@ -16,7 +16,8 @@ from rabbench.report.cost.headline import CACHED, CHUNKED, DECIDING, STUDENT, TE
 from rabbench.report.labels import is_cost, measures_of, name_of, rank
 from rabbench.report.page import Table
 from rabbench.report.render.units import amount, between
-from rabbench.scaling.fits import NOISE_FREE, Estimate, Fit, fit_sweeps
+from rabbench.scaling.fits import NOISE_FREE, Fit, fit_sweeps
+from rabbench.stats.intervals import Estimate
 from rabbench.types import PHASES
 
 Column = dict[int, Ratio]

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from rabbench.quality.significance import Comparison, compare_systems, holm
+from rabbench.quality.significance import Comparison, compare_systems
 from rabbench.report.comparison.runs import LeftOut, Side, listed, shortened
 from rabbench.report.labels import Labels
 from rabbench.report.quality.tables import datasets, estimate, named
-from rabbench.scaling.fits import Estimate
+from rabbench.stats.intervals import Estimate
+from rabbench.stats.permutation import holm
 from rabbench.types import Measurement
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rabbench.scaling.break_even import BreakEven
-from rabbench.scaling.fits import Estimate
+from rabbench.stats.intervals import Estimate
 
 WHO: Mapping[str, str] = {
     "teacher": "the teacher",

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from rabbench.scaling.fits import NOISE_FREE, Estimate, comparable, samples, sweep_key
+from rabbench.scaling.fits import NOISE_FREE, comparable, samples, sweep_key
+from rabbench.stats.intervals import Estimate
 from rabbench.types import Measurement
 
 ADDITIVE = ("flops", "latency", "energy")

@@ -12,7 +12,8 @@ from rabbench.report.cost.materiality import unexplained, weight
 from rabbench.report.labels import SEPARATOR, Labels, name_of
 from rabbench.report.page import KeyFigure
 from rabbench.report.render.units import amount, interval, percent, times
-from rabbench.scaling.fits import UNKNOWN, Fit
+from rabbench.scaling.fits import Fit
+from rabbench.stats.intervals import UNKNOWN
 
 TEACHER, CACHED, STUDENT = "teacher", "teacher-cached", "rabtriever"
 CHUNKED = "rabtriever-chunked"

@@ -11,7 +11,8 @@ from rabbench.report.cost.materiality import brief, unexplained
 from rabbench.report.labels import MEASURES, Labels, measures_of, name_of, rank
 from rabbench.report.page import Table
 from rabbench.report.render.units import amount, interval
-from rabbench.scaling.fits import Estimate, Fit
+from rabbench.scaling.fits import Fit
+from rabbench.stats.intervals import Estimate
 from rabbench.types import PHASES
 
 POWERS = {"constant": "", "linear": "/token", "quadratic": "/token²"}

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rabbench.report.render.units import percent
-from rabbench.scaling.fits import UNKNOWN, Fit, comparable
+from rabbench.scaling.fits import Fit, comparable
+from rabbench.stats.intervals import UNKNOWN
 
 LOWER = ("constant", "linear")
 

@@ -14,7 +14,7 @@ from rabbench.report.cost import prediction
 from rabbench.report.labels import Labels, rank
 from rabbench.report.page import Section, Table
 from rabbench.report.render.units import amount, digits, interval, percent
-from rabbench.scaling.fits import Estimate
+from rabbench.stats.intervals import Estimate
 from rabbench.types import PHASES, Measurement
 
 ORDER: Mapping[str, int] = {phase: i for i, phase in enumerate(PHASES)}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from rabbench.report.plots.axes import margin_labels, plain
 from rabbench.report.plots.svg import STYLE, WIDTH, color, marker, svg
-from rabbench.scaling.fits import Estimate
+from rabbench.stats.intervals import Estimate
 
 MANY = 5  # buckets whose names need small letters
 SPREAD = 0.36  # of a bucket's width, over which the systems stand side by side

@@ -11,7 +11,7 @@ from typing import Any
 
 from rabbench.report.plots.axes import margin_labels, plain
 from rabbench.report.plots.svg import MUTED, STYLE, WIDTH, color, marker, svg
-from rabbench.scaling.fits import Estimate
+from rabbench.stats.intervals import Estimate
 
 TICKS = 3  # words such as "100 GFLOP" that fit side by side in the narrowest figure
 NONE_ROOM = 0.17  # of the axis, free of other ticks beside the word for a cost of 0

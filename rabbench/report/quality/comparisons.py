@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from rabbench.quality.significance import Comparison, compare_systems, mean_ratio, tied_with_best
+from rabbench.quality.significance import Comparison, compare_systems, tied_with_best
 from rabbench.report.page import Table
 from rabbench.report.quality.tables import Entry, datasets, entries
-from rabbench.scaling.fits import Estimate
+from rabbench.stats.intervals import Estimate, mean_ratio
 from rabbench.types import Measurement
 
 TEACHER, STUDENT = "teacher", "rabtriever"

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from rabbench.quality import pareto
-from rabbench.quality.significance import Array, paired, percentile_interval, resampled_means
 from rabbench.report.page import Data, Figure, Table
 from rabbench.report.plots import pareto as plots_pareto
 from rabbench.report.plots.pareto import Spot
 from rabbench.report.quality.means import Mean
 from rabbench.report.quality.tables import datasets, entries
 from rabbench.report.render.units import amount, percent
-from rabbench.scaling.fits import Estimate
+from rabbench.stats.intervals import Array, Estimate, paired, percentile_interval, resampled_means
 from rabbench.types import Measurement
 
 FIGURES = 4  # data sets drawn at most

@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from rabbench.quality.significance import percentile_interval, resampled_means
 from rabbench.report.labels import FIRST
 from rabbench.report.page import Data, Figure, Table
 from rabbench.report.plots import buckets as plots_buckets
 from rabbench.report.quality.tables import Entry, datasets, entries
-from rabbench.scaling.fits import Estimate
+from rabbench.stats.intervals import Estimate, percentile_interval, resampled_means
 from rabbench.types import Measurement
 
 LEAST = 10  # queries in a bucket of document lengths

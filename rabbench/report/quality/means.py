@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from rabbench.quality.significance import Array, paired, percentile_interval, resampled_means
 from rabbench.report.page import Table
 from rabbench.report.quality.tables import datasets, entries
-from rabbench.scaling.fits import Estimate
+from rabbench.stats.intervals import Array, Estimate, paired, percentile_interval, resampled_means
 from rabbench.types import Measurement
 
 RULE = (

@@ -14,7 +14,7 @@ from rabbench.report.quality.comparisons import STUDENT, Retention
 from rabbench.report.quality.cost import COSTS, View
 from rabbench.report.quality.means import Mean
 from rabbench.report.quality.tables import Entry, datasets, entries, estimate
-from rabbench.scaling.fits import Estimate
+from rabbench.stats.intervals import Estimate
 from rabbench.types import Measurement
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from rabbench.report.labels import Labels
 from rabbench.report.page import Table
-from rabbench.scaling.fits import Estimate
+from rabbench.stats.intervals import Estimate
 from rabbench.types import Measurement
 
 BRACKETS = "; in brackets the mean over all orders of tied documents, where it differs"

@@ -21,7 +21,8 @@ from rabbench.report.labels import Labels, is_cost
 from rabbench.report.page import Table
 from rabbench.report.quality import tables as quality_tables
 from rabbench.report.quality.tables import Entry
-from rabbench.scaling.fits import Estimate, fit_sweeps
+from rabbench.scaling.fits import fit_sweeps
+from rabbench.stats.intervals import Estimate
 from rabbench.types import Measurement, Results
 
 COMMANDS: Mapping[str, str] = {

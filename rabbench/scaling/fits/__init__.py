@@ -6,18 +6,9 @@ data cannot carry, and says what would.
 
 from __future__ import annotations
 
-from rabbench.scaling.fits.model import (
-    EXACT,
-    KEYS,
-    NOISE_FREE,
-    ORDERS,
-    UNKNOWN,
-    Estimate,
-    Fit,
-    Model,
-    Order,
-)
+from rabbench.scaling.fits.model import EXACT, KEYS, NOISE_FREE, ORDERS, Fit, Model, Order
 from rabbench.scaling.fits.sweeps import comparable, fit_sweep, fit_sweeps, samples, sweep_key
+from rabbench.stats.intervals import UNKNOWN, Estimate
 
 __all__ = [
     "EXACT",

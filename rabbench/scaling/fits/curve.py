@@ -19,17 +19,9 @@ from typing import Any
 import numpy as np
 
 from rabbench.scaling.fits.least_squares import Solved, solve
-from rabbench.scaling.fits.model import (
-    EXACT,
-    ORDERS,
-    RESAMPLES,
-    Array,
-    Estimate,
-    Fit,
-    Model,
-    Triple,
-)
+from rabbench.scaling.fits.model import EXACT, ORDERS, RESAMPLES, Array, Fit, Model, Triple
 from rabbench.scaling.fits.verdict import bends, decide, part, said
+from rabbench.stats.intervals import Estimate
 
 
 def _basis(known: Fit) -> tuple[Array, float, Array]:

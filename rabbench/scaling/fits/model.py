@@ -13,6 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rabbench.stats.intervals import Estimate
+
 Order = Literal["constant", "linear", "quadratic", "not judged"]
 ORDERS: tuple[Order, ...] = ("constant", "linear", "quadratic")
 Array = NDArray[np.float64]
@@ -32,18 +34,6 @@ SLIGHT = 0.1  # share of the cost below which a quadratic term needs the evidenc
 MATTERS = 0.25  # share of the cost at the largest length in which a quadratic term may hide
 MISFIT = 0.25  # largest relative residual of a fit that a verdict may rest on
 RESAMPLES = 999
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its 95 % interval; equal bounds mean exact, infinite ones unknown."""
-
-    value: float
-    low: float = -math.inf
-    high: float = math.inf
-
-
-UNKNOWN = Estimate(math.nan)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,9 +22,9 @@ from rabbench.scaling.fits.model import (
     NOISE_FREE,
     RESOLUTION,
     Array,
-    Estimate,
     Fit,
 )
+from rabbench.stats.intervals import Estimate
 from rabbench.types import PHASES, Measurement
 
 MATCHED = tuple(name for name in KEYS if name not in {"pairs", "trained"})

@@ -18,11 +18,11 @@ from rabbench.scaling.fits.model import (
     MISFIT,
     SLIGHT,
     SURE,
-    UNKNOWN,
     Fit,
     Model,
     Order,
 )
+from rabbench.stats.intervals import UNKNOWN
 
 
 def passes(models: Sequence[Model], k: int) -> bool:

@@ -437,7 +437,7 @@ def folders(sweep: Results, later: Results, tmp_path: Path) -> list[Path]:
 def test_a_comparison_is_written_and_the_folders_stay_as_they_are(
     folders: list[Path], tmp_path: Path
 ) -> None:
-    verdict, written = compare.write(folders, tmp_path / "out")
+    verdict, written = comparison.write(folders, tmp_path / "out")
     assert [path.name for path in written] == ["report.md", "report.html", "comparison.json"]
     assert [sorted(p.name for p in folder.iterdir()) for folder in folders] == [
         ["results.json"]
@@ -453,7 +453,7 @@ def test_a_comparison_is_written_and_the_folders_stay_as_they_are(
     assert data["differences"]["commit"] == {"one": "d78d442", "two": "beefbeefbeef…"}
     assert "## Teacher over student" in marked
     before = [path.read_bytes() for path in written]
-    compare.write(folders, tmp_path / "out")
+    comparison.write(folders, tmp_path / "out")
     assert [path.read_bytes() for path in written] == before
 
 
@@ -484,7 +484,7 @@ def test_wrong_folders_are_refused(folders: list[Path], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is given twice; a comparison needs different results"):
         compare.gather([folders[0], folders[1], folders[0] / "results.json"])
     with pytest.raises(UsageError, match="is one of the folders compared; choose another"):
-        compare.write(folders, folders[0])
+        comparison.write(folders, folders[0])
     with pytest.raises(BadInputError, match="no results at"):
         compare.gather([folders[0], tmp_path / "nowhere"])
 

@@ -16,7 +16,7 @@ from rabbench.report.page import Page, Table
 from rabbench.report.render import html
 from rabbench.results import load_results, save_results
 from rabbench.scaling.break_even import BreakEven
-from rabbench.scaling.fits import Estimate
+from rabbench.stats.intervals import Estimate
 from tests.report import synthetic
 
 

@@ -8,7 +8,7 @@ from rabbench.report.cost.factors import ratios
 from rabbench.report.page import Table
 from rabbench.report.plots.label_layout import apart, wrapped
 from rabbench.report.render.units import amount, between, digits, duration, interval, times
-from rabbench.scaling.fits import Estimate
+from rabbench.stats.intervals import Estimate
 from tests.report import synthetic
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rabbench.quality.significance import mean_ratio
 from rabbench.report import build
 from rabbench.report.page import Page, Section, Table
 from rabbench.report.plots import svg
 from rabbench.report.quality import comparisons, cost, lengths, means
 from rabbench.report.render import html
+from rabbench.stats.intervals import mean_ratio
 from rabbench.types import Measurement, Results
 
 QUERIES = 40

@@ -1,0 +1,1 @@
+"""Estimates with intervals, tests and corrections; knows numbers, not where they come from."""
