@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from rabbench.quality.significance import compare_systems
+from rabbench.report import comparison
 from rabbench.report.comparison import compare, quality, runs
 from rabbench.report.comparison import data as comparison_data
 from rabbench.report.comparison import page as comparison_page
