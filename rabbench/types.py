@@ -261,8 +261,8 @@ class Settings:
     ``rounds`` is the least number of samples of each point, ``max_rounds`` the most; between them
     a point is sampled until it has run for ``min_time_s``. ``timeout_s`` ends a point that hangs,
     ``memory_limit`` (bytes) one that allocates more; both where a point runs in a child process.
-    ``beside`` gives what is timed before each latency sample of a point, so that a machine whose
-    speed changed is known; None for nothing.
+    ``reference_layers`` gives the layers of a point's own model that are timed before each of its
+    latency samples, so that a change of the machine's speed shows; None times nothing.
     """
 
     rounds: int = 3
@@ -271,7 +271,7 @@ class Settings:
     timeout_s: float = 600.0
     memory_limit: int | None = None
     progress: Progress = no_progress
-    beside: Callable[[Point], Callable[[], object] | None] | None = None
+    reference_layers: Callable[[Point], Callable[[], object] | None] | None = None
 
 
 class Measure(Protocol):

@@ -64,7 +64,7 @@ def _measured(job: Any, config: Any, arguments: argparse.Namespace, *, sweep: bo
                 plan.check_budget(predicted, budget)
         given = {"out": arguments.out, "resume": arguments.resume, "progress": progress}
         if sweep and arguments.predict:
-            given["beside"] = plan.layers_beside(calibration)
+            given["reference_layers"] = plan.layers_beside(calibration)
         start = time.monotonic()
         results = job(config, **given)
         if predicted is not None:

@@ -66,8 +66,8 @@ def _time_cuda(workload: Workload, calls: int) -> float:
 
 def _prepare(timed: _Timed, settings: Settings) -> float:
     timed.workload.prepare()
-    if settings.beside is not None:
-        timed.beside = settings.beside(timed.point)
+    if settings.reference_layers is not None:
+        timed.beside = settings.reference_layers(timed.point)
     return 0.0
 
 
@@ -117,7 +117,7 @@ def _guarded(timed: _Timed, step: Callable[[_Timed], float]) -> float:
 def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement]:
     """One ``latency`` row a point: seconds a document, query or pair, with raw samples.
 
-    ``params["beside_s"]`` is the median time of what ``settings.beside`` gave for the point,
+    ``params["beside_s"]`` is the median time of the point's ``settings.reference_layers``,
     ``params["times_beside"]`` the median over samples of a run's time over it.
 
     Tokenisation is outside the time of transformer phases, which start from token ids; it is

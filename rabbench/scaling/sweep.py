@@ -88,7 +88,7 @@ def run(
     out: Path | None = None,
     resume: bool = False,
     progress: Progress = no_progress,
-    beside: Callable[[Point], Callable[[], object] | None] | None = None,
+    reference_layers: Callable[[Point], Callable[[], object] | None] | None = None,
 ) -> Results:
     """Sweep and return the results; with ``out`` each row is on disk as soon as it is measured.
 
@@ -97,7 +97,7 @@ def run(
         out: the results folder; None keeps the rows in memory.
         resume: keep the rows that ``out`` already holds and measure only what is missing.
         progress: told what is being measured.
-        beside: gives what is timed before each latency sample of a point, or None.
+        reference_layers: the layers timed before each latency sample of a point, or None.
 
     Raises:
         UsageError: for an unknown system or measure, or a length above a model's context.
@@ -115,19 +115,19 @@ def run(
         timeout_s=config.timeout_s,
         memory_limit=config.memory_limit,
         progress=progress,
-        beside=beside,
+        reference_layers=reference_layers,
     )
     for name, measure in measures.items():
-        left, spared = _left(points, measure, store.rows)
-        store.add(*spared)
-        for row in measure.measure(left, settings):
+        pending, skipped = _pending(points, measure, store.rows)
+        store.add(*skipped)
+        for row in measure.measure(pending, settings):
             store.add(row)
         if name == BY_CHILDREN:
             store.add(*_longest(config, points, measure, settings, store))
     return store.results
 
 
-def _left(
+def _pending(
     points: list[Point], measure: Any, rows: Sequence[Measurement]
 ) -> tuple[list[Point], list[Measurement]]:
     """The points still to measure, and rows for those that are known to fail.
@@ -137,7 +137,7 @@ def _left(
     """
     first = measure.MEASURES[0]
     earlier = {_key(row.measure, row): row for row in rows if row.status != "error"}
-    left, spared = [], []
+    pending, skipped = [], []
     for point in points:
         row = earlier.get(_key(first, point))
         child = earlier.get(_key("peak_memory", point))
@@ -148,11 +148,11 @@ def _left(
             failed = record_row(
                 point, first, None, measure.UNIT, status=child.status, params=params
             )
-            spared.append(failed)
+            skipped.append(failed)
             continue
         taken = row.samples if row is not None and not isinstance(row.samples, Mapping) else ()
-        left.append(replace(point, samples=tuple(taken)))
-    return left, spared
+        pending.append(replace(point, samples=tuple(taken)))
+    return pending, skipped
 
 
 def _longest(

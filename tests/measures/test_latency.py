@@ -82,11 +82,11 @@ def test_what_is_given_is_timed_before_each_sample_of_its_point(
     def run(name: str, seconds: float) -> Callable[[], object]:
         return lambda: (order.append(name), clock.work(seconds))
 
-    def beside(point: Point) -> Callable[[], object] | None:
+    def reference_layers(point: Point) -> Callable[[], object] | None:
         return run("layers", 0.5) if point.system == "a" else None
 
     points = [_point(run("a", 0.25), "a"), _point(run("b", 0.25), "b")]
-    settings = Settings(rounds=2, max_rounds=2, min_time_s=0, beside=beside)
+    settings = Settings(rounds=2, max_rounds=2, min_time_s=0, reference_layers=reference_layers)
     first, second = latency.measure(points, settings)
     assert order[-7:] == ["layers", "layers", "a", "b", "layers", "a", "b"]  # one to warm up
     assert (first.params["beside_s"], first.params["times_beside"]) == (0.5, 0.5)

@@ -122,7 +122,7 @@ def test_a_sweep_times_layers_beside_what_runs_some(
 ) -> None:
     config = _sweep(options, systems=("bm25", "teacher"), measures=("latency",), rounds=1)
     config = replace(config, max_rounds=1)
-    results = scaling.run(config, beside=plan.layers_beside(calibrated))
+    results = scaling.run(config, reference_layers=plan.layers_beside(calibrated))
     beside = {(row.system, row.phase): row.params.get("beside_s") for row in results.rows}
     assert beside["teacher", "score"] > 0
     assert all(row.params["times_beside"] > 0 for row in results.rows if row.system == "teacher")
