@@ -18,7 +18,7 @@ from rabbench.check.model import ALPHA, MEANT, SURE, CheckResult, Policy, Status
 from rabbench.check.ratios import ABSOLUTE, Group, Point, chosen, groups
 from rabbench.check.reading import Reading, located, tier
 from rabbench.stats import ranks
-from rabbench.stats.ranks import Sides
+from rabbench.stats.ranks import OneSidedTests
 from rabbench.types import Measurement
 
 SAME_KIND = ("threads", "gpus")
@@ -82,12 +82,12 @@ def _noise(group: Group, alike: Sequence[Group]) -> float:
     """The relative change that equal things may show: within runs, from run to run, by length."""
     sides = [side for point in group.points.values() for side in (point.base, point.head)]
     kinds = (
-        chain.from_iterable(map(ranks.halves, sides)),
-        chain.from_iterable(map(ranks.between, sides)),
-        ranks.unsteady(group.changes),
-        chain.from_iterable(ranks.unsteady(one.changes) for one in alike),
+        chain.from_iterable(map(ranks.within_runs, sides)),
+        chain.from_iterable(map(ranks.between_runs, sides)),
+        ranks.between_lengths(group.changes),
+        chain.from_iterable(ranks.between_lengths(one.changes) for one in alike),
     )
-    return math.expm1(max(ranks.spread([*kind]) for kind in kinds))
+    return math.expm1(max(ranks.three_sigma([*kind]) for kind in kinds))
 
 
 def _judged(group: Group, policy: Policy, floor: float, *, noise: float) -> CheckResult:
@@ -96,8 +96,8 @@ def _judged(group: Group, policy: Policy, floor: float, *, noise: float) -> Chec
         more = f" (and {len(group.missing) - 1} more)" if len(group.missing) > 1 else ""
         return _finding(group, "missing", message=group.missing[0] + more)
     points, margin = group.points, 1 + max(floor, noise)
-    whole = ranks.lengths(group.changes, margin)
-    each = {length: ranks.samples(*point.all, margin) for length, point in points.items()}
+    whole = ranks.signed_rank(group.changes, margin)
+    each = {length: ranks.mann_whitney(*point.all, margin) for length, point in points.items()}
     beyond = sorted(length for length, point in points.items() if point.change > margin)
     at, p = _grown(points, margin, whole, each)
     if at:
@@ -128,7 +128,10 @@ def _judged(group: Group, policy: Policy, floor: float, *, noise: float) -> Chec
 
 
 def _grown(
-    points: Mapping[int, Point], margin: float, whole: Sides, each: Mapping[int, Sides]
+    points: Mapping[int, Point],
+    margin: float,
+    whole: OneSidedTests,
+    each: Mapping[int, OneSidedTests],
 ) -> tuple[str, float]:
     """Where the growth beyond the margin is shown, by its test and in each run; and the p."""
     if whole.above < ALPHA and geometric_mean(one.least for one in points.values()) > margin:
@@ -166,7 +169,7 @@ def _finding(
         if row.better == "higher":
             base, head = 1 / base, 1 / head
         figures = {"base": base, "head": head, "change": head / base}
-        figures["chance"] = fmean(ranks.chance(*point.all) for point in group.points.values())
+        figures["chance"] = fmean(ranks.superiority(*point.all) for point in group.points.values())
     return CheckResult(
         tier="noisy",
         system=row.system,

@@ -15,7 +15,7 @@ import numpy as np
 from rabbench.check.reading import Identity, Reading, nearest
 from rabbench.results import IDENTITY, row_key
 from rabbench.scaling.fits.model import RESOLUTION
-from rabbench.stats.ranks import Array
+from rabbench.stats.intervals import Array
 from rabbench.types import Measurement
 
 SHAPE = ("doc_len", "query_len", "n_docs", "n_queries", "k", "batch")

@@ -22,7 +22,7 @@ import numpy as np
 from rabbench.stats.intervals import (
     LEVEL,
     Estimate,
-    Scores,
+    QueryScores,
     paired,
     percentile_interval,
     resampled_means,
@@ -66,7 +66,7 @@ def _detectable_effect(count: int) -> float:
     return float(TTestPower().solve_power(nobs=count, alpha=LEVEL, power=POWER))
 
 
-def compare_systems(scores: Mapping[str, Scores]) -> list[Comparison]:
+def compare_systems(scores: Mapping[str, QueryScores]) -> list[Comparison]:
     """Every two systems, the higher mean first, best pairs first; Holm over all of them.
 
     Args:

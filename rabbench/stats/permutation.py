@@ -21,21 +21,21 @@ def permutation_p_values(differences: Array) -> list[tuple[float, bool]]:
     """Two-sided p of each column under random signs, and whether all patterns were counted.
 
     Where the two systems do not differ, each query's difference is as likely to have the other
-    sign. Queries without a difference change nothing, so only the others count for exactness.
+    sign. Queries without a difference change nothing, so only the rest count for exactness.
 
     Args:
         differences: (Q, P), a column a pair.
     """
-    sampled = _sampled(differences)  # one pass for all columns
-    found = []
+    sampled = _sampled_p(differences)  # one pass for all columns
+    p_values = []
     for column in range(differences.shape[1]):
         differing = differences[:, column][differences[:, column] != 0]
         exact = len(differing) <= EXACT
-        found.append((_counted(differing) if exact else float(sampled[column]), exact))
-    return found
+        p_values.append((_exact_p(differing) if exact else float(sampled[column]), exact))
+    return p_values
 
 
-def _counted(differing: Array) -> float:
+def _exact_p(differing: Array) -> float:
     """The share of all sign patterns whose sum is at least as far from 0 as the observed."""
     n = len(differing)
     patterns = (np.arange(2**n)[:, None] >> np.arange(n)) & 1  # (2^n, n)
@@ -43,8 +43,8 @@ def _counted(differing: Array) -> float:
     return float(np.mean(sums >= abs(differing.sum()) - _slack(differing)))
 
 
-def _sampled(differences: Array) -> Array:
-    """(1 + as far out) / (1 + drawn), which never is 0 (Phipson and Smyth, 2010)."""
+def _sampled_p(differences: Array) -> Array:
+    """(1 + as far out) / (1 + permutations), which never is 0 (Phipson and Smyth, 2010)."""
     rng = np.random.default_rng(SEED)
     count, columns = differences.shape
     least = np.abs(differences.sum(0)) - _slack(differences)
@@ -61,13 +61,13 @@ def _slack(differences: Array) -> Any:
     return 1e-12 * np.abs(differences).sum(0)
 
 
-def holm(ps: Sequence[float]) -> Array:
+def holm(p_values: Sequence[float]) -> Array:
     """Holm's step-down adjustment of P p-values (1979): (P,), in the order given.
 
     As statsmodels' ``multipletests``, which runs a full garbage collection on each call: slow in a
     process that holds models, and a report corrects many families.
     """
-    p = np.asarray(ps, dtype=float)
+    p = np.asarray(p_values, dtype=float)
     order = np.argsort(p)
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     adjusted = np.empty_like(stepped)

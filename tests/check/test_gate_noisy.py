@@ -14,7 +14,6 @@ from scipy.stats import binom
 from rabbench import check
 from rabbench.check import CheckResult, Policy, Verdict
 from rabbench.check.ratios import chosen
-from rabbench.stats import ranks
 from rabbench.types import Measurement, Results
 from tests.check.gate_runs import LENGTHS, row, sweep, with_changes
 
@@ -246,24 +245,6 @@ def test_references_are_the_costliest_phases_of_two_systems() -> None:
     memory = [one for one in rows if one.measure == "working_memory"]
     assert {one.split("/")[0] for one in chosen(memory)} == {"teacher", "rabtriever"}
     assert chosen([]) == ()
-
-
-def test_the_rank_tests_say_what_scipy_says_by_hand() -> None:
-    """Five against five, all above: one arrangement in 252."""
-    base = np.array([1.0, 1.1, 1.2, 1.3, 1.4])
-    sides = ranks.samples(base, base * 3, 1.1)
-    assert sides.above == pytest.approx(1 / 252)
-    assert ranks.lengths([2.0] * 7, 1.1).above == pytest.approx(1 / 128)
-    assert ranks.lengths([1.0] * 7, 1.1).below == pytest.approx(1 / 128)
-    assert ranks.chance(base, base) == pytest.approx(0.5)
-
-
-def test_noise_is_what_equal_things_show() -> None:
-    assert ranks.halves([np.array([1.0, 1.0, 2.0, 2.0])]) == [pytest.approx(math.log(0.5))]
-    assert ranks.halves([np.ones(3)]) == []
-    assert ranks.between([np.ones(3), 2 * np.ones(3)]) == [pytest.approx(math.log(0.5))]
-    assert ranks.unsteady([1.0, 2.0, 4.0, 8.0]) == pytest.approx([0.0, 0.0])  # tilted, not noisy
-    assert ranks.spread([]) == 0.0
 
 
 def test_a_run_of_one_phase_has_nothing_to_be_set_over() -> None:
