@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
-from rabbench.report.page import Data, Figure, Section, Table
+from rabbench.report.page import Figure, Section, Table, figure_data
 from rabbench.types import Measurement
 
 ABLATION = "ablation"
@@ -181,7 +181,7 @@ def _figures(rows: Sequence[Measurement]) -> list[Figure]:
             title = f"{metric} of each variant"
             alt = f"{title}, mean over seeds with 95 % interval: {said}."
             id_ = f"fig-ablation-{len(figures)}"
-            data = Data(
+            data = figure_data(
                 [("variant", ""), (metric, ""), ("low", ""), ("high", "")],
                 [[dot.label, dot.value, dot.low, dot.high] for dot in reversed(dots)],
             )

@@ -21,7 +21,7 @@ from rabbench.report.page import Figure, Page, Section, Table
 from rabbench.report.plots import figures
 from rabbench.report.quality import tables as quality_tables
 from rabbench.report.quality.sections import HIDDEN, Quality
-from rabbench.report.render.units import cell
+from rabbench.report.wording import cell
 from rabbench.scaling.fits import Fit, fit_sweeps
 from rabbench.types import Measurement, Results
 

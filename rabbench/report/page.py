@@ -1,34 +1,111 @@
-"""What a report is made of, before it is Markdown or HTML: sections of text, tables and figures."""
+"""What a report is made of, before a renderer shows it: sections of text, tables and figures.
+
+Numbers stay numbers here: a table's cell holds its value with unit, interval and role. Knows no
+renderer and no measurement.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
 
-from rabbench.report.render.units import amount, digits
+from rabbench.stats.intervals import Estimate
+
+Value = str | float | int | None
+Role = Literal[
+    "text", "order", "count", "score", "change", "share", "factor", "amount", "duration", "digits",
+    "log", "p",
+]  # fmt: skip
+"""How a value reads: a metric's ``score``, a ``share`` of 1, an ``amount`` of its unit, a ``log``
+of a training; an ``order`` of growth is the one word that stands out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One value of a table, as a number until a renderer shows it.
+
+    ``low`` and ``high`` are its 95 % interval: None or infinite where unknown, equal where exact.
+    ``words`` stand in place of the value where it has none or reads as no number ("never"), and
+    ``note`` behind it. ``below`` are further lines of less weight. ``link`` is the id of what backs
+    it, a section's or ``table-…``. ``best`` marks the best of a column, ``letters`` are the systems
+    (by the letters in front of their names) that are significantly worse.
+    """
+
+    value: Value = None
+    role: Role = "text"
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    words: str = ""
+    note: str = ""
+    below: Sequence[Cell] = ()
+    link: str = ""
+    best: bool = False
+    letters: Sequence[str] = ()
+
+    @classmethod
+    def estimate(cls, estimate: Estimate | None, role: Role, unit: str = "", **rest: str) -> Cell:
+        """A value with its interval; None is a cell without a value."""
+        if estimate is None or math.isnan(estimate.value):
+            return cls(role=role, unit=unit, **rest)  # type: ignore[arg-type]
+        bounds = {"low": estimate.low, "high": estimate.high}
+        return cls(value=estimate.value, role=role, unit=unit, **bounds, **rest)  # type: ignore[arg-type]
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the value is a number, finite or not."""
+        return isinstance(self.value, (int, float)) and not isinstance(self.value, bool)
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The interval where it is known and not exact; one bound may be infinite."""
+        if self.low is None or self.high is None or self.low == self.high:
+            return None
+        if math.isinf(self.low) and math.isinf(self.high):
+            return None
+        return self.low, self.high
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's heading, and how the plain numbers in it read."""
+
+    name: str
+    role: Role | None = None
+    unit: str = ""
+
+    def cell(self, value: Cell | Value) -> Cell:
+        """A plain value as a cell of this column."""
+        if isinstance(value, Cell):
+            return value
+        if value is None or isinstance(value, str):
+            return Cell(value=value)
+        plain: Role = "amount" if self.unit else "count" if isinstance(value, int) else "digits"
+        missing = not math.isfinite(value) and not self.role
+        return Cell(value=None if missing else value, role=self.role or plain, unit=self.unit)
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of finished text; the first column heads its rows, ``numeric`` ones align right.
+    """A table; the first column heads its rows, columns of numbers align right.
 
-    A cell may have lines, of which the first is the most important. ``links`` leads from a cell
-    (row, column) to the section or ``table-…`` that backs it, by id. In a ``grouped`` one rows of
-    one heading follow each other, and it is shown once. A ``folded`` one is closed at first in
-    HTML: it backs what stands before it.
+    A row holds cells, or plain values that its columns make cells of. In a ``grouped`` table rows
+    of one heading follow each other, and it is shown once. A ``folded`` one is closed at first in
+    HTML: it backs what stands before it. A ``paper`` one is exported for a paper.
     """
 
     id: str
     caption: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    columns: Sequence[Column | str]
+    rows: Sequence[Sequence[Cell | Value]]
     numeric: frozenset[int] = frozenset()
     links: Mapping[tuple[int, int], str] = field(default_factory=dict)
     grouped: bool = False
     folded: bool = False
+    paper: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a row of another width, which would shift its figures under wrong headings."""
@@ -38,54 +115,46 @@ class Table:
                     f"table {self.id}: {len(row)} cells under {len(self.columns)} headings"
                 )
 
+    @cached_property
+    def headings(self) -> list[Column]:
+        """The columns."""
+        return [Column(name) if isinstance(name, str) else name for name in self.columns]
 
-Value = str | float | int | None
+    @cached_property
+    def cells(self) -> list[list[Cell]]:
+        """All rows as cells."""
+        return [
+            [
+                self._linked(i, j, column.cell(value))
+                for j, (column, value) in enumerate(zip(self.headings, row, strict=True))
+            ]
+            for i, row in enumerate(self.rows)
+        ]
+
+    def _linked(self, i: int, j: int, cell: Cell) -> Cell:
+        """Of finished text: a link, and an order of growth by its word (until all are cells)."""
+        text = cell.value if isinstance(cell.value, str) else ""
+        order = text.split("\n")[0] in {"constant", "linear", "quadratic"}
+        role: Role = "order" if order else cell.role
+        return replace(cell, link=self.links.get((i, j), cell.link), role=role)
+
+    @cached_property
+    def numbers(self) -> frozenset[int]:
+        """The columns that hold numbers, and nothing else but gaps."""
+        columns = list(zip(*self.cells, strict=True))
+        return self.numeric | {
+            i
+            for i, cells in enumerate(columns)
+            if any(cell.is_number for cell in cells)
+            and all(cell.is_number or cell.value is None for cell in cells)
+        }
 
 
-@dataclass(frozen=True)
-class Data:
+def figure_data(
+    columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Cell | Value]]
+) -> Table:
     """What a figure draws, as numbers: columns with their units (empty for words), and rows."""
-
-    columns: Sequence[tuple[str, str]]
-    rows: Sequence[Sequence[Value]]
-
-    def csv(self) -> str:
-        """All of it as CSV, numbers in full, nothing where nothing was measured."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow([f"{name} [{unit}]" if unit else name for name, unit in self.columns])
-        for row in self.rows:
-            writer.writerow([None if _absent(value) else value for value in row])
-        return out.getvalue()
-
-    def texts(self) -> list[list[str]]:
-        """The rows for a reader."""
-        units = [unit for _, unit in self.columns]
-        return [[_said(value, unit) for value, unit in zip(row, units, strict=True)]
-                for row in self.rows]  # fmt: skip
-
-    @property
-    def numeric(self) -> frozenset[int]:
-        """The columns that hold numbers."""
-        return frozenset(
-            i for i in range(len(self.columns))
-            if all(row[i] is None or isinstance(row[i], (int, float)) for row in self.rows)
-        )  # fmt: skip
-
-
-def _absent(value: Value) -> bool:
-    return value is None or (isinstance(value, float) and not math.isfinite(value))
-
-
-def _said(value: Value, unit: str) -> str:
-    if _absent(value):
-        return "–"
-    if isinstance(value, str):
-        return value
-    number = value or 0
-    if isinstance(number, int) and unit not in {"FLOP", "B", "s", "J"}:
-        return f"{number:,}"
-    return amount(float(number), unit) if unit else digits(float(number))
+    return Table("data", "", [Column(name, unit=unit) for name, unit in columns], rows)
 
 
 @dataclass(frozen=True)
@@ -96,7 +165,7 @@ class Figure:
     title: str
     alt: str
     svg: str
-    data: Data | None = None
+    data: Table | None = None
     note: str = ""
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from rabbench.report import command
 from rabbench.report.page import Section, Table
-from rabbench.report.render.units import text_of
+from rabbench.report.wording import text_of
 from rabbench.types import Results
 
 HASH = 12  # digits of a commit in a sentence; the table has all

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rabbench.report import ablation
-from rabbench.report.page import Data, Figure, Section, Table
+from rabbench.report.page import Figure, Section, Table, figure_data
 from rabbench.types import Measurement
 
 TRAIN = "train"
@@ -107,7 +107,7 @@ def _curves(rows: Sequence[Measurement]) -> list[Figure]:
             named = {
                 _words(name.removeprefix("gradient_share_")): line for name, line in lines.items()
             }
-            data = Data(
+            data = figure_data(
                 [("figure", ""), ("step", ""), ("value", "")],
                 [[name, step, line[step]] for name, line in named.items() for step in sorted(line)],
             )

@@ -11,7 +11,7 @@ from statistics import median, quantiles
 
 from rabbench.plan.rows import CALIBRATION
 from rabbench.report.labels import Labels, is_cost, name_of
-from rabbench.report.render.units import percent, times
+from rabbench.report.wording import percent, times
 from rabbench.types import Measurement
 
 MANY_TIES = 0.1  # share of queries with ties at which a ranking deserves a warning

@@ -14,7 +14,7 @@ from rabbench import report
 from rabbench.report import build
 from rabbench.report.page import Page
 from rabbench.report.render import html, markdown
-from rabbench.report.render.units import cell
+from rabbench.report.wording import cell
 from rabbench.results import load_results, save_results
 from rabbench.types import Measurement, Results
 from tests.report import synthetic

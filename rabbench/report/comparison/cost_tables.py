@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rabbench.report.comparison.costs import Matched, Work
-from rabbench.report.comparison.runs import listed
 from rabbench.report.labels import measures_of, name_of
 from rabbench.report.page import Table
-from rabbench.report.render.units import between, cell, times
+from rabbench.report.wording import between, cell, join_words, times
 
 
 def summaries(found: Sequence[Matched]) -> list[Table]:
@@ -24,7 +23,7 @@ def summaries(found: Sequence[Matched]) -> list[Table]:
         present = {one.work.measure for one in mine}
         lines = [_summary(one) for one in mine if one.measured and _opens(one.work, present)]
         counted = mine[0].exact
-        what = "Counts" if counted else f"Times and memory of {listed(sides)}, on one machine"
+        what = "Counts" if counted else f"Times and memory of {join_words(sides)}, on one machine"
         made.append(
             Table(
                 id=f"costs-{'counts' if counted else 'measured'}-{number}",

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from rabbench.report.comparison.runs import LeftOut, Side, listed
+from rabbench.report.comparison.runs import LeftOut, Side
 from rabbench.report.labels import SEPARATOR, is_cost, name_of, rank
+from rabbench.report.wording import join_words
 from rabbench.scaling.fits import KEYS, NOISE_FREE, samples
 from rabbench.stats.intervals import Estimate
 from rabbench.types import PHASES, Measurement
@@ -211,7 +212,7 @@ class Costs:
                 if label in having or same != (work.label, work.phase, work.measure, work.pairs):
                     continue
                 apart = [
-                    f"{name} {mine} in {listed(having)}, {theirs} in {label}"
+                    f"{name} {mine} in {join_words(having)}, {theirs} in {label}"
                     for (name, mine), (_, theirs) in zip(work.shape, other.shape, strict=True)
                     if mine != theirs
                 ]
@@ -225,7 +226,7 @@ class Costs:
         what = (
             work.label if work.system not in present else f"{work.label}: {name_of(work.measure)}"
         )
-        return LeftOut(what=what, sides=having, reason=f"only {listed(having)} measured it")
+        return LeftOut(what=what, sides=having, reason=f"only {join_words(having)} measured it")
 
     @property
     def matched(self) -> list[Matched]:

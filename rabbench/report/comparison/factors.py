@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rabbench.report.comparison.costs import SHAPE, Costs
-from rabbench.report.comparison.runs import LeftOut, Side, listed
+from rabbench.report.comparison.runs import LeftOut, Side
 from rabbench.report.cost.factors import Ratio, ratios
 from rabbench.report.cost.headline import CACHED, CHUNKED, DECIDING, STUDENT, TEACHER
 from rabbench.report.labels import is_cost, measures_of, name_of, rank
 from rabbench.report.page import Table
-from rabbench.report.render.units import amount, between
+from rabbench.report.wording import amount, between, join_words
 from rabbench.scaling.fits import NOISE_FREE, Fit, fit_sweeps
 from rabbench.stats.intervals import Estimate
 from rabbench.types import PHASES
@@ -150,7 +150,7 @@ def orders(sides: Sequence[Side], found: Grown) -> tuple[Table | None, list[str]
         lines.append((label, name_of(measure), phase, *(_grown(of.get(s.label)) for s in sides)))
         judged = {one.order for one in of.values()} - {"not judged"}
         if len(judged) > 1 and measure in DECIDING and phase != "query":
-            said = listed([f"{one.order} in {name}" for name, one in of.items()])
+            said = join_words([f"{one.order} in {name}" for name, one in of.items()])
             differing.append(f"{label}, {phase}, {name_of(measure)}: {said}.")
     if not lines:
         return None, []

@@ -12,13 +12,12 @@ from dataclasses import replace
 from rabbench.report.comparison.compare import Comparison
 from rabbench.report.comparison.costs import Matched
 from rabbench.report.comparison.factors import Compared, Grown
-from rabbench.report.comparison.runs import listed
 from rabbench.report.cost.headline import STUDENT, TEACHER
 from rabbench.report.labels import SEPARATOR, name_of, rank
-from rabbench.report.page import Data, Figure
+from rabbench.report.page import Figure, figure_data
 from rabbench.report.plots import curves
 from rabbench.report.plots.curves import Series
-from rabbench.report.render.units import amount, times
+from rabbench.report.wording import amount, join_words, times
 
 DRAWN = ("flops", "latency")
 ROOM = 12  # characters of a name in a figure's margin
@@ -67,7 +66,7 @@ def _costs(mine: Sequence[Matched], grown: Grown, slots: Mapping[str, int], numb
             )
             series = _joined(series, drawn, one.work.label)
             rows += [(one.work.label, side, n, row.value) for n, row in sorted(sweep.items())]
-    title = f"{name_of(first.work.measure)} of a pair, {listed(first.sides)}"
+    title = f"{name_of(first.work.measure)} of a pair, {join_words(first.sides)}"
     said = [
         f"{one.label}: {amount(one.points[min(one.points)], unit)} to "
         f"{amount(one.points[max(one.points)], unit)}"
@@ -78,7 +77,9 @@ def _costs(mine: Sequence[Matched], grown: Grown, slots: Mapping[str, int], numb
     id_ = f"fig-{first.work.measure}-{number}"
     columns = (("system", ""), ("run", ""), ("document tokens", ""), ("cost", unit))
     series = [one for one in series if one.points]
-    return Figure(id_, title, alt, curves.curves(id_, series, unit, alt), Data(columns, rows))
+    return Figure(
+        id_, title, alt, curves.curves(id_, series, unit, alt), figure_data(columns, rows)
+    )
 
 
 def _narrow(name: str) -> str:
@@ -129,5 +130,5 @@ def _factors(found: Sequence[Compared], slots: Mapping[str, int]) -> list[Figure
         id_ = f"fig-factor-{one.measure}-{len(made)}"
         columns = (("run", ""), ("document tokens", ""), ("factor", "×"), ("with query", "×"))
         svg = curves.curves(id_, series, "×", alt)
-        made.append(Figure(id_, title, alt, svg, Data(columns, rows)))
+        made.append(Figure(id_, title, alt, svg, figure_data(columns, rows)))
     return made

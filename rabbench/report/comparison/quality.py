@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from rabbench.quality.significance import Comparison, compare_systems
-from rabbench.report.comparison.runs import LeftOut, Side, listed, shortened
+from rabbench.report.comparison.runs import LeftOut, Side, shortened
 from rabbench.report.labels import Labels
 from rabbench.report.quality.tables import datasets, estimate, named
+from rabbench.report.wording import join_words
 from rabbench.stats.intervals import Estimate
 from rabbench.stats.permutation import holm
 from rabbench.types import Measurement
@@ -146,7 +147,7 @@ def _other_data(kept: Sequence[_Found]) -> list[LeftOut]:
                 sides += [one.side] if one.side not in sides else []
         if len(prints) > 1:
             reason = "other content under one name: " + "; ".join(
-                f"{listed(sides)} have {shortened(of)}" for of, sides in prints.items()
+                f"{join_words(sides)} have {shortened(of)}" for of, sides in prints.items()
             )
             everyone = tuple(side for sides in prints.values() for side in sides)
             found.append(LeftOut(f"data set {dataset}", everyone, reason))

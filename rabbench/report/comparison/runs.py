@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rabbench.report.page import Table
-from rabbench.report.render.units import amount
+from rabbench.report.wording import amount, join_words
 from rabbench.results import FILENAME, load_results
 from rabbench.types import Results, UsageError
 
@@ -182,14 +182,7 @@ def said(name: str, value: Any) -> str:
 
 def left_out_table(found: Sequence[LeftOut]) -> Table | None:
     """A line for each thing that is left out."""
-    lines = [(one.what, listed(one.sides), one.reason) for one in dict.fromkeys(found)]
+    lines = [(one.what, join_words(one.sides), one.reason) for one in dict.fromkeys(found)]
     if not lines:
         return None
     return Table("left-out", "What is not compared", ("what", "of", "why"), lines)
-
-
-def listed(names: Sequence[str]) -> str:
-    """“A”, “A and B”, “A, B and C”."""
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"

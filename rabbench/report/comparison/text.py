@@ -9,11 +9,10 @@ from rabbench.report import warnings as report_warnings
 from rabbench.report.comparison.compare import Comparison
 from rabbench.report.comparison.factors import Compared
 from rabbench.report.comparison.quality import Change
-from rabbench.report.comparison.runs import listed
 from rabbench.report.cost.headline import STUDENT, TEACHER
 from rabbench.report.labels import Labels, is_cost, name_of
 from rabbench.report.page import KeyFigure
-from rabbench.report.render.units import between, times
+from rabbench.report.wording import between, join_words, times
 from rabbench.scaling.fits import NOISE_FREE
 from rabbench.types import Measurement
 
@@ -36,7 +35,7 @@ def findings(found: Comparison) -> list[str]:
 
 
 def _who(found: Comparison) -> str:
-    names = listed(found.labels)
+    names = join_words(found.labels)
     keys = [key.removeprefix("config.").removeprefix("options.") for key in found.differences]
     if not keys:
         return f"{names} differ in nothing that their results record: the same run again."
@@ -64,7 +63,7 @@ def _ratio_sentence(found: Comparison) -> list[str]:
             where = "" if at == one.shared[-1] else f", at {one.shared[-1]:,} tokens,"
             columns = {label: column[one.shared[-1]] for label, column in one.columns.items()}
             ratios = [f"{between(r.with_query or r.score)} in {a}" for a, r in columns.items()]
-            parts.append(f"{words}{where} {listed(ratios)}")
+            parts.append(f"{words}{where} {join_words(ratios)}")
     if not parts:
         return []
     return [
@@ -82,7 +81,9 @@ def _count_sentences(found: Comparison) -> list[str]:
     if not apart:
         return [f"FLOPs and index sizes are equal at all {points:,} points that the runs share."]
     names = [one.work.name for one in apart]
-    shown = listed(names[:NAMED]) if len(names) <= NAMED else f"{len(names)} of {len(counts)} costs"
+    shown = (
+        join_words(names[:NAMED]) if len(names) <= NAMED else f"{len(names)} of {len(counts)} costs"
+    )
     return [f"Counts differ between the runs in {shown}: the work itself is another."]
 
 
@@ -94,11 +95,11 @@ def _machine_sentences(found: Comparison) -> list[str]:
     groups = [group for group in groups if len(group) > 1]
     if not groups:
         return [
-            f"Times and memory of {listed(timed)} are not set side by side: no two are of one "
+            f"Times and memory of {join_words(timed)} are not set side by side: no two are of one "
             "machine."
         ]
     return [
-        f"{listed(group)} are of one machine: their times and memory are set side by side."
+        f"{join_words(group)} are of one machine: their times and memory are set side by side."
         for group in groups
     ]
 
@@ -115,7 +116,7 @@ def unlike(found: Comparison) -> list[str]:
         values = found.differences.get(name)
         if values is not None:
             pairs = zip(found.labels, values, strict=True)
-            of = listed([f"{value} in {label}" for label, value in pairs])
+            of = join_words([f"{value} in {label}" for label, value in pairs])
             said.append(f"They also differ in {name.rpartition('.')[2]}: {of}.")
     return said
 
@@ -127,7 +128,7 @@ def _change_sentences(found: Comparison) -> list[str]:
         held = [one for one in mine if one.comparison.significant]
         where = f"On {dataset}, by {mine[0].metric},"
         if all(one.comparison.wins == one.comparison.losses == 0 for one in mine):
-            names = listed(list(dict.fromkeys(one.system for one in mine)))
+            names = join_words(list(dict.fromkeys(one.system for one in mine)))
             queries = mine[0].comparison.ties
             said.append(f"{where} {names} score the same on each of {queries:,} queries.")
         elif not held:
@@ -177,4 +178,4 @@ def warnings(found: Comparison) -> list[str]:
             texts.append(MODIFIED)
         for text in texts:
             said.setdefault(text, []).append(side.label)
-    return [f"{listed(labels)}: {text}" for text, labels in said.items()]
+    return [f"{join_words(labels)}: {text}" for text, labels in said.items()]

@@ -14,7 +14,7 @@ from rabbench.report.cost import break_even_maps
 from rabbench.report.cost.break_even_text import NOUNS, WHO, against, cell, ordinal
 from rabbench.report.labels import Labels, name_of, rank
 from rabbench.report.page import Figure, KeyFigure, Section, Table
-from rabbench.report.render.units import amount, duration
+from rabbench.report.wording import amount, duration
 from rabbench.scaling.break_even import (
     STUDENTS,
     Bill,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from rabbench.report.cost.break_even_text import NOUNS, WHO, capital, cell
-from rabbench.report.page import Data, Figure
+from rabbench.report.page import Figure, figure_data
 from rabbench.report.plots import heatmap
 from rabbench.scaling.break_even import Bill, Load, break_even, total
 
@@ -46,7 +46,7 @@ def draw(series: Sequence[Pair], load: Load, slots: Mapping[str, int]) -> Figure
     columns = [("document tokens", ""), ("first query from which the student costs less", "")]
     columns += [(f"total over total, {n:,} {'query' if n == 1 else 'queries'}", "") for n in POWERS]
     points = zip(shown.lengths, shown.ratios, shown.crossing, strict=True)
-    data = Data(
+    data = figure_data(
         columns, [[length, first, *(ratio(n) for n in POWERS)] for length, ratio, first in points]
     )
     return Figure(id_, title, alt, heatmap.draw(id_, shown, alt), data, NOTE)

@@ -11,7 +11,7 @@ from rabbench.report.cost.factors import Ratio
 from rabbench.report.cost.materiality import unexplained, weight
 from rabbench.report.labels import SEPARATOR, Labels, name_of
 from rabbench.report.page import KeyFigure
-from rabbench.report.render.units import amount, interval, percent, times
+from rabbench.report.wording import amount, interval, percent, times
 from rabbench.scaling.fits import Fit
 from rabbench.stats.intervals import UNKNOWN
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from rabbench.report.cost.materiality import brief, unexplained
 from rabbench.report.labels import MEASURES, Labels, measures_of, name_of, rank
 from rabbench.report.page import Table
-from rabbench.report.render.units import amount, interval
+from rabbench.report.wording import amount, interval
 from rabbench.scaling.fits import Fit
 from rabbench.stats.intervals import Estimate
 from rabbench.types import PHASES

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rabbench.report.render.units import percent
+from rabbench.report.wording import percent
 from rabbench.scaling.fits import Fit, comparable
 from rabbench.stats.intervals import UNKNOWN
 

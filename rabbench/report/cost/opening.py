@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from rabbench.report.cost.factors import Ratio
 from rabbench.report.cost.headline import CACHED, DECIDING, STUDENT, TEACHER, last, sweeps
 from rabbench.report.labels import Labels
-from rabbench.report.render.units import percent, times
+from rabbench.report.wording import percent, times
 from rabbench.scaling.fits import Fit
 
 MOST = 3

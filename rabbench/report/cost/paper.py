@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from rabbench.plan.roofline import PAPER
 from rabbench.report.cost.factors import Ratio
 from rabbench.report.page import Table
-from rabbench.report.render.units import amount, between, times
+from rabbench.report.wording import amount, between, times
 
 TEACHER, STUDENT = "teacher", "rabtriever"
 NAMED = ("model", "device", "dtype", "attention")

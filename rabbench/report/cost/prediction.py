@@ -11,7 +11,7 @@ from statistics import median
 from rabbench.plan.rows import PREDICTED, WALL
 from rabbench.report.labels import Labels, measures_of, name_of
 from rabbench.report.page import Section, Table
-from rabbench.report.render.units import amount, duration
+from rabbench.report.wording import amount, duration
 from rabbench.types import Measurement
 
 CLOSE = 0.1  # how near a prediction of a FLOPs-bound time should come

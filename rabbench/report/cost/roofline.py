@@ -13,7 +13,7 @@ from rabbench.plan.rows import CALIBRATION, FRACTION
 from rabbench.report.cost import prediction
 from rabbench.report.labels import Labels, rank
 from rabbench.report.page import Section, Table
-from rabbench.report.render.units import amount, digits, interval, percent
+from rabbench.report.wording import amount, digits, interval, percent
 from rabbench.stats.intervals import Estimate
 from rabbench.types import PHASES, Measurement
 

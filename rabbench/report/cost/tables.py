@@ -13,7 +13,7 @@ from rabbench.report.cost.factors import Ratio
 from rabbench.report.cost.timings import timed
 from rabbench.report.labels import LONGEST, PHASE_WORDS, Labels, is_cost, measures_of, name_of, rank
 from rabbench.report.page import Table
-from rabbench.report.render.units import between
+from rabbench.report.wording import between
 from rabbench.types import PHASES, Measurement
 
 AGREED = 0.01  # largest difference between counters that a sweep lets pass

@@ -12,7 +12,7 @@ import numpy as np
 
 from rabbench.report.labels import Labels, is_cost, rank
 from rabbench.report.page import Table
-from rabbench.report.render.units import amount, cell, interval
+from rabbench.report.wording import amount, cell, interval
 from rabbench.scaling.fits import samples
 from rabbench.stats.intervals import Estimate
 from rabbench.types import PHASES, Measurement

@@ -13,7 +13,7 @@ from typing import Any
 
 from rabbench.report.plots.axes import length_ticks, margin_labels, plain
 from rabbench.report.plots.svg import MARKERS, SLOTS, STYLE, WIDTH, color, svg
-from rabbench.report.render.units import amount, times
+from rabbench.report.wording import amount, times
 
 WIDE = 0.19  # of the axes: the width of a label at an L*
 NEAR = 0.25  # of that width: two L* this close share a label

@@ -10,13 +10,13 @@ from dataclasses import replace
 
 from rabbench.report.cost.factors import Ratio
 from rabbench.report.labels import LONGEST, SEPARATOR, Labels, is_cost, name_of
-from rabbench.report.page import Data, Figure, Value
+from rabbench.report.page import Figure, Table, Value, figure_data
 from rabbench.report.plots import curves
 from rabbench.report.plots import dots as plots_dots
 from rabbench.report.plots.curves import Series
 from rabbench.report.plots.dots import Dot
 from rabbench.report.quality import tables
-from rabbench.report.render.units import amount, times
+from rabbench.report.wording import amount, times
 from rabbench.scaling.fits import Fit
 from rabbench.types import Measurement
 
@@ -180,7 +180,7 @@ def _ends(series: Sequence[Series]) -> str:
     return f" {'; '.join(said)}." if said else ""
 
 
-def _data(series: Sequence[Series], unit: str) -> Data:
+def _data(series: Sequence[Series], unit: str) -> Table:
     """Each point with its curve and band, and the lengths at which nothing was measured."""
     shown = "" if unit == "×" else unit
     rows: list[list[Value]] = []
@@ -197,7 +197,7 @@ def _data(series: Sequence[Series], unit: str) -> Data:
     ]  # fmt: skip
     told = [i for i in range(3, len(columns)) if any(row[i] not in {None, "ok"} for row in rows)]
     kept = [0, 1, 2, *told]
-    return Data([columns[i] for i in kept], [[row[i] for i in kept] for row in rows])
+    return figure_data([columns[i] for i in kept], [[row[i] for i in kept] for row in rows])
 
 
 def _factor_figure(ratios: Sequence[Ratio], slots: Mapping[str, int]) -> Figure | None:
@@ -250,7 +250,7 @@ def quality(rows: Sequence[Measurement], slots: Mapping[str, int]) -> list[Figur
         title = f"{metric} on {dataset}"
         id_ = f"fig-quality-{len(found)}"
         alt = f"{title}, mean over queries with 95 % bootstrap interval: {said}."
-        data = Data(
+        data = figure_data(
             [("system", ""), (metric, ""), ("low", ""), ("high", "")],
             [[dot.label, dot.value, dot.low, dot.high] for dot in reversed(dots)],
         )

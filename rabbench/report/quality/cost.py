@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from rabbench.quality import pareto
-from rabbench.report.page import Data, Figure, Table
+from rabbench.report.page import Figure, Table, figure_data
 from rabbench.report.plots import pareto as plots_pareto
 from rabbench.report.plots.pareto import Spot
 from rabbench.report.quality.means import Mean
 from rabbench.report.quality.tables import datasets, entries
-from rabbench.report.render.units import amount, percent
+from rabbench.report.wording import amount, percent
 from rabbench.stats.intervals import Array, Estimate, paired, percentile_interval, resampled_means
 from rabbench.types import Measurement
 
@@ -197,7 +197,7 @@ def _figure(view: View, slots: Mapping[str, int]) -> Figure:
         for place in view.places
     ]
     svg = plots_pareto.front(id_, spots, (title, view.metric), partial(amount, unit=unit), alt)
-    data = Data(
+    data = figure_data(
         [
             ("system", ""), (title, unit), (view.metric, ""), ("low", ""), ("high", ""),
             ("on the front", ""), ("share of resamples on it", ""),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rabbench.report.labels import FIRST
-from rabbench.report.page import Data, Figure, Table
+from rabbench.report.page import Figure, Table, figure_data
 from rabbench.report.plots import buckets as plots_buckets
 from rabbench.report.quality.tables import Entry, datasets, entries
 from rabbench.stats.intervals import Estimate, percentile_interval, resampled_means
@@ -157,7 +157,7 @@ def _figure(split: Split, slots: Mapping[str, int], id_: str) -> Figure:
     names = [f"{part.low:,}–{part.high:,}" for part in split.parts]
     titles = ("words of the relevant documents", split.metric)
     svg = plots_buckets.buckets(id_, rows, names, titles, alt)
-    data = Data(
+    data = figure_data(
         [
             ("system", ""), ("words, from", ""), ("words, to", ""), ("queries", ""),
             (split.metric, ""), ("low", ""), ("high", ""),

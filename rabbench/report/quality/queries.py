@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rabbench.report.page import Data, Figure, Table
+from rabbench.report.page import Figure, Table, figure_data
 from rabbench.report.plots import dots
 from rabbench.report.quality.comparisons import STUDENT, TEACHER
 from rabbench.report.quality.tables import Entry, datasets, entries
@@ -151,7 +151,9 @@ def figures(found: Sequence[Duel], slots: Mapping[str, int]) -> list[Figure]:
         )
         id_ = f"fig-queries-{i}"
         drawn = dots.differences(id_, list(differences.values()), sides, alt)
-        data = Data([("query", ""), ("difference", "")], [[q, d] for q, d in differences.items()])
+        data = figure_data(
+            [("query", ""), ("difference", "")], [[q, d] for q, d in differences.items()]
+        )
         note = f"Of {len(differences):,} queries {len(differences) - wins - losses:,} are tied."
         made.append(Figure(id_, title, alt, drawn, data, note))
     return made

@@ -11,7 +11,7 @@ from typing import Any
 from rabbench.report.labels import Labels
 from rabbench.report.page import Table
 from rabbench.report.quality.tables import datasets, entries, named
-from rabbench.report.render.units import percent
+from rabbench.report.wording import percent
 from rabbench.types import Measurement
 
 MANY_TIES = 0.1  # share of queries with ties at which their range deserves a warning

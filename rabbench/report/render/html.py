@@ -9,9 +9,9 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from rabbench.report import build
-from rabbench.report.page import Data, Page, Section
-from rabbench.report.render.units import magnitude
-from rabbench.scaling.fits import ORDERS
+from rabbench.report.page import Cell, Page, Section, Table
+from rabbench.report.render.cells import lines, sort_key, table_csv
+from rabbench.report.wording import magnitude
 from rabbench.types import Results
 
 GROUPS = ("Summary", "Cost", "Quality", "Training", "About", "")
@@ -37,9 +37,10 @@ def render_html(page: Page) -> str:
     template = environment.get_template("report.html.j2")
     return template.render(
         page=page,
-        strong=ORDERS,
         contents=contents(page),
-        sorted_by=sorted_by,
+        lines=lines,
+        letters=", ".join,
+        sort_key=_sort_key,
         address=address,
     )
 
@@ -49,6 +50,13 @@ def contents(page: Page) -> list[tuple[str, list[Section]]]:
     named = [*GROUPS, *dict.fromkeys(one.group for one in page.sections if one.group not in GROUPS)]
     found = [(name, [one for one in page.sections if one.group == name]) for name in named]
     return [(name, some) for name, some in found if some]
+
+
+def _sort_key(cell: Cell, number: bool) -> str:
+    """A cell's key in a column of numbers; of finished text its first number."""
+    if not number:
+        return ""
+    return sort_key(cell) if cell.is_number or cell.value is None else sorted_by(str(cell.value))
 
 
 def sorted_by(text: str) -> str:
@@ -65,6 +73,6 @@ def sorted_by(text: str) -> str:
     return "Infinity" if value == float("inf") else f"{value:.6g}"
 
 
-def address(data: Data) -> str:
+def address(data: Table) -> str:
     """The CSV of a figure as a link that holds it."""
-    return f"data:text/csv;charset=utf-8,{quote(data.csv(), safe='')}"
+    return f"data:text/csv;charset=utf-8,{quote(table_csv(data), safe='')}"

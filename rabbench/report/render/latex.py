@@ -12,15 +12,17 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from rabbench.quality.significance import Comparison, compare_systems
 from rabbench.report import ablation
 from rabbench.report.cost import factors, headline, ledger
 from rabbench.report.cost import tables as cost_tables
 from rabbench.report.labels import Labels, is_cost
-from rabbench.report.page import Table
+from rabbench.report.page import Cell, Table
 from rabbench.report.quality import tables as quality_tables
 from rabbench.report.quality.tables import Entry
+from rabbench.report.render.cells import interval_text, lines
 from rabbench.scaling.fits import fit_sweeps
 from rabbench.stats.intervals import Estimate
 from rabbench.types import Measurement, Results
@@ -117,24 +119,27 @@ def _head(results: Results) -> str:
 
 def render_table(table: Table) -> str:
     """A page's table; a heading of a group stands once, and a cell's lines one after another."""
-    rows, before = [], None
-    for row in table.rows:
-        first, *rest = (_lines(cell) for cell in row)
-        shown = "" if table.grouped and row[0] == before else first
-        rows.append((shown, *rest))
-        before = row[0]
-    ruled = [
-        i for i in range(1, len(rows)) if table.grouped and table.rows[i][0] != table.rows[i - 1][0]
+    headings = [row[0].value for row in table.cells]
+    starts = [i == 0 or headings[i] != headings[i - 1] for i in range(len(headings))]
+    rows = [
+        ("" if table.grouped and not start else _cell(row[0]), *map(_cell, row[1:]))
+        for row, start in zip(table.cells, starts, strict=True)
     ]
-    columns = [escape(name) for name in table.columns]
-    aligned = "".join("r" if i in table.numeric else "l" for i in range(len(columns)))
+    ruled = [i for i, start in enumerate(starts) if table.grouped and start and i]
+    columns = [escape(heading.name) for heading in table.headings]
+    aligned = "".join("r" if i in table.numbers else "l" for i in range(len(columns)))
     return _tabular(table.id, escape(table.caption), columns, rows, aligned, frozenset(ruled))
 
 
-def _lines(cell: str) -> str:
-    """“quadratic (69.1 kFLOP/token²)”: the lines below a cell's first in brackets."""
-    first, *rest = cell.split("\n")
-    return escape(f"{first} ({'; '.join(rest)})" if rest else first)
+def _cell(cell: Cell) -> str:
+    """“quadratic (69.1 kFLOP/token²)”: the best in bold, further lines in brackets."""
+    first, *rest = lines(replace(cell, low=None, high=None))
+    text = rf"\textbf{{{escape(first)}}}" if cell.best else escape(first)
+    letters = rf"\textsuperscript{{{','.join(cell.letters)}}}" if cell.letters else ""
+    interval = interval_text(cell)
+    bounds = rf" {{\footnotesize [{escape(interval)}]}}" if interval else ""
+    below = f" ({escape('; '.join(rest))})" if rest else ""
+    return text + letters + bounds + below
 
 
 def _tabular(

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from rabbench.report import build
 from rabbench.report.page import Page, Section, Table
+from rabbench.report.render.cells import cell_text
 from rabbench.types import Results
 
 LIMIT = 1000 * 1024  # GitHub drops a step summary above 1,024 KiB whole
@@ -86,7 +87,7 @@ def _code(lines: Sequence[str]) -> str:
 
 
 def _table(table: Table) -> str:
-    rule = ["---:" if i in table.numeric else "---" for i in range(len(table.columns))]
-    lines = [[_escape(name) for name in table.columns], rule]
-    lines += [[_escape(text) for text in row] for row in table.rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    rule = ["---:" if i in table.numbers else "---" for i in range(len(table.headings))]
+    rows = [[_escape(heading.name) for heading in table.headings], rule]
+    rows += [[_escape(cell_text(cell)) for cell in row] for row in table.cells]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from rabbench.report.page import Table
+from rabbench.report.render.cells import cell_text
 
 
 def render_table(table: Table) -> list[str]:
     """A line for the headings and for each row."""
-    return list(aligned([table.columns, *table.rows], table.numeric))
+    names = [heading.name for heading in table.headings]
+    rows = [[cell_text(cell) for cell in row] for row in table.cells]
+    return list(aligned([names, *rows], table.numbers))
 
 
 def aligned(rows: Sequence[Sequence[str]], numeric: Collection[int] = ()) -> Iterator[str]:

@@ -7,7 +7,7 @@ import pytest
 from rabbench.report.cost.factors import ratios
 from rabbench.report.page import Table
 from rabbench.report.plots.label_layout import apart, wrapped
-from rabbench.report.render.units import amount, between, digits, duration, interval, times
+from rabbench.report.wording import amount, between, digits, duration, interval, times
 from rabbench.stats.intervals import Estimate
 from tests.report import synthetic
 

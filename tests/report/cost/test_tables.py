@@ -10,7 +10,7 @@ from rabbench.report.cost import timings
 from rabbench.report.page import Page, Table
 from rabbench.report.plots import figures
 from rabbench.report.plots.curves import Series
-from rabbench.report.render.units import amount
+from rabbench.report.wording import amount
 from tests.report import synthetic
 
 

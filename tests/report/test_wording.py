@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rabbench.report.page import Data
+from rabbench.report.page import figure_data
+from rabbench.report.render.cells import cell_text, table_csv
 from rabbench.report.render.html import sorted_by
-from rabbench.report.render.units import amount, duration, magnitude, times
+from rabbench.report.wording import amount, duration, magnitude, times
 
 SIZES = st.floats(min_value=1e-12, max_value=1e15)
 
@@ -56,12 +57,15 @@ def test_a_key_is_written_only_where_a_script_could_not_read_it() -> None:
 
 
 def test_data_keep_their_numbers_in_full_and_say_what_is_missing() -> None:
-    data = Data(
+    data = figure_data(
         [("system", ""), ("tokens", ""), ("value", "s"), ("share", "")],
         [["a, b", 4096, 1 / 3, 0.5], ["c", 16, None, math.nan]],
     )
-    assert data.csv() == (
+    assert table_csv(data) == (
         'system,tokens,value [s],share\n"a, b",4096,0.3333333333333333,0.5\nc,16,,\n'
     )
-    assert data.texts() == [["a, b", "4,096", "333 ms", "0.500"], ["c", "16", "–", "–"]]
-    assert data.numeric == {1, 2, 3}
+    assert [[cell_text(cell) for cell in row] for row in data.cells] == [
+        ["a, b", "4,096", "333 ms", "0.500"],
+        ["c", "16", "–", "–"],
+    ]
+    assert data.numbers == {1, 2, 3}

@@ -1,6 +1,6 @@
-"""Numbers as a person reads them: SI and binary prefixes, factors, intervals.
+"""Numbers and lists as a person reads them: prefixes, factors, intervals, durations, p-values.
 
-Knows units and rounding, not what is being reported.
+The one implementation of each. Knows units and rounding, not what is being reported.
 """
 
 from __future__ import annotations
@@ -90,9 +90,31 @@ def interval(estimate: Estimate, unit: str) -> str:
         return "exact"
     if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
         return "–"
-    low, high = amount(estimate.low, unit), amount(estimate.high, unit)
-    number, _, prefixed = low.partition(" ")
-    return f"{number} to {high}" if high.endswith(f" {prefixed}") else f"{low} to {high}"
+    return amount_interval(estimate.low, estimate.high, unit)
+
+
+def amount_interval(low: float, high: float, unit: str) -> str:
+    """Two amounts, their unit once where it is the same: ``262 to 334 ns/token²``."""
+    lower, upper = amount(low, unit), amount(high, unit)
+    number, _, prefixed = lower.partition(" ")
+    return f"{number} to {upper}" if upper.endswith(f" {prefixed}") else f"{lower} to {upper}"
+
+
+def p_value(p: float) -> str:
+    """A p-value: ``0.012``, or ``< 0.001``."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def join_words(words: Sequence[str], last: str = "and") -> str:
+    """A list in a sentence: “A”, “A and B”, “A, B and C”."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: ``1 length``, ``1,200 lengths``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def between(estimate: Estimate) -> str:
