@@ -21,7 +21,7 @@ from torch.nn.functional import normalize
 
 from rabbench import trec
 from rabbench.models.backbone import resolve
-from rabbench.models.biencoder import texts_of
+from rabbench.models.biencoder import biencoder_inputs
 from rabbench.quality.datasets import open_suite
 from rabbench.train import data, initialisation
 from rabbench.train.config import Data
@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("control.trec"))
     arguments = parser.parse_args()
     backbone = resolve(arguments.model, device=arguments.device)
-    texts = texts_of(backbone, Options().max_doc_len, None)
+    texts = biencoder_inputs(backbone, Options().max_doc_len, None)
     _, suite = data.training_set(Data(suite="demo"))
     kept, _ = data.split(suite, Data(suite="demo").held_out)
     test = open_suite("demo").load("test")

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from rabbench.models.catalog import DENSE
-from rabbench.models.locate import packaged
+from rabbench.models.locate import package_path
 
 LONG = ("teacher", "teacher-cached", "rabtriever", "rabtriever-chunked")
-SYSTEMS = ("bm25", "dense", *LONG) if packaged(*DENSE.values()) else ("bm25", *LONG)
+SYSTEMS = ("bm25", "dense", *LONG) if package_path(*DENSE.values()) else ("bm25", *LONG)
 POINTS = 12
 CHILD = """
 import json, sys, time
@@ -36,11 +36,11 @@ peak = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"
 
 from rabbench.measures import flops
 from rabbench.models.backbone import resolve
-from rabbench.models.meta import after_body
+from rabbench.models.meta import trace_body
 
 body = resolve("qwen2-7b").meta_model.base_model
 start = time.perf_counter()
-flops.count(*after_body(body, [(1, 131072)], lambda state: state))
+flops.count(*trace_body(body, [(1, 131072)], lambda state: state))
 all_layers_s = time.perf_counter() - start
 print(json.dumps([code, taken_s, all_layers_s, peak[0] if peak else None]))
 """

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from rabbench import registry
-from rabbench.measures.latency import time_once
+from rabbench.measures.latency import time_workload
 from rabbench.models.catalog import DENSE
-from rabbench.models.locate import packaged
+from rabbench.models.locate import package_path
 from rabbench.types import Options, Shape, Workload
 
 OPTIONS = Options(
@@ -30,7 +30,7 @@ SENTENCE = {"dense", "sparse", "cross-encoder", "late-interaction", "hybrid"}
 SYSTEMS = [
     name
     for name in registry.names("systems")
-    if name not in SENTENCE or packaged(DENSE[OPTIONS.dense_model])
+    if name not in SENTENCE or package_path(DENSE[OPTIONS.dense_model])
 ]
 
 
@@ -69,7 +69,7 @@ def test_the_teacher_slows_with_the_document_and_the_student_does_not() -> None:
         found = [w for n in (128, 512) for w in _workloads(name, n) if w.phase == "score"]
         for workload in found:
             workload.prepare()
-        turns = [[time_once(workload, calls) for workload in found] for _ in range(rounds)]
+        turns = [[time_workload(workload, calls) for workload in found] for _ in range(rounds)]
         short, long = (min(times) for times in zip(*turns, strict=True))
         return long / short
 

@@ -284,7 +284,9 @@ class Measure(Protocol):
         """Measure every point; a point that fails yields a row with a status."""
 
 
-def row(point: Point, measure: str, value: float | None, unit: str, **extra: Any) -> Measurement:
+def cost_row(
+    point: Point, measure: str, value: float | None, unit: str, **extra: Any
+) -> Measurement:
     """A cost row of a point; lower is better for every cost. ``params`` are added to its own."""
     return Measurement(
         system=point.system,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from rabbench.environment import device, home
-from rabbench.models.catalog import DENSE, NAMED
-from rabbench.models.locate import packaged
+from rabbench.models.catalog import CAUSAL, DENSE
+from rabbench.models.locate import package_path
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ def examine() -> list[Check]:
             checks.append(Check(package, True, version(package)))
         except PackageNotFoundError:
             checks.append(Check(package, False, f"install it with 'pip install {package}'"))
-    for name, model in {**NAMED, **DENSE}.items():
-        shipped = packaged(model)
+    for name, model in {**CAUSAL, **DENSE}.items():
+        shipped = package_path(model)
         if shipped is not None:
             checks.append(Check(name, True, f"packaged at {shipped}"))
         elif _cached(model.hub):

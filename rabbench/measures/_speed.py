@@ -8,7 +8,7 @@ from collections.abc import Callable
 WARM_S = 0.1  # calls below this are warmed up
 
 
-def time_once(run: Callable[[], object], calls: int, device: str) -> float:
+def time_calls(run: Callable[[], object], calls: int, device: str) -> float:
     """Seconds that ``calls`` calls take, the device's queue included."""
     import torch
 
@@ -23,7 +23,7 @@ def time_once(run: Callable[[], object], calls: int, device: str) -> float:
     return time.perf_counter() - start
 
 
-def warmed(run: Callable[[], object], calls: int, device: str, *, expected: float) -> float:
+def time_warm(run: Callable[[], object], calls: int, device: str, *, expected: float) -> float:
     """:func:`once`, after an untimed call where one is expected to take less than ``WARM_S``.
 
     What ran before leaves caches cold and threads asleep. That costs a short call up to a tenth of
@@ -31,4 +31,4 @@ def warmed(run: Callable[[], object], calls: int, device: str, *, expected: floa
     """
     if expected < WARM_S:
         run()
-    return time_once(run, calls, device)
+    return time_calls(run, calls, device)

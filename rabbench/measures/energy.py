@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rabbench.types import Measurement, Point, Settings, Workload, row
+from rabbench.types import Measurement, Point, Settings, Workload, cost_row
 
 MEASURES = ("energy",)
 UNIT = "J"
@@ -50,7 +50,7 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
         settings.progress(f"energy {point.system} {point.phase}", done, len(points))
         if monitor is None:
             params = {"message": missing}
-            yield row(point, "energy", None, UNIT, status="unsupported", params=params)
+            yield cost_row(point, "energy", None, UNIT, status="unsupported", params=params)
             continue
         workload = point.build()
         workload.prepare()
@@ -59,4 +59,4 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
         for _ in range(settings.rounds):
             joules, runs = _joules(monitor, workload)
             samples.append(joules / runs / workload.units)
-        yield row(point, "energy", sorted(samples)[len(samples) // 2], UNIT, samples=samples)
+        yield cost_row(point, "energy", sorted(samples)[len(samples) // 2], UNIT, samples=samples)

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rabbench.types import Measurement, Point, Settings, row
+from rabbench.types import Measurement, Point, Settings, cost_row
 
 MEASURES = ("flops",)
 TOLERANCE = 0.01
@@ -221,7 +221,7 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
         workload = point.build()
         if workload.trace is None or workload.closed_form is None:
             message = "runs no tensor operations that could be counted"
-            yield row(
+            yield cost_row(
                 point, "flops", None, "FLOP", status="unsupported", params={"message": message}
             )
             continue
@@ -249,14 +249,14 @@ def _rows(point: Point, closed_form: Any, counts: Counts, units: int) -> Iterato
             f"FLOP counts differ by {apart:.1%}: closed form {dense:,}, torch {counts.torch:,}, "
             f"fvcore x2 {counts.fvcore:,}; {_culprit(counts)}"
         )
-        yield row(
+        yield cost_row(
             point, "flops", None, "FLOP", status="error", params={**params, "message": message}
         )
         return
-    yield row(point, "flops", dense / units, "FLOP", params=params)
+    yield cost_row(point, "flops", dense / units, "FLOP", params=params)
     if causal != dense:
         params = {"pairs": "causal", "closed_form": causal}
-        yield row(point, "flops", causal / units, "FLOP", params=params)
+        yield cost_row(point, "flops", causal / units, "FLOP", params=params)
 
 
 def _culprit(counts: Counts) -> str:

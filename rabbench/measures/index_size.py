@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rabbench.types import Measurement, Point, Settings, row
+from rabbench.types import Measurement, Point, Settings, cost_row
 
 MEASURES = ("index_size",)
 UNIT = "B"
@@ -16,4 +16,4 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
     for point in points:
         workload = point.build() if point.phase == "index" else None
         if workload is not None and workload.index_bytes is not None:
-            yield row(point, "index_size", workload.index_bytes(), UNIT)
+            yield cost_row(point, "index_size", workload.index_bytes(), UNIT)

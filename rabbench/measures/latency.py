@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from rabbench.measures import _speed
-from rabbench.types import Measurement, Point, RabbenchError, Settings, Workload, row
+from rabbench.types import Measurement, Point, RabbenchError, Settings, Workload, cost_row
 
 MEASURES = ("latency",)
 UNIT = "s"
@@ -41,7 +41,7 @@ class _Timed:
     error: str | None = None
 
 
-def time_once(workload: Workload, calls: int = 1) -> float:
+def time_workload(workload: Workload, calls: int = 1) -> float:
     """Seconds that ``calls`` runs take: CUDA events on a GPU, the monotonic clock elsewhere."""
     if workload.device == "cuda":
         return _time_cuda(workload, calls)
@@ -73,21 +73,21 @@ def _prepare(timed: _Timed, settings: Settings) -> float:
 
 def _warm(timed: _Timed) -> float:
     """Run until warm, and set how many calls make a sample. Returns the seconds of one run."""
-    once = time_once(timed.workload)
+    once = time_workload(timed.workload)
     if once > LONG_S:
         return once
-    once = time_once(timed.workload)
+    once = time_workload(timed.workload)
     while once * timed.calls < SAMPLE_S:
         timed.calls *= 2
-        once = time_once(timed.workload, timed.calls) / timed.calls
+        once = time_workload(timed.workload, timed.calls) / timed.calls
     return once
 
 
 def _sample(timed: _Timed) -> float:
     device, expected = timed.workload.device, timed.beside_s[-1] if timed.beside_s else 0.0
     if timed.beside is not None:
-        timed.beside_s.append(_speed.warmed(timed.beside, 1, device, expected=expected))
-    elapsed = time_once(timed.workload, timed.calls)
+        timed.beside_s.append(_speed.time_warm(timed.beside, 1, device, expected=expected))
+    elapsed = time_workload(timed.workload, timed.calls)
     if timed.beside is not None:
         timed.times_beside.append(elapsed / timed.calls / timed.beside_s[-1])
     timed.total_s += elapsed
@@ -158,10 +158,10 @@ def _row(one: _Timed, *, complete: bool = True) -> Measurement:
     if one.error is not None:
         status = "oom" if "memory" in one.error.lower() else "error"
         failed = {"message": one.error}
-        return row(one.point, "latency", None, UNIT, status=status, params=failed)
+        return cost_row(one.point, "latency", None, UNIT, status=status, params=failed)
     params: dict[str, Any] = {"calls_per_sample": one.calls, "complete": complete}
     if one.beside_s:
         params["beside_s"] = statistics.median(one.beside_s)
         params["times_beside"] = statistics.median(one.times_beside)
     value = statistics.median(one.samples)
-    return row(one.point, "latency", value, UNIT, samples=tuple(one.samples), params=params)
+    return cost_row(one.point, "latency", value, UNIT, samples=tuple(one.samples), params=params)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rabbench.types import Measurement, Point, RabbenchError, Settings, Status, row
+from rabbench.types import Measurement, Point, RabbenchError, Settings, Status, cost_row
 
 MEASURES = ("peak_memory", "working_memory")
 UNIT = "B"
@@ -189,12 +189,12 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
         if outcome.peak is None:
             params = {"message": outcome.message, "last_peak": outcome.last_peak}
             for name in MEASURES:
-                yield row(point, name, None, UNIT, status=outcome.status, params=params)
+                yield cost_row(point, name, None, UNIT, status=outcome.status, params=params)
             continue
         peak = outcome.peak
         found = {"baseline": peak.baseline}
         if peak.reserved is not None:
             found["reserved"] = peak.reserved
         grown = peak.peak - peak.baseline
-        yield row(point, "peak_memory", peak.peak, UNIT, params=found, samples=[peak.peak])
-        yield row(point, "working_memory", grown, UNIT, params=found, samples=[grown])
+        yield cost_row(point, "peak_memory", peak.peak, UNIT, params=found, samples=[peak.peak])
+        yield cost_row(point, "working_memory", grown, UNIT, params=found, samples=[grown])

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 
-def merged(model: Any, adapter: Path) -> Any:
+def merge_adapter(model: Any, adapter: Path) -> Any:
     """The model with the folder's LoRA adapter added into its weights."""
     from peft import PeftModel
 
-    with old_names():
+    with hide_renaming_warning():
         return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
 
 
 @contextmanager
-def old_names() -> Iterator[None]:
+def hide_renaming_warning() -> Iterator[None]:
     """Hide the warning that peft 0.21 uses an older name of transformers 5.23."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)

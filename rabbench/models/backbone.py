@@ -21,8 +21,8 @@ from rabbench.models.catalog import PRESETS
 from rabbench.models.checkpoint import Checkpoint
 from rabbench.models.closed_form import ModelShape
 from rabbench.models.head import vocabulary_logits
-from rabbench.models.locate import bars, locate, missing
-from rabbench.models.prefix import Prefix, cache_in, cache_of, over, padded
+from rabbench.models.locate import locate, missing_model_error, progress_bars
+from rabbench.models.prefix import Prefix, build_cache, cache_arguments, pad, read_cache
 from rabbench.types import Progress, UsageError, no_progress
 
 
@@ -111,7 +111,7 @@ class Backbone:
                 with torch.device(self.device):
                     model = AutoModelForCausalLM.from_config(self.config, **kind)
         if self.checkpoint is not None and self.checkpoint.adapter is not None:
-            model = adapters.merged(model, self.checkpoint.adapter)
+            model = adapters.merge_adapter(model, self.checkpoint.adapter)
         model = model.to(self.device).eval().requires_grad_(False)
         for parameter in model.parameters():
             # A memory-mapped weight is not resident until it is read; peak memory would then
@@ -133,7 +133,9 @@ class Backbone:
             )
         return model.eval().requires_grad_(False)
 
-    def hidden(self, sequences: Sequence[Sequence[int]]) -> torch.Tensor:
+    def hidden(
+        self, sequences: Sequence[Sequence[int]], *, prefix: Prefix | None = None
+    ) -> torch.Tensor:
         """Final hidden states (after the last norm) at the last token of each sequence.
 
         Sequences are padded on the right. No mask is needed: under causal attention a token
@@ -141,17 +143,23 @@ class Backbone:
 
         Args:
             sequences: B lists of token ids, none empty.
+            prefix: keys and values of P tokens before every sequence, which are not run again.
 
         Returns:
             (B, d) in the model's dtype, on its device.
         """
-        tokens, ends = padded(sequences)  # (B, L), (B,)
+        tokens, ends = pad(sequences)  # (B, L), (B,)
+        body, arguments = self.model.base_model, {"use_cache": False}
+        if prefix is not None:
+            size = (len(ends), -1, -1, -1)  # (B, g, P, e), not copied
+            cache = build_cache(
+                [(keys.expand(size), values.expand(size)) for keys, values in prefix]
+            )
+            arguments = cache_arguments(body, cache)
         with torch.inference_mode():
-            states = self.model.base_model(
-                input_ids=tokens.to(self.device), use_cache=False
-            ).last_hidden_state  # (B, L, d)
-            last: torch.Tensor = states[torch.arange(len(ends)), ends]  # (B, d)
-            return last
+            output = body(input_ids=tokens.to(self.device), **arguments)
+            states: torch.Tensor = output.last_hidden_state  # (B, L, d)
+            return states[torch.arange(len(ends)), ends]
 
     def encode(
         self, sequences: Sequence[Sequence[int]], *, batch: int, progress: Progress = no_progress
@@ -194,30 +202,8 @@ class Backbone:
         """
         tokens = torch.tensor([list(ids)], device=self.device)  # (1, P)
         with torch.inference_mode():
-            cache = cache_in(self.model.base_model(input_ids=tokens, use_cache=True))
+            cache = read_cache(self.model.base_model(input_ids=tokens, use_cache=True))
         return [(layer.keys, layer.values) for layer in cache.layers]
-
-    def continued(self, prefix: Prefix, suffixes: Sequence[Sequence[int]]) -> torch.Tensor:
-        """:meth:`hidden` of sequences that share a prefix, of which only the suffixes are run.
-
-        Args:
-            prefix: keys and values of P tokens; left as they are.
-            suffixes: B lists of token ids that follow the prefix.
-
-        Returns:
-            (B, d), equal to the hidden states of prefix and suffix run together.
-        """
-        tokens, last = padded(suffixes)  # (B, S), (B,)
-        cache = cache_of(
-            [(k.expand(len(last), -1, -1, -1), v.expand(len(last), -1, -1, -1)) for k, v in prefix]
-        )
-        with torch.inference_mode():
-            body = self.model.base_model
-            states = body(
-                input_ids=tokens.to(self.device), **over(body, cache)
-            ).last_hidden_state  # (B, S, d)
-            ends: torch.Tensor = states[torch.arange(len(last)), last]
-            return ends
 
     def logits(self, hidden: torch.Tensor, tokens: Sequence[int] | None = None) -> torch.Tensor:
         """Vocabulary logits in float32 of final hidden states.
@@ -247,10 +233,10 @@ def _loading(backbone: Backbone) -> Iterator[None]:
         UsageError: if transformers has no fused attention for its family.
     """
     try:
-        with bars(shown=backbone.source == "hub"):
+        with progress_bars(shown=backbone.source == "hub"):
             yield
     except OSError as error:
-        raise missing(backbone.name, str(error).splitlines()[0]) from error
+        raise missing_model_error(backbone.name, str(error).splitlines()[0]) from error
     except ValueError as error:
         if "scaled_dot_product_attention" not in str(error):
             raise

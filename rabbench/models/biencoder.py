@@ -17,7 +17,7 @@ PRESET = (4, 3, 0)  # their tokens under SmolLM2's tokenizer, for presets that h
 
 
 @dataclass(frozen=True)
-class Texts:
+class BiEncoderInputs:
     """Token ids of documents and queries, each ending with the end-of-sequence token."""
 
     prompt: Prompt
@@ -39,10 +39,12 @@ class Texts:
         return len(before_query) + len(after_query) + 1
 
 
-def texts_of(backbone: Backbone, max_doc_len: int, max_query_len: int | None = None) -> Texts:
+def biencoder_inputs(
+    backbone: Backbone, max_doc_len: int, max_query_len: int | None = None
+) -> BiEncoderInputs:
     """The texts of a backbone, with the prompt of its checkpoint where it was trained so."""
     trained = backbone.checkpoint
     own = trained.prompt if trained and trained.kind == "biencoder" else BIENCODER_PROMPT
-    prompt = Prompt(backbone, max_doc_len, max_query_len, texts=own, preset=PRESET)
+    prompt = Prompt(backbone, max_doc_len, max_query_len, custom_texts=own, preset_lengths=PRESET)
     end = int(backbone.tokenizer.eos_token_id) if backbone.has_weights else 0
-    return Texts(prompt, end)
+    return BiEncoderInputs(prompt, end)

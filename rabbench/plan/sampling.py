@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from rabbench.measures._speed import time_once, warmed
+from rabbench.measures._speed import time_calls, time_warm
 
 SAMPLE_S = 0.005  # a sample of a short call covers enough calls to last this long
 ROUNDS = 31
@@ -50,9 +50,9 @@ def sampled(
             calls.append(0)
             lasting.append(0.0)
             continue
-        taken = time_once(run, 1, device)
+        taken = time_calls(run, 1, device)
         if taken < SAMPLE_S:
-            taken = time_once(run, 1, device)
+            taken = time_calls(run, 1, device)
         earlier.append(taken)
         calls.append(max(1, round(SAMPLE_S / max(taken, 1e-9))))
         lasting.append(taken * calls[-1])
@@ -62,6 +62,6 @@ def sampled(
             fits = time.perf_counter() + lasting[number] <= end
             if calls[number] and (turn == 0 or fits):
                 single = lasting[number] / calls[number]
-                lasting[number] = warmed(run, calls[number], device, expected=single)
+                lasting[number] = time_warm(run, calls[number], device, expected=single)
                 samples[number].append(lasting[number] / calls[number])
     return samples

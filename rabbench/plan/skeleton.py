@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
 from rabbench.models.closed_form import ModelShape
-from rabbench.models.prefix import cache_of, over
+from rabbench.models.prefix import build_cache, cache_arguments
 
 # glibc maps blocks of this size and above one by one and returns them when freed; smaller ones come
 # from its heap, where what is freed stays resident in fragments (mallopt(3), M_MMAP_THRESHOLD).
@@ -77,7 +77,7 @@ def forward(model: Any, work: Forward, device: str) -> Callable[[], Any]:
     def run() -> Any:
         with torch.inference_mode():
             if work.prefix:
-                return model(input_ids=ids, **over(model, cache_of(kept)))
+                return model(input_ids=ids, **cache_arguments(model, build_cache(kept)))
             return model(input_ids=ids, use_cache=False)
 
     return run
@@ -131,7 +131,7 @@ def _unmasked(model: Any, work: Forward) -> Callable[[], Any]:
 
     def run() -> Any:
         with torch.inference_mode():
-            return model(input_ids=ids, **over(model, Forgetful()))
+            return model(input_ids=ids, **cache_arguments(model, Forgetful()))
 
     return run
 

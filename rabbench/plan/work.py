@@ -14,14 +14,14 @@ from typing import Any
 
 import torch
 
-from rabbench.measures._speed import time_once
+from rabbench.measures._speed import time_calls
 from rabbench.models.closed_form import ModelShape
 from rabbench.plan import skeleton
 from rabbench.plan.calibration import Calibration
 from rabbench.plan.curves import Target
 from rabbench.plan.sampling import sampled
 from rabbench.plan.skeleton import Forward
-from rabbench.types import Measurement, Point, Workload, row
+from rabbench.types import Measurement, Point, Workload, cost_row
 
 SMALL_S = 0.1  # for timing a phase without a body
 WAITING_SHARE = 0.5  # of a forward that the FLOPs bound
@@ -221,10 +221,10 @@ class Predictor:
         point, workload = work.point, work.workload
         if not work.counted:
             params = {"message": NOT_RUN}
-            failed = row(point, "flops", None, "FLOP", status="unsupported", params=params)
+            failed = cost_row(point, "flops", None, "FLOP", status="unsupported", params=params)
             bound: dict[str, object] = {"bound": "timed", "run_s": short_s * scale}
             value = short_s * scale / workload.units
-            return [failed, row(point, "latency", value, "s", params=bound)]
+            return [failed, cost_row(point, "latency", value, "s", params=bound)]
         dense, causal = work.flops("dense"), work.flops("causal")
         seconds, bound_by = self.seconds(work)
         timed: dict[str, object] = {"bound": bound_by, "run_s": seconds}
@@ -232,21 +232,23 @@ class Predictor:
         if curve is not None:
             timed["beside_s"] = sum(curve.seconds(one, curve.timed) for one in work.forwards)
         found = [
-            row(point, "flops", dense / workload.units, "FLOP", params={"pairs": "dense"}),
-            row(point, "latency", seconds / workload.units, "s", params=timed),
+            cost_row(point, "flops", dense / workload.units, "FLOP", params={"pairs": "dense"}),
+            cost_row(point, "latency", seconds / workload.units, "s", params=timed),
         ]
         if causal != dense:
             value = causal / workload.units
-            found.append(row(point, "flops", value, "FLOP", params={"pairs": "causal"}))
+            found.append(cost_row(point, "flops", value, "FLOP", params={"pairs": "causal"}))
         if work.config is not None:
-            found.append(row(point, "working_memory", self.working_bytes(work, limit=limit), "B"))
+            found.append(
+                cost_row(point, "working_memory", self.working_bytes(work, limit=limit), "B")
+            )
         if workload.index_bytes is not None:
-            found.append(row(point, "index_size", workload.index_bytes(), "B"))
+            found.append(cost_row(point, "index_size", workload.index_bytes(), "B"))
         return found
 
 
 def short_run(workload: Workload) -> float:
     """Seconds of one run of a workload without tensor operations, warmed up."""
     workload.prepare()
-    time_once(workload.run, 1, "cpu")
-    return min(time_once(workload.run, 1, "cpu") for _ in range(3))
+    time_calls(workload.run, 1, "cpu")
+    return min(time_calls(workload.run, 1, "cpu") for _ in range(3))

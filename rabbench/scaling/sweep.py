@@ -28,9 +28,9 @@ from rabbench.types import (
     System,
     UsageError,
     Workload,
+    cost_row,
     no_progress,
 )
-from rabbench.types import row as record_row
 
 SYSTEMS = ("bm25", "dense", "teacher", "rabtriever")
 MEASURES = ("flops", "index-size", "memory", "latency")
@@ -145,9 +145,7 @@ def _pending(
             continue
         if row is None and child is not None and child.status in {"oom", "timeout"}:
             params = {"message": f"not run: {child.params.get('message')} (see peak_memory)"}
-            failed = record_row(
-                point, first, None, measure.UNIT, status=child.status, params=params
-            )
+            failed = cost_row(point, first, None, measure.UNIT, status=child.status, params=params)
             skipped.append(failed)
             continue
         taken = row.samples if row is not None and not isinstance(row.samples, Mapping) else ()
@@ -182,7 +180,7 @@ def _longest(
             (found, _) = measure.measure(tried, settings)
             fits, above = (middle, above) if found.status == "ok" else (fits, middle)
         params = {"fails_at": above, "doc_len": fits}
-        yield record_row(same[0], "longest_feasible", fits, "token", params=params).with_changes(
+        yield cost_row(same[0], "longest_feasible", fits, "token", params=params).with_changes(
             better="higher"
         )
 

@@ -52,8 +52,8 @@ def content(name: str) -> str:
             a hub id (the commit that the cache holds).
     """
     from rabbench.models import checkpoint
-    from rabbench.models.catalog import DENSE, NAMED
-    from rabbench.models.locate import packaged
+    from rabbench.models.catalog import CAUSAL, DENSE
+    from rabbench.models.locate import package_path
 
     path = Path(name).expanduser()
     if (trained := checkpoint.find(name)) is not None:
@@ -62,8 +62,8 @@ def content(name: str) -> str:
         return _digest(path)
     if path.is_dir():
         return _folder(path)
-    named = {**NAMED, **DENSE}.get(name)
-    if named is not None and (shipped := packaged(named)) is not None:
+    named = {**CAUSAL, **DENSE}.get(name)
+    if named is not None and (shipped := package_path(named)) is not None:
         return content(str(shipped))
     return _commit(named.hub if named is not None else name) or name
 

@@ -50,7 +50,7 @@ class Sequences:
     @property
     def notes(self) -> dict[str, Any]:
         """How much truncation has dropped, and how much was read."""
-        cut = self.prompt.cut
+        cut = self.prompt.truncation
         found = {"documents_cut": cut.documents, "tokens_cut": cut.tokens}
         for name in ("documents_read", "tokens_read", "queries_read", "query_tokens_read"):
             found[name] = getattr(cut, name)

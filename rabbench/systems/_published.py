@@ -18,7 +18,7 @@ from torch.nn.functional import normalize
 
 from rabbench.models.catalog import BiEncoder
 from rabbench.models.closed_form import ModelShape
-from rabbench.models.locate import bars
+from rabbench.models.locate import progress_bars
 from rabbench.systems._st_loader import SAFE, dot, on_meta
 from rabbench.systems._vectors import Block, Read
 from rabbench.types import MissingError, Options, Phase, Shape, Workload
@@ -87,7 +87,7 @@ class Published:
         self._refuse_without_memory()
         arguments = {"dtype": DTYPE, "attn_implementation": self.options.attention, **SAFE}
         try:
-            with bars(shown=not Path(self._body).is_dir()):
+            with progress_bars(shown=not Path(self._body).is_dir()):
                 model = AutoModel.from_pretrained(self._body, config=self.config, **arguments)
                 if self.preset.base:
                     model = _with_adapter(model, self.preset.hub)

@@ -21,8 +21,8 @@ from torch import nn
 from rabbench.models import synthetic
 from rabbench.models.catalog import BI_ENCODERS, DENSE
 from rabbench.models.closed_form import ModelShape
-from rabbench.models.locate import bars, packaged
-from rabbench.models.meta import Traced
+from rabbench.models.locate import package_path, progress_bars
+from rabbench.models.meta import MetaForward
 from rabbench.systems._vectors import Read
 from rabbench.types import MissingError, Options, UsageError, Workload
 
@@ -37,7 +37,7 @@ def located(kind: str, name: str) -> str:
         UsageError: if the name is neither known, nor a folder, nor a hub id.
     """
     if name in DENSE:
-        found = packaged(DENSE[name])
+        found = package_path(DENSE[name])
         return DENSE[name].hub if found is None else str(found)
     folder = Path(name).expanduser()
     if folder.is_dir():
@@ -99,7 +99,7 @@ class Source:
         """
         with (
             nullcontext() if self.trained else _quiet(),  # a fresh head is what was asked for
-            bars(shown=not Path(self.location).is_dir()),
+            progress_bars(shown=not Path(self.location).is_dir()),
             torch.random.fork_rng(devices=[]),
         ):
             torch.manual_seed(self.options.seed)
@@ -220,7 +220,7 @@ class AllStates(nn.Module):
 
 def on_meta(
     auto: Any, config: Any, after: Callable[[Any], torch.Tensor]
-) -> Callable[[int, int], Traced]:
+) -> Callable[[int, int], MetaForward]:
     """Makes the trace of (batch, tokens) through a model of this class, without weights.
 
     Args:
@@ -231,7 +231,7 @@ def on_meta(
     with torch.device("meta"):
         model = auto.from_config(config, attn_implementation="eager").eval()
 
-    def traced(batch: int, tokens: int) -> Traced:
+    def traced(batch: int, tokens: int) -> MetaForward:
         ids = torch.empty(batch, tokens, dtype=torch.long, device="meta")
         mask = torch.empty(batch, 1, tokens, tokens, device="meta")
         return AllStates(model, after).eval(), (ids, mask)

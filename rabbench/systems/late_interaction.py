@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from rabbench.models.meta import Traced
+from rabbench.models.meta import MetaForward
 from rabbench.systems._exact import Exact
 from rabbench.systems._st_loader import Source, on_meta
 from rabbench.systems._vectors import Block, Read
@@ -216,7 +216,7 @@ class TokenVectors:
             nonlocal held
             held = inputs(self.options.device)
 
-        def traced() -> Traced:
+        def traced() -> MetaForward:
             return MaxSim(), inputs("meta")
 
         def run() -> Any:

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize
 
-from rabbench.models.biencoder import Texts, texts_of
-from rabbench.models.meta import after_body
+from rabbench.models.biencoder import BiEncoderInputs, biencoder_inputs
+from rabbench.models.meta import trace_body
 from rabbench.systems._exact import Exact
 from rabbench.systems._llm_inputs import Sequences
 from rabbench.systems._st_loader import dot
@@ -49,9 +49,9 @@ class LlmEncoder:
         trained = checkpoint is not None and checkpoint.kind == "biencoder"
         return {**self.sequences.params, "trained": trained}
 
-    def _texts(self) -> Texts:
+    def _texts(self) -> BiEncoderInputs:
         options = self.options
-        return texts_of(self.sequences.backbone, options.max_doc_len, options.max_query_len)
+        return biencoder_inputs(self.sequences.backbone, options.max_doc_len, options.max_query_len)
 
     def _encode(self, parts: Sequence[Sequence[int]]) -> torch.Tensor:
         states = self.sequences.backbone.encode(parts, batch=self.options.batch)
@@ -61,7 +61,7 @@ class LlmEncoder:
         """How much of these documents is read."""
         made = self._texts()
         parts = [made.document(text) for text in texts]
-        cut = made.prompt.cut
+        cut = made.prompt.truncation
         tokens = sum(map(len, parts)) - len(parts) * made.overhead("document")
         return Read(tokens_read=tokens, documents_cut=cut.documents, tokens_cut=cut.tokens)
 
@@ -99,7 +99,7 @@ class LlmEncoder:
 
         def trace() -> Any:
             body = backbone.meta_model.base_model
-            return after_body(body, [(1, tokens)], lambda state: state)
+            return trace_body(body, [(1, tokens)], lambda state: state)
 
         return Workload(
             phase=phase,

@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-from rabbench.models.meta import Traced, after_body
-from rabbench.models.student import INNER, Folded, Predictor
+from rabbench.models.meta import MetaForward, trace_body
+from rabbench.models.student import INNER, FoldedPredictor, Predictor
 from rabbench.models.teacher import answer_direction
 from rabbench.systems._llm_inputs import Sequences
 from rabbench.systems._reranker import Reranker, reranker
@@ -80,7 +80,7 @@ class StudentScorer:
         return {**self.sequences.notes, "documents_wall_s": self.documents_wall_s}
 
     @cached_property
-    def folded(self) -> Folded:
+    def folded(self) -> FoldedPredictor:
         """The predictor folded with the head's answer direction, on the backbone's device."""
         backbone = self.sequences.backbone
         if self.trained is None:
@@ -88,7 +88,7 @@ class StudentScorer:
         else:
             predictor = Predictor.read(self.trained)
         direction = answer_direction(backbone, self.sequences.prompt)
-        return Folded.of(predictor.to(backbone.device), direction)
+        return FoldedPredictor.from_predictor(predictor.to(backbone.device), direction)
 
     def index(self, docs: Mapping[str, str]) -> None:
         """Remember the texts; a document is encoded when it first becomes a candidate."""
@@ -166,7 +166,7 @@ class StudentScorer:
         backbone = self.sequences.backbone
         parts: list[list[int]] = []
 
-        def step(folded: Folded, states: torch.Tensor) -> Any:
+        def step(folded: FoldedPredictor, states: torch.Tensor) -> Any:
             if phase == "index":
                 return folded.documents(states.mean(0, keepdim=True))
             return folded.queries(states)
@@ -185,10 +185,10 @@ class StudentScorer:
                 # Not ``encode``: whether the context may be exceeded was settled above.
                 return step(self.folded, torch.cat([backbone.hidden(one) for one in batches]))
 
-        def trace() -> Traced:
-            folded = Folded(backbone.shape.width, self.inner, device="meta")
+        def trace() -> MetaForward:
+            folded = FoldedPredictor(backbone.shape.width, self.inner, device="meta")
             body = backbone.meta_model.base_model
-            return after_body(body, forwards, lambda states: step(folded, states))
+            return trace_body(body, forwards, lambda states: step(folded, states))
 
         def closed_form(how: str) -> int:
             bodies = (batch * backbone.shape.body(tokens, how) for batch, tokens in forwards)
@@ -231,8 +231,8 @@ class StudentScorer:
             with torch.inference_mode():
                 return self.folded(*held)
 
-        def trace() -> Traced:
-            folded = Folded(self.sequences.backbone.shape.width, self.inner, device="meta")
+        def trace() -> MetaForward:
+            folded = FoldedPredictor(self.sequences.backbone.shape.width, self.inner, device="meta")
             return folded, inputs("meta")
 
         return Workload(

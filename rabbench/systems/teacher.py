@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rabbench.models.meta import Traced, after_body
+from rabbench.models.meta import MetaForward, trace_body
 from rabbench.models.teacher import Teacher
 from rabbench.systems._cache_key import of_checkpoint
 from rabbench.systems._llm_inputs import Sequences
@@ -91,9 +91,9 @@ class TeacherScorer:
             _ = model.model
             pairs[:] = [sequences.document(shape) + sequences.query(shape)] * shape.batch
 
-        def trace() -> Traced:
+        def trace() -> MetaForward:
             body, head = model.meta_model.base_model, model.meta_model.get_output_embeddings()
-            return after_body(body, [(shape.batch, tokens)], head)
+            return trace_body(body, [(shape.batch, tokens)], head)
 
         yield Workload(
             system=NAME,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 
-from rabbench.models.meta import Traced, after_body, after_prefix
+from rabbench.models.meta import MetaForward, trace_body, trace_suffix
 from rabbench.models.prefix import Prefix
 from rabbench.models.teacher import Teacher
 from rabbench.systems._reranker import Reranker, reranker
@@ -53,7 +53,7 @@ class CachedScorer(TeacherScorer):
             prefix = model.prefix(document)
             for start in range(0, len(query_ids), self.options.batch):
                 some = query_ids[start : start + self.options.batch]
-                hidden = model.continued(prefix, [parts[query_id] for query_id in some])
+                hidden = model.hidden([parts[query_id] for query_id in some], prefix=prefix)
                 scores = teacher.log_odds(hidden).tolist()
                 for query_id, score in zip(some, scores, strict=True):
                     run[query_id][doc_id] = score
@@ -78,12 +78,12 @@ class CachedScorer(TeacherScorer):
             load()
             held[:] = model.prefix(ids["document"])
 
-        def trace_index() -> Traced:
-            return after_body(model.meta_model.base_model, [(1, document)], lambda state: state)
+        def trace_index() -> MetaForward:
+            return trace_body(model.meta_model.base_model, [(1, document)], lambda state: state)
 
-        def trace_score() -> Traced:
+        def trace_score() -> MetaForward:
             head = model.meta_model.get_output_embeddings()
-            return after_prefix(model, document, query, head)
+            return trace_suffix(model, document, query, head)
 
         def cached_bytes() -> int:
             size = torch.empty((), dtype=getattr(torch, model.dtype)).element_size()
@@ -107,7 +107,7 @@ class CachedScorer(TeacherScorer):
             shape=shape,
             device=self.options.device,
             prepare=cache,
-            run=lambda: teacher.log_odds(model.continued(held, [ids["query"]])),
+            run=lambda: teacher.log_odds(model.hidden([ids["query"]], prefix=held)),
             trace=trace_score,
             closed_form=lambda how: (
                 model.shape.body(query, how, prefix=document) + model.shape.head()

@@ -15,7 +15,7 @@ import torch
 from transformers import set_seed
 
 from rabbench.models import losses
-from rabbench.models.biencoder import Texts, texts_of
+from rabbench.models.biencoder import BiEncoderInputs, biencoder_inputs
 from rabbench.train import card, data, loop
 from rabbench.train.batches import last_states, left_padded
 from rabbench.train.config import BiencoderConfig
@@ -44,7 +44,7 @@ class ContrastiveLoss:
 class Collate:
     """Groups to the token ids of their queries and of all their documents, each once."""
 
-    def __init__(self, texts: Texts, suite: Suite) -> None:
+    def __init__(self, texts: BiEncoderInputs, suite: Suite) -> None:
         self.texts, self.suite = texts, suite
 
     def __call__(self, groups: Sequence[Group]) -> dict[str, torch.Tensor]:
@@ -70,7 +70,7 @@ def run(
     """Train a bi-encoder and write its folder; arguments and errors as the teacher's training."""
     options = config.options
     backbone = base(options, config.lora)
-    texts = texts_of(backbone, options.max_doc_len, options.max_query_len)
+    texts = biencoder_inputs(backbone, options.max_doc_len, options.max_query_len)
     job = card.Job("biencoder", config, out, resume=resume)
     if job.finished:
         return job.store.results
@@ -110,4 +110,4 @@ def run(
         resume=resume,
         progress=progress,
     )
-    return job.finish(model, log, base=backbone, prompt=texts.prompt.around, data=prepared)
+    return job.finish(model, log, base=backbone, prompt=texts.prompt.texts, data=prepared)

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from rabbench import environment
 from rabbench.models import checkpoint
 from rabbench.models.backbone import Backbone
-from rabbench.models.catalog import NAMED
+from rabbench.models.catalog import CAUSAL
 from rabbench.results import ResultsStore, write_text
 from rabbench.train import devices, loop
 from rabbench.train.data import Prepared
@@ -217,7 +217,7 @@ def model_card(about: Mapping[str, Any]) -> str:
     lines = [
         "---",
         f"base_model: {about['base']}",
-        f"license: {NAMED[about['base']].licence.lower() if about['base'] in NAMED else 'other'}",
+        f"license: {CAUSAL[about['base']].licence.lower() if about['base'] in CAUSAL else 'other'}",
         "library_name: rabbench",
         "---",
         f"# A {kind} trained with rabbench",

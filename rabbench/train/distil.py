@@ -140,12 +140,12 @@ def distillation_step(
     predicted = student(h_q[:, None].expand_as(z_d), z_d)  # (B, K, d)
     parts = {}
     if weights.mse:
-        parts["mse"] = weights.mse * _mean(losses.jepa(predicted, h_t), mask)
+        parts["mse"] = weights.mse * _mean(losses.mse(predicted, h_t), mask)
     if weights.reverse_kl:
         divergence = losses.reverse_kl(head(predicted[mask]), head(h_t[mask]))  # (pairs,)
         parts["reverse_kl"] = weights.reverse_kl * divergence.mean()
     if weights.within:
-        apart = losses.jepa(_within(predicted, mask), _within(h_t, mask))  # (B, K)
+        apart = losses.mse(_within(predicted, mask), _within(h_t, mask))  # (B, K)
         parts["within"] = weights.within * _mean(apart, mask)
     return parts, predicted
 

@@ -148,7 +148,7 @@ class TeacherStates:
         keys = sorted(queries, key=lambda key: len(queries[key]))
         for start in range(0, len(keys), self.batch):
             some = keys[start : start + self.batch]
-            self._add(some, self.backbone.continued(prefix, [queries[key] for key in some]))
+            self._add(some, self.backbone.hidden([queries[key] for key in some], prefix=prefix))
 
     def _add(self, keys: Sequence[bytes], states: torch.Tensor) -> None:
         self._new |= zip(keys, states.float().cpu(), strict=True)

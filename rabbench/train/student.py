@@ -218,11 +218,11 @@ def run(
         if backbone.checkpoint is not None:
             card.copy_adapter(backbone.checkpoint, out)
     extra = {
-        "teacher": backbone.checkpoint.about if backbone.checkpoint else None,
+        "teacher": backbone.checkpoint.card if backbone.checkpoint else None,
         "pairs_asked": sum(map(len, asked.places)),
     }
     learnt = data.Prepared(name, suite, len(kept.queries), [], [])
-    return job.finish(plain, log, base=backbone, prompt=prompt.around, data=learnt, extra=extra)
+    return job.finish(plain, log, base=backbone, prompt=prompt.texts, data=learnt, extra=extra)
 
 
 def _visits(queries: int, config: StudentConfig) -> list[tuple[int, int, int]]:

@@ -16,7 +16,7 @@ from torch.nn.functional import normalize
 from transformers import set_seed
 
 from rabbench.models import losses
-from rabbench.models.adapters import old_names
+from rabbench.models.adapters import hide_renaming_warning
 from rabbench.models.backbone import Backbone, resolve
 from rabbench.models.head import vocabulary_logits
 from rabbench.models.teacher import Prompt
@@ -59,7 +59,7 @@ def trainable(backbone: Backbone, lora: Lora) -> Any:
     # No dropout, so that a resumed training repeats an undisturbed one.
     given: dict[str, Any] = {"r": lora.rank, "lora_alpha": lora.alpha, "lora_dropout": 0.0}
     given["fan_in_fan_out"] = any(issubclass(kinds[name], Conv1D) for name in linear)
-    with old_names():
+    with hide_renaming_warning():
         return get_peft_model(model, LoraConfig(**given, **where, task_type="CAUSAL_LM"))
 
 
@@ -196,7 +196,7 @@ def run(
     options = config.options
     backbone = base(options, config.lora)
     prompt = Prompt(
-        backbone, options.max_doc_len, options.max_query_len, texts=PROMPTS[config.prompt]
+        backbone, options.max_doc_len, options.max_query_len, custom_texts=PROMPTS[config.prompt]
     )
     job = card.Job("teacher", config, out, resume=resume)
     if job.finished:
@@ -228,7 +228,7 @@ def run(
         resume=resume,
         progress=progress,
     )
-    return job.finish(model, log, base=backbone, prompt=prompt.around, data=prepared)
+    return job.finish(model, log, base=backbone, prompt=prompt.texts, data=prepared)
 
 
 def _validate(

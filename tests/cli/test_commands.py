@@ -186,7 +186,7 @@ def test_a_length_above_the_context_names_the_flag(
 def test_a_missing_model_is_code_3_and_says_what_to_install(
     run: Main, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rabbench.models.locate.packaged", lambda _: None)
+    monkeypatch.setattr("rabbench.models.locate.package_path", lambda _: None)
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     from rabbench.models.backbone import resolve
@@ -255,7 +255,7 @@ def test_listing_and_version(run: Main) -> None:
 
 
 def test_doctor_says_what_to_install(run: Main, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rabbench.cli.doctor.packaged", lambda _: None)
+    monkeypatch.setattr("rabbench.cli.doctor.package_path", lambda _: None)
     monkeypatch.setattr("rabbench.cli.doctor._cached", lambda _: False)
     code, said, _ = run("doctor")
     assert code == 3

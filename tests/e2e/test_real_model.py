@@ -11,13 +11,13 @@ import torch
 
 from rabbench import cli, load_results, scaling
 from rabbench.models.backbone import resolve
-from rabbench.models.catalog import DENSE, NAMED
-from rabbench.models.locate import packaged
+from rabbench.models.catalog import CAUSAL, DENSE
+from rabbench.models.locate import package_path
 from rabbench.models.teacher import Prompt, Teacher
 from rabbench.scaling.fits import fit_sweeps
 from rabbench.types import Options
 
-INSTALLED = all(packaged(model) for model in (*NAMED.values(), *DENSE.values()))
+INSTALLED = all(package_path(model) for model in (*CAUSAL.values(), *DENSE.values()))
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(1200),

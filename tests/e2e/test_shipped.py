@@ -9,13 +9,13 @@ import pytest
 from rabbench import quality
 from rabbench.models import checkpoint
 from rabbench.models.backbone import resolve
-from rabbench.models.catalog import DENSE, NAMED, SHIPPED
-from rabbench.models.locate import packaged
+from rabbench.models.catalog import CAUSAL, DENSE, SHIPPED
+from rabbench.models.locate import package_path
 from rabbench.models.teacher import Prompt, Teacher
 from rabbench.suites import demo
 from rabbench.types import Options
 
-INSTALLED = all(packaged(model) for model in (*NAMED.values(), *DENSE.values()))
+INSTALLED = all(package_path(model) for model in (*CAUSAL.values(), *DENSE.values()))
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(1200),
@@ -34,8 +34,8 @@ def test_a_shipped_checkpoint_is_small_and_free(name: str) -> None:
     files = [path for path in found.folder.iterdir() if path.suffix == ".safetensors"]
     assert files
     assert all(path.stat().st_size < 16 * MEGABYTE for path in files)
-    assert found.about["data"]["licence"] == "CC0-1.0"
-    assert found.about["data"]["fingerprint"] == demo.load("train").fingerprint
+    assert found.card["data"]["licence"] == "CC0-1.0"
+    assert found.card["data"]["fingerprint"] == demo.load("train").fingerprint
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -45,7 +45,7 @@ def test_it_ranks_all_test_queries_as_its_card_says(name: str) -> None:
     assert found is not None
     stated = {
         one["metric"]: one["value"]
-        for one in found.about["scores"]
+        for one in found.card["scores"]
         if (one["system"], one["n_queries"]) == (system, 240)
     }
     options = Options(model=name, depth=200)

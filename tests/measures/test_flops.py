@@ -16,7 +16,7 @@ from torch.utils.flop_counter import flop_registry
 from rabbench import registry
 from rabbench.measures import flops
 from rabbench.models.backbone import resolve
-from rabbench.models.meta import after_body
+from rabbench.models.meta import trace_body
 from rabbench.scaling import sweep as scaling
 from rabbench.types import Measurement, Options, Point, Settings, Shape, Workload
 
@@ -226,7 +226,7 @@ def test_a_phase_without_tensors_is_not_counted(options: Options) -> None:
 def test_meta_needs_no_weights_and_counts_seven_billion() -> None:
     backbone = resolve("qwen2-7b")
     head = backbone.meta_model.get_output_embeddings()
-    tally = flops.count_torch(*after_body(backbone.meta_model.base_model, [(1, 4096)], head))
+    tally = flops.count_torch(*trace_body(backbone.meta_model.base_model, [(1, 4096)], head))
     assert tally.total == backbone.shape.body(4096) + backbone.shape.head()
     assert not tally.unseen
     assert "model" not in backbone.__dict__

@@ -20,7 +20,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
 from rabbench.measures import flops
 from rabbench.models.backbone import resolve
 from rabbench.models.closed_form import Experts, ModelShape
-from rabbench.models.meta import after_body, after_prefix
+from rabbench.models.meta import trace_body, trace_suffix
 from rabbench.types import UsageError
 
 # Few examples of each family and no shrinking: a failing one is small, and takes half a second.
@@ -103,12 +103,12 @@ def _traced(model: Any, shape: ModelShape, tokens: int, prefix: int) -> tuple[An
     """A forward to count, and what the closed form says of it."""
     if not shape.masked:
         pooler = 2 * shape.width**2
-        return after_body(model, [(1, tokens)], torch.nn.Identity()), shape.body(tokens) + pooler
+        return trace_body(model, [(1, tokens)], torch.nn.Identity()), shape.body(tokens) + pooler
     head, expected = model.get_output_embeddings(), shape.body(tokens, prefix=prefix) + shape.head()
     if not prefix:
-        return after_body(model.base_model, [(1, tokens)], head), expected
+        return trace_body(model.base_model, [(1, tokens)], head), expected
     backbone: Any = SimpleNamespace(meta_model=model, shape=shape)
-    return after_prefix(backbone, prefix, tokens, head), expected
+    return trace_suffix(backbone, prefix, tokens, head), expected
 
 
 @pytest.mark.e2e  # offline, but a quarter of a minute

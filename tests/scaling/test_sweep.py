@@ -13,7 +13,7 @@ import pytest
 from rabbench import registry
 from rabbench.results import ResultsStore
 from rabbench.scaling import sweep as scaling
-from rabbench.types import Measurement, MissingError, Options, Point, Settings, UsageError, row
+from rabbench.types import Measurement, MissingError, Options, Point, Settings, UsageError, cost_row
 
 
 def _config(options: Options, **changes: Any) -> scaling.ScalingConfig:
@@ -120,7 +120,7 @@ def _memory_to(longest: int) -> Any:
                 value = 1.0 if fits else None
                 status = "ok" if fits else "oom"
                 params = {} if fits else {"message": "no more memory"}
-                yield row(point, name, value, "B", status=status, params=params)
+                yield cost_row(point, name, value, "B", status=status, params=params)
 
     return measure
 

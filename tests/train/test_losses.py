@@ -33,7 +33,7 @@ def test_listwise_ignores_empty_places_and_divides_by_the_temperature() -> None:
 
 
 def test_the_energy_is_a_sum_over_dimensions() -> None:
-    assert losses.jepa(torch.ones(2, 3, 5), torch.zeros(2, 3, 5)).tolist() == [[5.0] * 3] * 2
+    assert losses.mse(torch.ones(2, 3, 5), torch.zeros(2, 3, 5)).tolist() == [[5.0] * 3] * 2
 
 
 def test_reverse_kl_is_the_expectation_under_the_student() -> None:

@@ -130,5 +130,5 @@ def test_a_teacher_is_not_written_over_by_its_student(teacher_folder: Path, tmp_
     shutil.copytree(teacher_folder, out)
     with pytest.raises(UsageError, match="is the model that is trained from"):
         students.run(student_config(out), out=out)
-    before, after = (checkpoint.read(folder).about for folder in (teacher_folder, out))
+    before, after = (checkpoint.read(folder).card for folder in (teacher_folder, out))
     assert before == after

@@ -54,7 +54,7 @@ def test_the_adapter_changes_the_scores_and_the_prompt_comes_along(
 ) -> None:
     trained = resolve(str(teacher_folder))
     prompt = Prompt(trained, 48)
-    assert prompt.around == ("Document: ", "\nQuery: ", "\nRelevant:")
+    assert prompt.texts == ("Document: ", "\nQuery: ", "\nRelevant:")
     pair = [prompt.document("gloves") + prompt.query("cold hands")]
     before = Teacher(resolve(str(tiny_model)), prompt).score(pair)
     assert abs(float(Teacher(trained, prompt).score(pair) - before)) > 1e-3
