@@ -24,7 +24,7 @@ from rabbench.models.backbone import resolve
 from rabbench.models.biencoder import biencoder_inputs
 from rabbench.quality.datasets import open_suite
 from rabbench.train import data, initialisation
-from rabbench.train.config import Data
+from rabbench.train.config import TrainingData
 from rabbench.types import Options
 
 MODEL = "rabbench/demo-smollm2-135m-biencoder"
@@ -38,8 +38,8 @@ def main() -> int:
     arguments = parser.parse_args()
     backbone = resolve(arguments.model, device=arguments.device)
     texts = biencoder_inputs(backbone, Options().max_doc_len, None)
-    _, suite = data.training_set(Data(suite="demo"))
-    kept, _ = data.split(suite, Data(suite="demo").held_out)
+    _, suite = data.training_set(TrainingData(suite="demo"))
+    kept, _ = data.split(suite, TrainingData(suite="demo").held_out)
     test = open_suite("demo").load("test")
 
     def encoded(found: list[list[int]]) -> torch.Tensor:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rabbench.cli.value_types import count, listed
 
 if TYPE_CHECKING:
-    from rabbench.train import Data, Schedule
+    from rabbench.train import Schedule, TrainingData
     from rabbench.train.config import Lora
     from rabbench.types import Options
 
@@ -126,11 +126,11 @@ def _given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _data(arguments: argparse.Namespace) -> Data:
-    from rabbench.train import Data
+def _data(arguments: argparse.Namespace) -> TrainingData:
+    from rabbench.train import TrainingData
 
     names = ("suite", "max_queries", "held_out", "negatives", "per_query")
-    return Data(dataset=arguments.datasets, **_given(arguments, *names))
+    return TrainingData(dataset=arguments.datasets, **_given(arguments, *names))
 
 
 def _schedule(arguments: argparse.Namespace, default: Schedule) -> Schedule:

@@ -16,6 +16,12 @@
 Knows suites and models; ranks nothing itself: ``rabbench quality`` evaluates what it writes.
 """
 
-from rabbench.train.config import BiencoderConfig, Data, Schedule, StudentConfig, TeacherConfig
+from rabbench.train.config import (
+    BiencoderConfig,
+    Schedule,
+    StudentConfig,
+    TeacherConfig,
+    TrainingData,
+)
 
-__all__ = ["BiencoderConfig", "Data", "Schedule", "StudentConfig", "TeacherConfig"]
+__all__ = ["BiencoderConfig", "Schedule", "StudentConfig", "TeacherConfig", "TrainingData"]

@@ -25,7 +25,7 @@ PROMPTS: dict[str, tuple[str, str, str]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Data:
+class TrainingData:
     """Which queries to learn from.
 
     ``held_out`` is the share of the queries kept for evaluation during training. ``negatives``
@@ -87,7 +87,7 @@ class TeacherConfig:
     their cosine.
     """
 
-    data: Data
+    data: TrainingData
     objective: Objective = "listwise"
     schedule: Schedule = field(default_factory=Schedule)
     lora: Lora = field(default_factory=Lora)
@@ -103,7 +103,7 @@ class TeacherConfig:
 class BiencoderConfig:
     """The bi-encoder of the same backbone (RepLLaMA's recipe, arXiv 2310.08319)."""
 
-    data: Data
+    data: TrainingData
     schedule: Schedule = field(default_factory=lambda: Schedule(epochs=5, batch=32))
     lora: Lora = field(default_factory=Lora)
     temperature: float = 0.05
@@ -135,7 +135,7 @@ class StudentConfig:
         latent: whether the predictor sees the document's latent; False is the control.
     """
 
-    data: Data
+    data: TrainingData
     schedule: Schedule = field(
         default_factory=lambda: Schedule(epochs=5, batch=16, learning_rate=1e-4)
     )

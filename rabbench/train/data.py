@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from rabbench import registry
 from rabbench.quality.datasets import open_suite, sample_queries
-from rabbench.train.config import Data
+from rabbench.train.config import TrainingData
 from rabbench.types import Options, Progress, Run, Suite, UsageError, no_progress
 
 HELD_OUT_GROUPS = 64  # at most, so that evaluation stays a small part of training
@@ -32,7 +32,7 @@ class Group:
     own: tuple[str | None, ...] = ()
 
 
-def training_set(data: Data) -> tuple[str, Suite]:
+def training_set(data: TrainingData) -> tuple[str, Suite]:
     """The data set to learn from, by name: the training split of what was named, if it has one.
 
     Raises:
@@ -88,7 +88,7 @@ class Prepared:
 
 
 def prepare(
-    data: Data,
+    data: TrainingData,
     *,
     visits: int,
     seed: int,

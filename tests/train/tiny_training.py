@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from rabbench.train import Data, Schedule, StudentConfig, TeacherConfig
+from rabbench.train import Schedule, StudentConfig, TeacherConfig, TrainingData
 from rabbench.train.config import Lora
 from rabbench.types import Options
 
-DATA = Data(suite="demo", max_queries=16, held_out=0.25, per_query=2)
+DATA = TrainingData(suite="demo", max_queries=16, held_out=0.25, per_query=2)
 
 
 def teacher_config(model: Path, **changes: object) -> TeacherConfig:
