@@ -27,6 +27,7 @@ FLOORS = {
     "systems": 2,
     "suites": 2,
     "measures": 2,
+    "config": 1,
     "models": 1,
     "stats": 1,
     "types": 0,

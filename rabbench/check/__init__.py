@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from rabbench.check.baseline import build_baseline, write_baseline
 from rabbench.check.gate import compare_runs
-from rabbench.check.job import CheckConfig, run
-from rabbench.check.model import STATUSES, TIERS, CheckResult, Policy, Tier, Verdict
+from rabbench.check.job import run
+from rabbench.check.model import STATUSES, CheckResult, Verdict
 from rabbench.check.reading import baseline_policy, load_baseline, load_run
+from rabbench.config.check import TIERS, CheckConfig, Policy, Tier
 
 __all__ = [
     "STATUSES",

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rabbench.check import exact, ratios, reading
-from rabbench.check.model import TIERS, Policy, Tier
+from rabbench.config.check import TIERS, Policy, Tier
 from rabbench.results import save_results, write_text
 from rabbench.types import BadInputError, Measurement, MissingError, Results, UsageError
 

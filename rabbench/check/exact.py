@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from rabbench.check.model import MEANT, ORDER, ROUNDING, CheckResult, Policy, Status
+from rabbench.check.model import MEANT, ORDER, ROUNDING, CheckResult, Status
 from rabbench.check.reading import Identity, Reading, located, nearest, tier
+from rabbench.config.check import Policy
 from rabbench.scaling.fits import ORDERS, Fit, fit_sweeps
 from rabbench.types import Measurement
 

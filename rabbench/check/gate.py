@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rabbench.check import exact, noisy, reading
-from rabbench.check.model import TIERS, Policy, Tier, Verdict
+from rabbench.check.model import Verdict
+from rabbench.config.check import TIERS, Policy, Tier
 from rabbench.types import Results
 
 

@@ -7,43 +7,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from rabbench.check import github, junit
 from rabbench.check.baseline import build_baseline, write_baseline
 from rabbench.check.gate import compare_runs
-from rabbench.check.model import TIERS, Policy, Tier, Verdict
+from rabbench.check.model import Verdict
 from rabbench.check.reading import baseline_policy, load_baseline, load_run
 from rabbench.check.rerun import rerun
+from rabbench.config.check import CheckConfig, Policy
 from rabbench.results import write_text
 from rabbench.types import BadInputError, Progress, Results, UsageError, no_progress
 
 DIRECTIONS: Mapping[str, Any] = {"smaller.json": "lower", "bigger.json": "higher"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckConfig:
-    """What to check, and where to write what.
-
-    ``policy`` holds fields in place of those that the baseline keeps. ``measure``: measure each of
-    ``folders`` anew, from the second on only while the verdict is unclear. ``reason``: write the
-    baseline from the run. ``junit`` is a file, ``benchmark_json`` a folder, ``summary`` says
-    whether GitHub's step summary is added to.
-    """
-
-    baseline: tuple[Path, ...]
-    folders: tuple[Path, ...]
-    tiers: tuple[Tier, ...] = TIERS
-    absolute: bool = False
-    measure: bool = False
-    policy: Mapping[str, Any] = field(default_factory=dict)
-    update: bool = False
-    reason: str = ""
-    junit: Path | None = None
-    benchmark_json: Path | None = None
-    summary: bool = False
 
 
 def run(config: CheckConfig, *, progress: Progress = no_progress) -> Verdict | None:

@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as Xml  # only written here, never parsed
 
-from rabbench.check.model import TIERS, CheckResult, Verdict
+from rabbench.check.model import CheckResult, Verdict
+from rabbench.config.check import TIERS
 
 FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 allows in no form (https://www.w3.org/TR/xml/#charsets)."""

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from rabbench.types import BadInputError, Better, UsageError
+from rabbench.config.check import TIERS, Policy, Tier
+from rabbench.types import Better
 
-Tier = Literal["exact", "noisy"]
-TIERS: tuple[Tier, ...] = get_args(Tier)
 Status = Literal["regression", "missing", "unclear", "pass"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 """Worst first: a verdict is the worst of its findings."""
@@ -27,65 +26,6 @@ PASSED, REGRESSED, MISSING = 0, 1, 3
 ROUNDING = 1e-9  # of a metric: a mean that was summed in another order
 ALPHA = 0.01  # of a regression; the margin stands between this and every pair of equal runs
 SURE = 0.05  # of a pass
-
-
-@dataclass(frozen=True, kw_only=True)
-class Policy:
-    """What a gate lets through; kept in the baseline, so that it changes by a reviewed commit.
-
-    ``tolerance`` of an exact measure by name, in both directions: an absolute difference for
-    metrics (unit ``1``), relative otherwise; 0 for those not named. ``floor`` is the relative
-    change of a ratio that is never called a regression, ``elsewhere`` the same on another machine,
-    where a ratio keeps the machine's speed out but not its balance (caches, bandwidth). Noise above
-    ``ceiling`` makes a comparison unclear. ``references`` are one or two ``system/phase``: every
-    cost is set over the first, the first's own over the second.
-    """
-
-    tolerance: Mapping[str, float] = field(default_factory=dict)
-    floor: float = 0.10
-    elsewhere: float = 0.50
-    ceiling: float = 0.50
-    references: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Refuse a number that would let everything or nothing through.
-
-        Raises:
-            UsageError: if a number is not finite, or out of its range, or there are too many
-                references.
-        """
-        numbers = {f"tolerance of {name}": value for name, value in self.tolerance.items()}
-        for name, value in numbers.items():
-            _within(name, value, 0.0, 1e9)
-        for name in ("floor", "elsewhere", "ceiling"):
-            _within(name, getattr(self, name), 0.01, 10.0)
-        if len(self.references) > 2:
-            raise UsageError(f"references {self.references}: give one or two as SYSTEM/PHASE")
-        for one in self.references:
-            if one.count("/") != 1:
-                raise UsageError(f"reference {one!r}: write it as SYSTEM/PHASE, as teacher/score")
-
-    @classmethod
-    def of(cls, kept: Mapping[str, Any]) -> Policy:
-        """The policy that a baseline keeps.
-
-        Raises:
-            BadInputError: if it is none.
-        """
-        try:
-            known = {**kept, "references": tuple(kept.get("references", ()))}
-            return cls(**known)
-        except (TypeError, AttributeError, ValueError, UsageError) as error:
-            raise BadInputError(
-                f"the baseline's config.check.policy cannot be read: {error}; write the baseline "
-                "again with --update --reason TEXT"
-            ) from None
-
-
-def _within(name: str, value: Any, low: float, high: float) -> None:
-    """Refuse what is no number in the range; NaN is in none."""
-    if not isinstance(value, (int, float)) or not low <= value <= high:
-        raise UsageError(f"{name} = {value!r}: must be a number from {low:g} to {high:g}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,10 @@ from itertools import chain
 from statistics import fmean, geometric_mean
 from typing import Any
 
-from rabbench.check.model import ALPHA, MEANT, SURE, CheckResult, Policy, Status
+from rabbench.check.model import ALPHA, MEANT, SURE, CheckResult, Status
 from rabbench.check.ratios import ABSOLUTE, Group, Point, chosen, groups
 from rabbench.check.reading import Reading, located, tier
+from rabbench.config.check import Policy
 from rabbench.stats import ranks
 from rabbench.stats.ranks import OneSidedTests
 from rabbench.types import Measurement

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rabbench.check.model import Policy, Tier
 from rabbench.check.pytest_json import is_pytest_benchmark, results_of
+from rabbench.config.check import Policy, Tier
 from rabbench.results import IDENTITY, load_results, row_key
 from rabbench.scaling.fits import NOISE_FREE
 from rabbench.types import PHASES, BadInputError, Measurement, Results

@@ -44,15 +44,15 @@ def system_options(arguments: argparse.Namespace) -> Options:
 
 def scaling_config(arguments: argparse.Namespace) -> ScalingConfig:
     """The configuration of ``rabbench scaling``."""
-    from rabbench.scaling import sweep as scaling
+    from rabbench.config import scaling as config
 
-    return scaling.ScalingConfig(
+    return config.ScalingConfig(
         max_doc_len=arguments.max_doc_len,
         min_doc_len=min(arguments.min_doc_len, arguments.max_doc_len),
         points=arguments.points,
         query_len=arguments.query_len,
-        systems=arguments.systems or scaling.SYSTEMS,
-        measures=arguments.measures or scaling.MEASURES,
+        systems=arguments.systems or config.SYSTEMS,
+        measures=arguments.measures or config.MEASURES,
         attention=arguments.attention,
         rounds=arguments.rounds,
         timeout_s=arguments.timeout,
@@ -64,13 +64,13 @@ def scaling_config(arguments: argparse.Namespace) -> ScalingConfig:
 
 def quality_config(arguments: argparse.Namespace) -> QualityConfig:
     """The configuration of ``rabbench quality``."""
-    from rabbench import quality
-    from rabbench.scaling import sweep as scaling
+    from rabbench.config import scaling as config
+    from rabbench.config.quality import QualityConfig
 
-    return quality.QualityConfig(
+    return QualityConfig(
         suite=arguments.suite,
         datasets=arguments.datasets or (),
-        systems=arguments.systems or scaling.SYSTEMS,
+        systems=arguments.systems or config.SYSTEMS,
         metrics=arguments.metrics or (),
         max_queries=arguments.max_queries,
         baseline=arguments.baseline,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from rabbench.cli.value_types import count, listed
 
 if TYPE_CHECKING:
+    from rabbench.config.train import Lora
     from rabbench.train import Schedule, TrainingData
-    from rabbench.train.config import Lora
     from rabbench.types import Options
 
 
@@ -143,7 +143,7 @@ def _schedule(arguments: argparse.Namespace, default: Schedule) -> Schedule:
 
 
 def _lora(arguments: argparse.Namespace) -> Lora:
-    from rabbench.train.config import Lora
+    from rabbench.config.train import Lora
 
     return Lora(rank=arguments.lora_rank, alpha=arguments.lora_alpha, layers=arguments.lora_layers)
 
@@ -176,7 +176,7 @@ def training_config(arguments: argparse.Namespace, options: Options) -> Any:
     )
     if arguments.kind == "student":
         return student
-    from rabbench.train.ablation import AblationConfig
+    from rabbench.config.train import AblationConfig
 
     given = _given(arguments, "variants", "seeds", "dataset", "max_test_queries")
     return AblationConfig(student=student, **given)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from rabbench.config.quality import Sizes
 from rabbench.plan.budget import Budget, check_budget, parse_budget
 from rabbench.plan.comparison import Compared, compare, within
-from rabbench.plan.record import Plan, Sizes, Step
+from rabbench.plan.record import Plan, Step
 from rabbench.plan.roofline import PAPER, Achieved, Factor, achieved, factors
 from rabbench.plan.text import render_plan
 from rabbench.types import Point, Progress, no_progress

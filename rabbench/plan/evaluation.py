@@ -15,12 +15,13 @@ from itertools import islice
 from typing import Any
 
 from rabbench import registry
+from rabbench.config.quality import Sizes
 from rabbench.models.backbone import resolve
 from rabbench.models.catalog import PRESETS
 from rabbench.plan.calibration import Calibration
 from rabbench.plan.curves import Target
 from rabbench.plan.models import is_local
-from rabbench.plan.record import Plan, Sizes, Step
+from rabbench.plan.record import Plan, Step
 from rabbench.plan.sweep import IMPORTS_TURNS, load_seconds, model_sizes, peak_bytes
 from rabbench.plan.work import Predictor, Work, examine, short_run
 from rabbench.quality import QualityConfig

@@ -10,16 +10,6 @@ from rabbench.types import Measurement
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sizes:
-    """How large a data set is; lengths are mean tokens."""
-
-    n_docs: int
-    n_queries: int
-    doc_tokens: float
-    query_tokens: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class Step:
     """A part of the wall time: what is done, by which system, in how many seconds."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from rabbench.config.scaling import ScalingConfig
 from rabbench.measures import energy, latency
 from rabbench.plan import models
 from rabbench.plan.calibration import Calibration
@@ -33,7 +34,7 @@ DRAWS = 2  # of random weights: by the layer, and by the model
 class Sweep:
     """A sweep to be predicted; ``beside`` says that layers will be timed beside its samples."""
 
-    config: scaling.ScalingConfig
+    config: ScalingConfig
     beside: bool = False
     _short: dict[tuple[str, str], float] = field(default_factory=dict)
 
@@ -130,7 +131,7 @@ class _Clock:
     def __init__(
         self,
         calibration: Calibration,
-        config: scaling.ScalingConfig,
+        config: ScalingConfig,
         sizes: Mapping[str, Mapping[str, Any]],
         *,
         beside: bool,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from rabbench.quality.evaluation import QualityConfig, run
+from rabbench.config.quality import QualityConfig
+from rabbench.quality.evaluation import run
 
 __all__ = ["QualityConfig", "run"]

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from rabbench import environment, registry, trec
+from rabbench.config.quality import QualityConfig
 from rabbench.quality import doc_lengths, metrics
 from rabbench.quality.datasets import SuiteHandle, build_card, open_suite, sample_queries
 from rabbench.quality.job import KEPT, Job
 from rabbench.quality.step_progress import StepProgress
 from rabbench.results import ResultsStore
 from rabbench.types import (
-    Options,
     Progress,
     Results,
     Suite,
@@ -29,25 +29,6 @@ from rabbench.types import (
     no_progress,
     unknown_name_error,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class QualityConfig:
-    """What to evaluate.
-
-    ``suite`` is a name or a folder in BEIR layout. Without ``datasets`` the suite's default ones
-    are taken, without ``metrics`` those the suite names. ``max_queries`` takes a sample of the
-    judged queries that depends on ``options.seed`` only; a larger one contains a smaller one.
-    ``baseline`` is a system over which the report sets every other one.
-    """
-
-    suite: str
-    datasets: tuple[str, ...] = ()
-    systems: tuple[str, ...] = ("bm25", "dense", "teacher", "rabtriever")
-    metrics: tuple[str, ...] = ()
-    max_queries: int | None = None
-    baseline: str | None = None
-    options: Options = field(default_factory=Options)
 
 
 def run(

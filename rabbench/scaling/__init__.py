@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from rabbench.scaling.sweep import ScalingConfig, run
+from rabbench.config.scaling import ScalingConfig
+from rabbench.scaling.sweep import run
 
 __all__ = ["ScalingConfig", "run"]

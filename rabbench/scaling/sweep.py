@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from rabbench import environment, registry
+from rabbench.config.scaling import ScalingConfig
 from rabbench.results import IDENTITY, ResultsStore
 from rabbench.types import (
     Measurement,
@@ -32,54 +33,8 @@ from rabbench.types import (
     no_progress,
 )
 
-SYSTEMS = ("bm25", "dense", "teacher", "rabtriever")
-MEASURES = ("flops", "index-size", "memory", "latency")
 BY_CHILDREN = "memory"  # the measure that meets a fault in a child process
 CLOSE = 1.1  # the longest feasible length is known to this factor
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScalingConfig:
-    """What to sweep.
-
-    ``points`` lengths from ``min_doc_len`` to ``max_doc_len`` in equal ratios (None: as many as
-    doublings); ``query_len`` and the lengths are tokens without the prompt. ``attention`` may name
-    several implementations. ``breakeven`` holds fields of ``breakeven.Load``: it changes what a
-    report says, not what is measured.
-    """
-
-    max_doc_len: int
-    min_doc_len: int = 16
-    points: int | None = None
-    query_len: int = 32
-    systems: tuple[str, ...] = SYSTEMS
-    measures: tuple[str, ...] = MEASURES
-    attention: tuple[str, ...] = ("sdpa",)
-    rounds: int = 3
-    max_rounds: int = 30
-    min_time_s: float = 1.0
-    timeout_s: float = 600.0
-    memory_limit: int | None = None
-    breakeven: Mapping[str, float] = field(default_factory=dict)
-    options: Options = field(default_factory=Options)
-
-    def lengths(self) -> list[int]:
-        """The grid of document lengths.
-
-        Raises:
-            UsageError: if it cannot be laid out.
-        """
-        low, high = self.min_doc_len, self.max_doc_len
-        if low < 1 or high < low or (self.points is not None and self.points < 1):
-            raise UsageError(
-                f"--min-doc-len {low} --max-doc-len {high} --points {self.points}: lengths must "
-                "rise from at least 1 and there must be at least one point"
-            )
-        count = self.points or round(math.log2(high / low)) + 1
-        if count == 1 or low == high:
-            return [high]
-        ratio = (high / low) ** (1 / (count - 1))
-        return sorted({round(low * ratio**i) for i in range(count)})
 
 
 def run(

@@ -16,7 +16,7 @@
 Knows suites and models; ranks nothing itself: ``rabbench quality`` evaluates what it writes.
 """
 
-from rabbench.train.config import (
+from rabbench.config.train import (
     BiencoderConfig,
     Schedule,
     StudentConfig,

@@ -6,45 +6,14 @@ folder of its own and ranked by ``rabbench.quality``; knows no loss and no metri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from rabbench import environment, quality
+from rabbench.config.train import FULL, VARIANTS, AblationConfig
 from rabbench.results import ResultsStore
 from rabbench.train import devices, student
-from rabbench.train.config import StudentConfig
 from rabbench.types import Measurement, Progress, Results, no_progress, unknown_name_error
-
-FULL = "full"
-VARIANTS: Mapping[str, Mapping[str, Any]] = {
-    FULL: {},
-    "no-mse": {"mse": 0.0},
-    "no-reverse-kl": {"reverse_kl": 0.0},
-    "off-policy": {"sampling": "uniform"},
-    "no-latent": {"latent": False},
-    "no-answers": {"start": "similarity"},
-    "no-similarity": {"start": "state"},
-    "no-keep": {"keep": 0.0},
-}
-"""What each variant changes; the paper's controls, those that its method implies, and our start."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AblationConfig:
-    """Which variants of a student, over how many seeds, evaluated on what.
-
-    ``dataset`` is of the student's suite; None takes the suite's default. ``depth`` candidates
-    of ``options.first_stage`` are ranked, all documents where there are no more.
-    """
-
-    student: StudentConfig
-    variants: tuple[str, ...] = tuple(VARIANTS)
-    seeds: int = 3
-    dataset: str | None = None
-    max_test_queries: int | None = None
-    metrics: tuple[str, ...] = ("hit_rate@1", "mrr")
 
 
 def run(

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from transformers import set_seed
 
+from rabbench.config.train import BiencoderConfig
 from rabbench.models import losses
 from rabbench.models.biencoder import BiEncoderInputs, biencoder_inputs
 from rabbench.train import card, data, loop
 from rabbench.train.batches import last_states, left_padded
-from rabbench.train.config import BiencoderConfig
 from rabbench.train.data import Group
 from rabbench.train.teacher import base, trainable
 from rabbench.types import Progress, Results, Suite, no_progress

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import torch
 
+from rabbench.config.train import StudentConfig
 from rabbench.models.teacher import Prompt
 from rabbench.results import write_text
 from rabbench.train import data, devices, distil
-from rabbench.train.config import StudentConfig
 from rabbench.train.distil import Standardised
 from rabbench.train.states import TeacherStates
 from rabbench.types import Progress, Suite

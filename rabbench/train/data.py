@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rabbench import registry
+from rabbench.config.train import TrainingData
 from rabbench.quality.datasets import open_suite, sample_queries
-from rabbench.train.config import TrainingData
 from rabbench.types import Options, Progress, Run, Suite, UsageError, no_progress
 
 HELD_OUT_GROUPS = 64  # at most, so that evaluation stays a small part of training

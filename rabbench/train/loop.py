@@ -21,8 +21,8 @@ from transformers import (
     TrainingArguments,
 )
 
+from rabbench.config.train import Schedule
 from rabbench.train import devices
-from rabbench.train.config import Schedule
 from rabbench.types import Measurement, Progress
 
 Inputs = Mapping[str, torch.Tensor]

@@ -20,13 +20,13 @@ import torch
 from safetensors.torch import save_file
 from torch.nn.utils.rnn import pad_sequence
 
+from rabbench.config.train import StudentConfig
 from rabbench.models.backbone import resolve
 from rabbench.models.checkpoint import PREDICTOR
 from rabbench.models.student import Predictor
 from rabbench.models.teacher import Prompt, answer_direction
 from rabbench.train import card, data, devices, distil, initialisation, loop, states
 from rabbench.train.candidate_pool import Asked, Encoded, encode
-from rabbench.train.config import StudentConfig
 from rabbench.train.distil import Standardised, Weights
 from rabbench.train.states import TeacherStates
 from rabbench.types import Progress, Results, UsageError, no_progress

@@ -15,6 +15,7 @@ import torch
 from torch.nn.functional import normalize
 from transformers import set_seed
 
+from rabbench.config.train import PROMPTS, Lora, TeacherConfig
 from rabbench.models import losses
 from rabbench.models.adapters import hide_renaming_warning
 from rabbench.models.backbone import Backbone, resolve
@@ -22,7 +23,6 @@ from rabbench.models.head import vocabulary_logits
 from rabbench.models.teacher import Prompt
 from rabbench.train import card, data, loop
 from rabbench.train.batches import blocks, last_states, left_padded, pair_states, plain
-from rabbench.train.config import PROMPTS, Lora, TeacherConfig
 from rabbench.train.data import Group
 from rabbench.types import Options, Progress, Results, Suite, UsageError, no_progress
 

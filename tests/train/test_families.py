@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from rabbench.config.train import Lora
 from rabbench.models import checkpoint
 from rabbench.models.backbone import resolve
 from rabbench.models.teacher import Prompt, Teacher
 from rabbench.train import Schedule, StudentConfig, TeacherConfig, batches
 from rabbench.train import student as students
 from rabbench.train import teacher as teachers
-from rabbench.train.config import Lora
 from rabbench.types import UsageError
 from tests.train.tiny_training import DATA, teacher_config
 

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from rabbench import cli, quality
+from rabbench.config.train import AblationConfig, Lora
 from rabbench.models import checkpoint
 from rabbench.models.backbone import resolve
 from rabbench.models.student import Predictor
@@ -21,8 +22,6 @@ from rabbench.results import load_results
 from rabbench.train import BiencoderConfig, Schedule, ablation, batches, biencoder, card, data
 from rabbench.train import student as students
 from rabbench.train import teacher as teachers
-from rabbench.train.ablation import AblationConfig
-from rabbench.train.config import Lora
 from rabbench.types import BadInputError, Options, UsageError
 from tests.train.tiny_training import DATA, student_config, teacher_config
 

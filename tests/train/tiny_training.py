@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from rabbench.config.train import Lora
 from rabbench.train import Schedule, StudentConfig, TeacherConfig, TrainingData
-from rabbench.train.config import Lora
 from rabbench.types import Options
 
 DATA = TrainingData(suite="demo", max_queries=16, held_out=0.25, per_query=2)

@@ -12,12 +12,12 @@ occupies is bytes, not work, and stands apart (``storages``).
 
 from __future__ import annotations
 
+from rabbench.config.scaling import Load
 from rabbench.scaling.break_even.bills import (
     MEASURES,
     NEEDS,
     STUDENTS,
     Bill,
-    Load,
     Storage,
     bills,
     storages,

@@ -5,17 +5,17 @@ Reads rows; compares nothing.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rabbench.config.scaling import Load
 from rabbench.scaling.fits import NOISE_FREE, comparable, samples, sweep_key
-from rabbench.types import Measurement, UsageError
+from rabbench.types import Measurement
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "teacher": ("score",),
@@ -30,53 +30,6 @@ MEASURES = ("flops", "latency")
 GB = 1e9  # bytes, as storage is sold
 
 Parts = tuple[Fraction, Fraction]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Load:
-    """What is to be answered.
-
-    ``n_docs`` documents are indexed, ``k`` of them scored for each query. ``training_flops`` and
-    ``training_s`` are what the student's training took (None: not measured, left out);
-    ``price_gb_month`` is what a gigabyte (10⁹ bytes) of index costs a month, in any currency.
-    """
-
-    n_docs: int = 1000
-    k: int = 100
-    training_flops: float | None = None
-    training_s: float | None = None
-    price_gb_month: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse a load that nobody can have."""
-        if not 1 <= self.k <= self.n_docs:
-            raise UsageError(
-                f"k = {self.k} candidates of N = {self.n_docs} documents: there must be at least 1 "
-                "and no more than there are documents; change --breakeven-candidates or "
-                "--breakeven-docs"
-            )
-        for name in ("training_flops", "training_s", "price_gb_month"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                raise UsageError(f"{name} = {value}: must be finite and not below 0")
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Load:
-        """The load that a configuration names.
-
-        What it leaves out is the default, ``k`` at most the number of documents.
-
-        Raises:
-            UsageError: if nobody can have it.
-        """
-        known = [one.name for one in fields(cls)]
-        named = {name: given[name] for name in known if given.get(name) is not None}
-        named.setdefault("k", min(cls.k, named.get("n_docs", cls.n_docs)))
-        return cls(**named)
-
-    def training(self, measure: str) -> float | None:
-        """The student's training in the unit of this measure; None where it is not known."""
-        return {"flops": self.training_flops, "latency": self.training_s}.get(measure)
 
 
 @dataclass(frozen=True, kw_only=True)

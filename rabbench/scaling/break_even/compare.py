@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rabbench.scaling.break_even.bills import STUDENTS, Bill, Load, Parts, bills, parts
+from rabbench.config.scaling import Load
+from rabbench.scaling.break_even.bills import STUDENTS, Bill, Parts, bills, parts
 from rabbench.scaling.fits import NOISE_FREE, comparable
 from rabbench.stats.intervals import Estimate
 from rabbench.types import Measurement

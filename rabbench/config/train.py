@@ -5,8 +5,9 @@ Knows no tensors and no files.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from rabbench.types import Options
 
@@ -154,3 +155,33 @@ class StudentConfig:
     keep: float = 30.0
     latent: bool = True
     options: Options = field(default_factory=Options)
+
+
+FULL = "full"
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    FULL: {},
+    "no-mse": {"mse": 0.0},
+    "no-reverse-kl": {"reverse_kl": 0.0},
+    "off-policy": {"sampling": "uniform"},
+    "no-latent": {"latent": False},
+    "no-answers": {"start": "similarity"},
+    "no-similarity": {"start": "state"},
+    "no-keep": {"keep": 0.0},
+}
+"""What each variant changes; the paper's controls, those that its method implies, and our start."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AblationConfig:
+    """Which variants of a student, over how many seeds, evaluated on what.
+
+    ``dataset`` is of the student's suite; None takes the suite's default. ``depth`` candidates
+    of ``options.first_stage`` are ranked, all documents where there are no more.
+    """
+
+    student: StudentConfig
+    variants: tuple[str, ...] = tuple(VARIANTS)
+    seeds: int = 3
+    dataset: str | None = None
+    max_test_queries: int | None = None
+    metrics: tuple[str, ...] = ("hit_rate@1", "mrr")
