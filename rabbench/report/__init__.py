@@ -21,7 +21,9 @@ class Written(NamedTuple):
 
 
 def with_load(results: Results, load: Mapping[str, Any]) -> Results:
-    """The same measurements, to be judged under another load (fields of ``breakeven.Load``)."""
+    """The same measurements, to be judged under another load (fields of ``break_even.Load``)."""
+    if not load:
+        return results
     recorded = results.config.get("breakeven") or {}
     return replace(results, config={**results.config, "breakeven": {**recorded, **load}})
 

@@ -28,8 +28,8 @@ class Cell:
     """One value of a table, as a number until a renderer shows it.
 
     ``low`` and ``high`` are its 95 % interval: None or infinite where unknown, equal where exact.
-    ``words`` stand in place of the value where it has none or reads as no number ("never"), and
-    ``note`` behind it. ``below`` are further lines of less weight. ``link`` is the id of what backs
+    ``words`` stand in place of the value where it has none or reads as no number ("never"),
+    ``lead`` before it ("exponent") and ``note`` behind it ("at 4,096 tokens"). ``below`` are further lines of less weight. ``link`` is the id of what backs
     it, a section's or ``table-…``. ``best`` marks the best of a column, ``letters`` are the systems
     (by the letters in front of their names) that are significantly worse.
     """
@@ -40,6 +40,7 @@ class Cell:
     low: float | None = None
     high: float | None = None
     words: str = ""
+    lead: str = ""
     note: str = ""
     below: Sequence[Cell] = ()
     link: str = ""

@@ -54,9 +54,9 @@ def interval_text(cell: Cell) -> str:
 
 
 def line(cell: Cell) -> str:
-    """A cell's first line: value, interval, note."""
+    """A cell's first line: lead, value, interval, note."""
     interval = interval_text(cell)
-    parts = [value_text(cell), f"({interval})" if interval else "", cell.note]
+    parts = [cell.lead, value_text(cell), f"({interval})" if interval else "", cell.note]
     return " ".join(filter(None, parts))
 
 
@@ -106,6 +106,7 @@ def cell_data(cell: Cell) -> Any:
         "unit": cell.unit,
         **(interval if cell.low is not None and cell.high is not None else {}),
         "words": cell.words,
+        "lead": cell.lead,
         "note": cell.note,
         "below": [cell_data(inner) for inner in cell.below],
     }
