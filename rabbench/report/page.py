@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Literal
 
 from rabbench.stats.intervals import Estimate
+from rabbench.types import Measurement
 
 Value = str | float | int | None
 Role = Literal[
@@ -29,9 +30,10 @@ class Cell:
 
     ``low`` and ``high`` are its 95 % interval: None or infinite where unknown, equal where exact.
     ``words`` stand in place of the value where it has none or reads as no number ("never"),
-    ``lead`` before it ("exponent") and ``note`` behind it ("at 4,096 tokens"). ``below`` are further lines of less weight. ``link`` is the id of what backs
-    it, a section's or ``table-…``. ``best`` marks the best of a column, ``letters`` are the systems
-    (by the letters in front of their names) that are significantly worse.
+    ``lead`` before it ("exponent") and ``note`` behind it ("at 4,096 tokens"). ``below`` are further
+    lines of less weight. ``link`` is the id of what backs it, a section's or ``table-…``. ``best``
+    marks the best of a column, ``letters`` are the systems (by the letters in front of their names)
+    that are significantly worse.
     """
 
     value: Value = None
@@ -54,6 +56,15 @@ class Cell:
             return cls(role=role, unit=unit, **rest)  # type: ignore[arg-type]
         bounds = {"low": estimate.low, "high": estimate.high}
         return cls(value=estimate.value, role=role, unit=unit, **bounds, **rest)  # type: ignore[arg-type]
+
+    @classmethod
+    def of_row(cls, row: Measurement | None) -> Cell:
+        """A row's value; one that was not measured says why."""
+        if row is None:
+            return cls()
+        words = "" if row.value is not None else f"not measured ({row.status})"
+        role: Role = "score" if row.unit == "1" else "amount"
+        return cls(value=row.value, role=role, unit=row.unit, words=words)
 
     @property
     def is_number(self) -> bool:
