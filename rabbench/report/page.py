@@ -30,10 +30,10 @@ class Cell:
 
     ``low`` and ``high`` are its 95 % interval: None or infinite where unknown, equal where exact.
     ``words`` stand in place of the value where it has none or reads as no number ("never"),
-    ``lead`` before it ("exponent") and ``note`` behind it ("at 4,096 tokens"). ``below`` are further
-    lines of less weight. ``link`` is the id of what backs it, a section's or ``table-…``. ``best``
-    marks the best of a column, ``letters`` are the systems (by the letters in front of their names)
-    that are significantly worse.
+    ``lead`` before it ("exponent") and ``note`` behind it ("at 4,096 tokens"). ``below`` are
+    further lines of less weight. ``link`` is the id of what backs it, a section's or ``table-…``.
+    ``best`` marks the best of a column, ``letters`` are the systems (by the letters in front of
+    their names) that are significantly worse.
     """
 
     value: Value = None
