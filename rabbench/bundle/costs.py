@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rabbench import scaling
-from rabbench.bundle.finding import Finding, agrees, disagrees, unverified
+from rabbench.bundle.verify_result import VerifyResult, agrees, disagrees, unverified
 from rabbench.measures.flops import TOLERANCE
 from rabbench.models import catalog
 from rabbench.report.labels import is_cost
@@ -35,7 +35,7 @@ ANYWHERE = frozenset({"device", "dtype"})
 Work = tuple[str, str, str]
 
 
-def samples(results: Results) -> Iterator[Finding]:
+def samples(results: Results) -> Iterator[VerifyResult]:
     """A line for each cost whose rows carry samples: whether values are their medians."""
     groups: dict[str, list[Measurement]] = {}
     for row in results.rows:
@@ -68,7 +68,7 @@ def _named(work: Work) -> str:
     return " ".join(work)
 
 
-def counters(results: Results) -> Iterator[Finding]:
+def counters(results: Results) -> Iterator[VerifyResult]:
     """A line for each phase whose FLOPs were counted three ways: whether the counts agree."""
     groups: dict[Work, list[Measurement]] = {}
     for row in results.rows:
@@ -99,7 +99,7 @@ def _miscounted(row: Measurement) -> str | None:
     return None
 
 
-def recount(results: Results) -> Iterator[Finding]:
+def recount(results: Results) -> Iterator[VerifyResult]:
     """A line for each counted cost of each phase: whether counting again gives the same."""
     counted = [
         row
@@ -124,7 +124,7 @@ def recount(results: Results) -> Iterator[Finding]:
 
 def _recounted(
     work: Work, rows: Sequence[Measurement], again: Mapping[str, Measurement]
-) -> Finding:
+) -> VerifyResult:
     pairs = [(row, again.get(_key(row))) for row in rows]
     lacking = [row for row, other in pairs if other is None or other.value is None]
     apart = [(row, o) for row, o in pairs if o is not None and o.value not in {None, row.value}]

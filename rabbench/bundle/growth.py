@@ -12,8 +12,8 @@ from typing import Any
 
 import rabbench
 from rabbench.bundle import derived
-from rabbench.bundle.finding import Finding, agrees, disagrees, unverified
 from rabbench.bundle.reader import Content
+from rabbench.bundle.verify_result import VerifyResult, agrees, disagrees, unverified
 from rabbench.report import MARKDOWN, build
 from rabbench.report.render import markdown
 from rabbench.types import BadInputError, Results
@@ -24,7 +24,7 @@ UNDER_A_LOAD = frozenset({"break-even", "provenance"})
 """Sections that a report may have been given for another break-even load than the recorded one."""
 
 
-def findings(found: Content, results: Results) -> Iterator[Finding]:
+def findings(found: Content, results: Results) -> Iterator[VerifyResult]:
     """A line for each derived file, each fit and each table of the report."""
     fits = False
     for name, again in derived.files(results).items():
@@ -60,7 +60,7 @@ def _identity(fit: Mapping[str, Any]) -> str:
     return json.dumps([fit.get(name) for name in derived.IDENTITY], sort_keys=True)
 
 
-def _fits(told: Any, again: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+def _fits(told: Any, again: Sequence[Mapping[str, Any]]) -> Iterator[VerifyResult]:
     """A line for each fit: order, verdict, coefficients and bounds."""
     listed = [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
     given = {_identity(one): one for one in listed}
@@ -103,7 +103,7 @@ def _brief(value: Any) -> str:
     return text if len(text) <= 120 else f"{text[:117]}…"
 
 
-def _tables(report: str, results: Results, release: str) -> Iterator[Finding]:
+def _tables(report: str, results: Results, release: str) -> Iterator[VerifyResult]:
     """A line for each table: whether the report has every line of it as recomputed.
 
     Another release may say the same in other words; what differs is then not verified.

@@ -32,7 +32,7 @@ HOW = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bundled:
+class Bundle:
     """A bundle that was written; ``identity`` is the SHA-256 of its manifest."""
 
     path: Path
@@ -49,14 +49,14 @@ class Bundled:
             "absent": dict(self.manifest.absent or {}),
         }
 
-    def told(self) -> list[str]:
+    def text_lines(self) -> list[str]:
         """As ``rabbench bundle`` prints it."""
         absent = [f"not in it: {what}: {why}" for what, why in (self.manifest.absent or {}).items()]
         count = len(self.manifest.files)
         return [*absent, f"{count} files, manifest SHA-256 {self.identity}", str(self.path)]
 
 
-def write(folder: Path, out: Path | None = None, *, qrels: Qrels = "auto") -> Bundled:
+def write(folder: Path, out: Path | None = None, *, qrels: Qrels = "auto") -> Bundle:
     """Pack ``folder`` into ``out`` (by default ``FOLDER.zip`` beside it), whole or not at all.
 
     Args:
@@ -91,7 +91,7 @@ def write(folder: Path, out: Path | None = None, *, qrels: Qrels = "auto") -> Bu
     )
     listed = made.text().encode()
     _zip(out, {**contents, manifest.NAME: listed})
-    return Bundled(path=out, manifest=made, identity=hashlib.sha256(listed).hexdigest())
+    return Bundle(path=out, manifest=made, identity=hashlib.sha256(listed).hexdigest())
 
 
 def _take(

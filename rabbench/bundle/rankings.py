@@ -13,8 +13,8 @@ from typing import Any
 
 from rabbench import trec
 from rabbench.bundle import manifest
-from rabbench.bundle.finding import Finding, agrees, disagrees, unverified
 from rabbench.bundle.reader import Content
+from rabbench.bundle.verify_result import VerifyResult, agrees, disagrees, unverified
 from rabbench.quality import metrics, ties
 from rabbench.quality.datasets import open_suite
 from rabbench.quality.job import TIES_AT
@@ -26,7 +26,7 @@ BUILT_IN = "built in"  # a card's source where the data set comes with rabbench
 JUDGED, RANKED, TIED = "judgements", "quality", "ties"
 
 
-def findings(content: Content, results: Results, *, data: bool) -> Iterator[Finding]:
+def findings(content: Content, results: Results, *, data: bool) -> Iterator[VerifyResult]:
     """A line for each data set's judgements, and for each system's metrics on it.
 
     Args:
@@ -49,7 +49,7 @@ def findings(content: Content, results: Results, *, data: bool) -> Iterator[Find
 
 def _judgements(
     content: Content, dataset: str, card: Mapping[str, Any], *, data: bool
-) -> tuple[Finding, Qrels | None]:
+) -> tuple[VerifyResult, Qrels | None]:
     """The judgements to go by, and what is known of them."""
     path = content.path(manifest.qrels_name(dataset))
     packed: Qrels | None = None
@@ -75,7 +75,7 @@ def _judgements(
 
 def _of_suite(
     dataset: str, card: Mapping[str, Any], suite: Suite, packed: Qrels | None
-) -> tuple[Finding, Qrels | None]:
+) -> tuple[VerifyResult, Qrels | None]:
     """Judgements held to the data set itself."""
     if suite.fingerprint != card.get("fingerprint"):
         return unverified(
@@ -111,7 +111,7 @@ def _system(
     system: str,
     rows: Sequence[Measurement],
     qrels: Qrels | None,
-) -> Iterator[Finding]:
+) -> Iterator[VerifyResult]:
     """A line for each metric, and one for what is said of ties."""
     about = f"{dataset}: {system}"
     name = manifest.run_name(dataset, system)
@@ -150,7 +150,7 @@ def _plain(error: Exception, content: Content) -> str:
     return str(error).replace(f"{content.folder}/", "")
 
 
-def _metric(about: str, row: Measurement, scores: Mapping[str, float]) -> Finding:
+def _metric(about: str, row: Measurement, scores: Mapping[str, float]) -> VerifyResult:
     """One metric: each query's score, and the mean."""
     told = row.samples if isinstance(row.samples, Mapping) else {}
     if told.keys() != scores.keys():
@@ -180,7 +180,7 @@ def _named(query_ids: set[str]) -> str:
     return f", such as {min(query_ids)}" if query_ids else ""
 
 
-def _ties(about: str, rows: Sequence[Measurement], run: Run, qrels: Qrels) -> Finding:
+def _ties(about: str, rows: Sequence[Measurement], run: Run, qrels: Qrels) -> VerifyResult:
     """What the rows say of tied documents: their share, and metrics over the orders of ties."""
     ranking = {query_id: run.get(query_id, {}) for query_id in qrels}
     measures = [row.measure for row in rows]

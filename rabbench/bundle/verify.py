@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rabbench.bundle import costs, growth, manifest, rankings
-from rabbench.bundle.finding import Finding, agrees, disagrees
 from rabbench.bundle.reader import Content, open_bundle
+from rabbench.bundle.verify_result import VerifyResult, agrees, disagrees
 from rabbench.results import load_results
 from rabbench.types import BadInputError, Results
 
 HASHED = "hash"
 
 
-def run(path: Path, *, data: bool = True) -> list[Finding]:
+def run(path: Path, *, data: bool = True) -> list[VerifyResult]:
     """Verify a bundle, unpacked or not, or a results folder (which has no hashes to hold it to).
 
     Args:
@@ -34,7 +34,7 @@ def run(path: Path, *, data: bool = True) -> list[Finding]:
         return list(_findings(content, results, data=data))
 
 
-def _findings(content: Content, results: Results, *, data: bool) -> Iterator[Finding]:
+def _findings(content: Content, results: Results, *, data: bool) -> Iterator[VerifyResult]:
     yield from _hashes(content)
     yield from rankings.findings(content, results, data=data)
     yield from costs.samples(results)
@@ -52,7 +52,7 @@ def _results(content: Content) -> Results:
         raise BadInputError(f"{content.named}: its results are nested too deep to read") from None
 
 
-def _hashes(content: Content) -> Iterator[Finding]:
+def _hashes(content: Content) -> Iterator[VerifyResult]:
     """A line for each file that the manifest names or that is there unnamed."""
     if content.manifest is None:
         return

@@ -170,18 +170,18 @@ def _report(arguments: argparse.Namespace) -> int:
 def _bundle(arguments: argparse.Namespace) -> int:
     from rabbench.bundle import pack
 
-    made = pack.write(arguments.folder, arguments.out, qrels=arguments.qrels)
-    _say(json.dumps(made.to_json(), indent=1)) if arguments.json else _say(*made.told())
+    bundle = pack.write(arguments.folder, arguments.out, qrels=arguments.qrels)
+    _say(*[json.dumps(bundle.to_json(), indent=1)] if arguments.json else bundle.text_lines())
     return DONE
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from rabbench.bundle import finding, verify
+    from rabbench.bundle import verify, verify_result
 
-    found = verify.run(arguments.path, data=not arguments.no_data)
-    told = json.dumps(finding.data(found), indent=1) if arguments.json else finding.table(found)
-    _say(*([told] if isinstance(told, str) else told))
-    return finding.exit_code(found)
+    results = verify.run(arguments.path, data=not arguments.no_data)
+    as_json = json.dumps(verify_result.to_json(results), indent=1)
+    _say(*[as_json] if arguments.json else verify_result.text_lines(results))
+    return verify_result.exit_code(results)
 
 
 def _check(arguments: argparse.Namespace) -> int:

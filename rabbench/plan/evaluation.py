@@ -58,7 +58,7 @@ class Evaluation:
         with _offline():
             measured = {
                 name: self.sizes or self._measured(family, name)
-                for name in family.chosen(self.config.datasets)
+                for name in family.dataset_names(self.config.datasets)
             }
         return [
             self._case(dataset, name, sizes)

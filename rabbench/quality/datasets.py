@@ -53,7 +53,7 @@ class SuiteHandle:
         own = getattr(self.module, "metrics", None)
         return tuple(own(dataset)) if own else metrics.RANKING
 
-    def chosen(self, asked: Sequence[str]) -> list[str]:
+    def dataset_names(self, asked: Sequence[str]) -> list[str]:
         """The data sets asked for, groups spelt out; else the default ones.
 
         Raises:

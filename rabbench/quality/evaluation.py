@@ -60,7 +60,7 @@ def run(
     if config.max_queries is not None and config.max_queries < 1:
         raise UsageError(f"--max-queries {config.max_queries}: at least 1 query is needed")
     found = open_suite(config.suite)
-    datasets = found.chosen(config.datasets)
+    datasets = found.dataset_names(config.datasets)
     wanted = {name: _metrics(config.metrics or found.metrics(name)) for name in datasets}
     modules = {name: registry.load("systems", name) for name in config.systems}
     if config.baseline is not None and config.baseline not in modules:

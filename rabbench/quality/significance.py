@@ -33,7 +33,7 @@ POWER = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class SystemPair:
     """Two systems on the same queries; a difference is the first's mean less the second's.
 
     ``p`` is the two-sided permutation test's, ``adjusted`` Holm's over the family it was compared
@@ -66,7 +66,7 @@ def _detectable_effect(count: int) -> float:
     return float(TTestPower().solve_power(nobs=count, alpha=LEVEL, power=POWER))
 
 
-def compare_systems(scores: Mapping[str, QueryScores]) -> list[Comparison]:
+def compare_systems(scores: Mapping[str, QueryScores]) -> list[SystemPair]:
     """Every two systems, the higher mean first, best pairs first; Holm over all of them.
 
     Args:
@@ -90,7 +90,7 @@ def compare_systems(scores: Mapping[str, QueryScores]) -> list[Comparison]:
         mine = differences[:, column]
         spread = float(mine.std(ddof=1))
         found.append(
-            Comparison(
+            SystemPair(
                 first=names[a],
                 second=names[b],
                 difference=percentile_interval(float(mine.mean()), draws[:, column]),
@@ -106,7 +106,7 @@ def compare_systems(scores: Mapping[str, QueryScores]) -> list[Comparison]:
     return found
 
 
-def tied_with_best(comparisons: Sequence[Comparison]) -> list[str]:
+def tied_with_best(comparisons: Sequence[SystemPair]) -> list[str]:
     """The system with the best mean, and those that no test tells from it."""
     if not comparisons:
         return []

@@ -41,7 +41,7 @@ def training_set(data: TrainingData) -> tuple[str, Suite]:
     """
     found = open_suite(data.suite)
     splits = getattr(found.module, "TRAIN", {})
-    names = [data.dataset] if data.dataset else found.chosen(())
+    names = [data.dataset] if data.dataset else found.dataset_names(())
     if len(names) != 1:
         raise UsageError(f"name one data set to train on; {data.suite} has {', '.join(names)}")
     name = splits.get(names[0], names[0])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rabbench.bundle import finding, licences, pack, verify
+from rabbench.bundle import licences, pack, verify, verify_result
 from rabbench.results import load_results, save_results
 from rabbench.types import BadInputError, UsageError
 
@@ -115,7 +115,7 @@ def test_judgements_that_may_not_travel_stay_and_are_read_by_name(
     assert data["judgements"] == "not packed"
     assert data["fingerprint"] == load_results(folder).suites[0]["fingerprint"]
     assert "is not known to allow passing judgements on" in data["why"]
-    assert any("qrels.txt.gz" in line for line in made.told())
+    assert any("qrels.txt.gz" in line for line in made.text_lines())
     found = verify.run(made.path)
     (judged,) = [one for one in found if one.kind == "judgements"]
     assert (judged.status, judged.about) == ("agrees", "test")
@@ -129,7 +129,7 @@ def test_a_data_set_of_another_fingerprint_verifies_nothing(folder: Path, tmp_pa
     assert judged.status == "not verified"
     assert "its judgements are not taken" in judged.detail
     assert {one.status for one in found if one.kind == "quality"} == {"not verified"}
-    assert finding.exit_code(found) == 3
+    assert verify_result.exit_code(found) == 3
 
 
 def test_a_data_set_that_is_nowhere_verifies_nothing(folder: Path, tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_no_judgements_travel_where_none_are_wanted(folder: Path, tmp_path: Path
 def test_what_is_not_in_the_folder_is_said(folder: Path, tmp_path: Path) -> None:
     (folder / "report.html").unlink()
     (folder / "runs" / "test" / "bm25.trec.gz").unlink()
-    told = "\n".join(pack.write(folder, tmp_path / "a.zip").told())
+    told = "\n".join(pack.write(folder, tmp_path / "a.zip").text_lines())
     assert "not in it: report.html: not in the folder; 'rabbench report DIR' writes it" in told
     assert "not in it: runs/test/bm25.trec.gz" in told
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from rabbench import trec
-from rabbench.bundle import finding, verify
-from rabbench.bundle.finding import Finding
+from rabbench.bundle import verify, verify_result
+from rabbench.bundle.verify_result import VerifyResult
 from rabbench.results import load_results, save_results
 from rabbench.suites import demo
 
@@ -23,7 +23,7 @@ Tamper = Callable[..., Path]
 Rows = list[dict[str, Any]]
 
 
-def _kinds(found: list[Finding], status: str) -> set[str]:
+def _kinds(found: list[VerifyResult], status: str) -> set[str]:
     return {one.kind for one in found if one.status == status}
 
 
@@ -55,17 +55,17 @@ def test_a_bundle_agrees_with_itself(packed: Path) -> None:
         "hash", "judgements", "quality", "ties", "samples", "counters", "recount", "derived",
         "fit", "report",
     }  # fmt: skip
-    assert finding.exit_code(found) == 0
+    assert verify_result.exit_code(found) == 0
 
 
 def test_so_does_the_folder_and_the_unpacked_bundle(
     measured: Path, packed: Path, tmp_path: Path
 ) -> None:
     found = verify.run(measured)
-    assert finding.exit_code(found) == 0
+    assert verify_result.exit_code(found) == 0
     assert "hash" not in _kinds(found, "agrees")
     shutil.unpack_archive(packed, tmp_path / "unpacked")
-    assert finding.exit_code(verify.run(tmp_path / "unpacked")) == 0
+    assert verify_result.exit_code(verify.run(tmp_path / "unpacked")) == 0
     (tmp_path / "unpacked" / "more.txt").write_text("x")
     (extra,) = [one for one in verify.run(tmp_path / "unpacked") if one.status == "disagrees"]
     assert (extra.about, extra.detail) == ("more.txt", "is in the bundle and not in the manifest")
@@ -149,7 +149,7 @@ def test_a_changed_row_is_caught_though_its_hash_was_made_to_fit(
     found = verify.run(tampered("results.json", _rows(change)))
     assert kind in _kinds(found, "disagrees")
     assert "hash" not in _kinds(found, "disagrees")
-    assert finding.exit_code(found) == 1
+    assert verify_result.exit_code(found) == 1
 
 
 def _found(raw: bytes) -> bytes:
@@ -220,7 +220,7 @@ def test_a_changed_file_is_caught_though_its_hash_was_made_to_fit(
     found = verify.run(tampered(name, change))
     assert kind in _kinds(found, "disagrees")
     assert "hash" not in _kinds(found, "disagrees")
-    assert finding.exit_code(found) == 1
+    assert verify_result.exit_code(found) == 1
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_without_rankings_means_are_still_held_to_their_queries(folder: Path) ->
     (ranked,) = [one for one in found if one.kind == "quality"]
     assert ranked.status == "not verified"
     assert "no ranking at runs/test/bm25.trec.gz" in ranked.detail
-    assert finding.exit_code(found) == 3
+    assert verify_result.exit_code(found) == 3
     results = load_results(folder)
     rows = [row.with_changes(value=0.9) if row.measure == "mrr" else row for row in results.rows]
     save_results(replace(results, rows=rows), folder)
@@ -315,12 +315,16 @@ def test_judgements_are_counted_where_the_data_set_is_not_built_in(folder: Path)
 
 
 def test_the_outcome_decides_the_exit_code() -> None:
-    good, bad = finding.agrees("a", "b", "c"), finding.disagrees("a", "b", "c")
-    missing = finding.unverified("a", "b", "c")
+    good, bad = verify_result.agrees("a", "b", "c"), verify_result.disagrees("a", "b", "c")
+    missing = verify_result.unverified("a", "b", "c")
     assert [
-        finding.exit_code(found)
+        verify_result.exit_code(found)
         for found in ([good], [good, missing], [good, missing, bad], [missing], [])
     ] == [0, 3, 1, 3, 3]
-    assert finding.table([good, missing])[-1] == "1 agrees, 1 not verified"
-    assert finding.table([])[-1] == "nothing to verify"
-    assert finding.data([good, bad])["counts"] == {"agrees": 1, "disagrees": 1, "not verified": 0}
+    assert verify_result.text_lines([good, missing])[-1] == "1 agrees, 1 not verified"
+    assert verify_result.text_lines([])[-1] == "nothing to verify"
+    assert verify_result.to_json([good, bad])["counts"] == {
+        "agrees": 1,
+        "disagrees": 1,
+        "not verified": 0,
+    }

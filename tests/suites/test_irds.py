@@ -244,7 +244,7 @@ def test_one_of_many_must_be_named() -> None:
         r"--suite irds has many data sets; choose some .* antique/test, .*, … \(\d{3} in all\)"
     )
     with pytest.raises(UsageError, match=message) as caught:
-        open_suite("irds").chosen(())
+        open_suite("irds").dataset_names(())
     assert len(str(caught.value)) < 5000
 
 

@@ -47,7 +47,7 @@ def written(folder: Path, docs: str, queries: str, qrels: str = QRELS) -> str:
 @pytest.mark.parametrize("form", FORMS)
 def test_each_way_of_writing_gives_the_same_suite(tmp_path: Path, form: str) -> None:
     found = open_suite(written(tmp_path, *FORMS[form]))
-    assert found.chosen(()) == ["robust"]
+    assert found.dataset_names(()) == ["robust"]
     suite = found.load("robust")
     assert dict(suite.docs.items()) == {
         "LA-1": "A title red apples",

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from rabbench.quality.significance import Comparison, compare_systems
+from rabbench.quality.significance import SystemPair, compare_systems
 from rabbench.report.comparison.runs import LeftOut, Side, shortened
 from rabbench.report.labels import Labels
 from rabbench.report.quality.tables import datasets, estimate, named
@@ -61,7 +61,7 @@ class Change:
     dataset: str
     metric: str
     system: str
-    comparison: Comparison
+    comparison: SystemPair
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ def changes(found: Sequence[Ranked]) -> list[Change]:
     return made
 
 
-def _forward(pair: Comparison, sides: Sequence[str]) -> Comparison:
+def _forward(pair: SystemPair, sides: Sequence[str]) -> SystemPair:
     """The comparison as later less earlier, whichever mean is higher."""
     if sides.index(pair.first) > sides.index(pair.second):
         return pair

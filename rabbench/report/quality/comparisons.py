@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from rabbench.quality.significance import Comparison, compare_systems, tied_with_best
+from rabbench.quality.significance import SystemPair, compare_systems, tied_with_best
 from rabbench.report.page import Table
 from rabbench.report.quality.tables import Entry, datasets, entries
 from rabbench.stats.intervals import Estimate, mean_ratio
@@ -34,7 +34,7 @@ METHOD = (
 )
 
 
-def comparisons(rows: Sequence[Measurement]) -> dict[str, list[Comparison]]:
+def comparisons(rows: Sequence[Measurement]) -> dict[str, list[SystemPair]]:
     """All pairs of each data set by its first metric, where there are any."""
     found = {
         dataset: compare_systems({one.label: one.scores for one in entries(of_dataset)})
@@ -43,7 +43,7 @@ def comparisons(rows: Sequence[Measurement]) -> dict[str, list[Comparison]]:
     return {dataset: pairs for dataset, pairs in found.items() if pairs}
 
 
-def sentences(found: Mapping[str, Sequence[Comparison]], rows: Sequence[Measurement]) -> list[str]:
+def sentences(found: Mapping[str, Sequence[SystemPair]], rows: Sequence[Measurement]) -> list[str]:
     """For each data set, who is tied with the best, and what its queries can show."""
     said = []
     for dataset, pairs in found.items():
@@ -69,7 +69,7 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
-def against_best(found: Mapping[str, Sequence[Comparison]]) -> list[Table]:
+def against_best(found: Mapping[str, Sequence[SystemPair]]) -> list[Table]:
     """A table per data set: the best system against each other one."""
     return [
         pairs_table(
@@ -81,7 +81,7 @@ def against_best(found: Mapping[str, Sequence[Comparison]]) -> list[Table]:
     ]
 
 
-def every_pair(found: Mapping[str, Sequence[Comparison]]) -> list[Table]:
+def every_pair(found: Mapping[str, Sequence[SystemPair]]) -> list[Table]:
     """A table per data set with every pair; where the best against the others are not all."""
     return [
         pairs_table(f"pairs-{dataset}", f"{dataset}: every pair of systems", pairs)
@@ -90,7 +90,7 @@ def every_pair(found: Mapping[str, Sequence[Comparison]]) -> list[Table]:
     ]
 
 
-def pairs_table(id_: str, caption: str, pairs: Sequence[Comparison]) -> Table:
+def pairs_table(id_: str, caption: str, pairs: Sequence[SystemPair]) -> Table:
     """A line for each comparison, in the order given."""
     lines = [
         (

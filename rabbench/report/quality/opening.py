@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rabbench.quality.significance import Comparison, tied_with_best
+from rabbench.quality.significance import SystemPair, tied_with_best
 from rabbench.report.page import KeyFigure
 from rabbench.report.quality.comparisons import STUDENT, Retention
 from rabbench.report.quality.cost import COSTS, View
@@ -23,7 +23,7 @@ class Opening:
     """The parts of an evaluation from which its opening is chosen."""
 
     rows: Sequence[Measurement]
-    pairs: Mapping[str, Sequence[Comparison]]
+    pairs: Mapping[str, Sequence[SystemPair]]
     kept: Sequence[Retention]
     means: Sequence[Mean]
     views: Sequence[View]

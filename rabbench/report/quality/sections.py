@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from rabbench.quality.significance import Comparison
+from rabbench.quality.significance import SystemPair
 from rabbench.report.page import Figure, KeyFigure, Section
 from rabbench.report.plots import figures
 from rabbench.report.quality import comparisons, cost, lengths, means, queries, ties_truncation
@@ -41,7 +41,7 @@ class Quality:
         return self.results.suites
 
     @cached_property
-    def _pairs(self) -> dict[str, list[Comparison]]:
+    def _pairs(self) -> dict[str, list[SystemPair]]:
         return comparisons.comparisons(self.rows)
 
     @cached_property

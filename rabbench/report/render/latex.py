@@ -14,7 +14,7 @@ import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from rabbench.quality.significance import Comparison, compare_systems
+from rabbench.quality.significance import SystemPair, compare_systems
 from rabbench.report import ablation
 from rabbench.report.cost import factors, headline, ledger
 from rabbench.report.cost import tables as cost_tables
@@ -207,7 +207,7 @@ def _column(ranked: Sequence[Entry], letters: Mapping[str, str]) -> dict[str, st
     return cells
 
 
-def _worse_than(label: str, pairs: Sequence[Comparison]) -> list[str]:
+def _worse_than(label: str, pairs: Sequence[SystemPair]) -> list[str]:
     return [one.second for one in pairs if one.significant and one.first == label]
 
 
