@@ -14,7 +14,7 @@ import numpy as np
 
 from rabbench.check.reading import Identity, Reading, nearest
 from rabbench.results import IDENTITY, row_key
-from rabbench.scaling.fits.model import RESOLUTION
+from rabbench.scaling.fits import RESOLUTION
 from rabbench.stats.intervals import Array
 from rabbench.types import Measurement
 

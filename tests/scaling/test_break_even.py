@@ -51,7 +51,7 @@ def rows(costs: Mapping[tuple[str, str], float] = FLOPS, **params: Any) -> list[
 def by_other(
     found: Sequence[scaling_break_even.BreakEven],
 ) -> dict[str, scaling_break_even.BreakEven]:
-    return {one.other: one for one in found}
+    return {one.reference: one for one in found}
 
 
 def bill(system: str, index: float, query: float, score: float) -> Bill:
@@ -281,7 +281,7 @@ def test_each_length_attention_and_convention_for_itself() -> None:
         SMALL,
     )
     assert len(found) == 2 * 2 * 2
-    assert {(one.doc_len, one.key["attention"]) for one in found if one.other == "teacher"} == {
+    assert {(one.doc_len, one.key["attention"]) for one in found if one.reference == "teacher"} == {
         (length, kind) for length in (128, 512) for kind in ("eager", "sdpa")
     }
 
@@ -299,7 +299,7 @@ def test_a_causal_count_meets_a_score_that_has_none_and_a_query_any_length() -> 
     by_pairs = {
         one.key["pairs"]: one
         for one in break_evens([*found, *short], SMALL)
-        if one.other == "teacher"
+        if one.reference == "teacher"
     }
     assert set(by_pairs) == {"dense", "causal"}
     assert by_pairs["dense"].queries == by_pairs["causal"].queries == Estimate(3, 3, 3)
@@ -312,10 +312,10 @@ def test_chunked_documents_have_their_own_break_even() -> None:
         if system == "rabtriever"
     }
     found = break_evens(rows({**FLOPS, **chunked}), SMALL)
-    assert {(one.student, one.other) for one in found} == {
+    assert {(one.student, one.reference) for one in found} == {
         (student, other)
         for student in scaling_break_even.STUDENTS
-        for other in scaling_break_even.OTHERS
+        for other in scaling_break_even.REFERENCES
     }
 
 

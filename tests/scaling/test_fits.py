@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from rabbench.scaling.fits import EXACT, Fit, curve, fit_sweeps
+from rabbench.stats import intervals
 from rabbench.types import Measurement
 
 LENGTHS = (128, 210, 345, 566, 929, 1524, 2501, 4096)
@@ -308,11 +309,11 @@ def test_intervals_cover_the_truth_at_the_nominal_rate(
     Three standard errors of a share of 0.95 over 500 runs are 0.029. With a common effect the
     bootstrap of the raw samples would fail, which is why it is not the interval.
     """
-    monkeypatch.setattr(curve, "RESAMPLES", 99)
+    monkeypatch.setattr(intervals, "RESAMPLES", 99)
     held = {"c": 0, "exponent": 0, "crossover": 0, "sampling": 0}
     if not common:
         del held["sampling"]
-        monkeypatch.setattr(curve, "_bootstrap", lambda *_: None)
+        monkeypatch.setattr(curve, "_sampling_interval", lambda *_: None)
     orders = []
     true = {"c": 3.0e-7, "exponent": (9.6e-4 * 4096 + 6e-7 * 4096**2) / teacher(4096)}
     true |= {"sampling": true["c"], "crossover": 9.6e-4 / 3.0e-7}
@@ -334,7 +335,7 @@ def test_intervals_cover_the_truth_at_the_nominal_rate(
 
 
 def test_a_constant_is_seldom_taken_for_growth(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(curve, "_bootstrap", lambda *_: None)
+    monkeypatch.setattr(curve, "_sampling_interval", lambda *_: None)
     orders = [
         only(rows(lambda _: 6e-5, noise=0.05, common=0.02, seed=seed)).order for seed in range(200)
     ]
@@ -344,7 +345,7 @@ def test_a_constant_is_seldom_taken_for_growth(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_slight_quadratic_term_must_be_sure(monkeypatch: pytest.MonkeyPatch) -> None:
     """A linear cost is called quadratic in about 1 % of the runs, not in the 5 % of an F test."""
-    monkeypatch.setattr(curve, "_bootstrap", lambda *_: None)
+    monkeypatch.setattr(curve, "_sampling_interval", lambda *_: None)
 
     def orders(cost: Callable[[float], float], noise: float) -> list[str]:
         return [only(rows(cost, noise=noise, seed=seed)).order for seed in range(200)]

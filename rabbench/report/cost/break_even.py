@@ -21,7 +21,7 @@ from rabbench.scaling.break_even import (
     Load,
     bills,
     break_even,
-    matches,
+    pair_bills,
     storages,
     terms,
     total,
@@ -50,7 +50,7 @@ class Payoff:
         self.rows, self.load, self.labels = rows, load, labels
         self.bills = [one for one in bills(rows) if one.key.get("pairs", "dense") == "dense"]
         self.pairs: list[Pair] = sorted(
-            matches(self.bills), key=lambda pair: (rank(pair[0].system), rank(pair[1].system))
+            pair_bills(self.bills), key=lambda pair: (rank(pair[0].system), rank(pair[1].system))
         )
 
     def sentences(self) -> list[str]:

@@ -56,7 +56,7 @@ def _within(low: float, high: float) -> str:
 
 def against(found: Sequence[BreakEven]) -> str:
     """“than the teacher from the 3rd query on in FLOPs and from the 4th (3rd to 5th) in time”."""
-    who = WHO[found[0].other]
+    who = WHO[found[0].reference]
     first = found[0].queries
     same = first is not None and all(
         one.kind == found[0].kind and one.queries and one.queries.value == first.value

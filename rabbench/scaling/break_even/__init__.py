@@ -25,29 +25,14 @@ from rabbench.scaling.break_even.bills import (
     total,
 )
 from rabbench.scaling.break_even.compare import (
-    OTHERS,
+    REFERENCES,
     BreakEven,
-    Kind,
     break_even,
     break_evens,
-    matches,
+    pair_bills,
 )
 
 __all__ = [
-    "MEASURES",
-    "NEEDS",
-    "OTHERS",
-    "STUDENTS",
-    "Bill",
-    "BreakEven",
-    "Kind",
-    "Load",
-    "Storage",
-    "bills",
-    "break_even",
-    "break_evens",
-    "matches",
-    "storages",
-    "terms",
-    "total",
-]
+    "MEASURES", "NEEDS", "REFERENCES", "STUDENTS", "Bill", "BreakEven", "Load", "Storage",
+    "bills", "break_even", "break_evens", "pair_bills", "storages", "terms", "total",
+]  # fmt: skip

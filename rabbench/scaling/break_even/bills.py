@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rabbench.config.scaling import Load
 from rabbench.scaling.fits import NOISE_FREE, comparable, samples, sweep_key
+from rabbench.stats.intervals import Array
 from rabbench.types import Measurement
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
@@ -28,8 +26,6 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 STUDENTS = ("rabtriever", "rabtriever-chunked")
 MEASURES = ("flops", "latency")
 GB = 1e9  # bytes, as storage is sold
-
-Parts = tuple[Fraction, Fraction]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +43,7 @@ class Bill:
     key: Mapping[str, Any]
     phases: Mapping[str, float]
     missing: Mapping[str, str] = field(default_factory=dict)
-    draws: Mapping[str, NDArray[np.float64]] = field(default_factory=dict, compare=False)
+    draws: Mapping[str, Array] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,43 +65,30 @@ def bills(rows: Iterable[Measurement]) -> list[Bill]:
     equals the dense one has no row of its own, so the dense one serves.
     """
     costs = [row for row in rows if row.system in NEEDS and "doc_len" in row.params]
-    scored = [row for row in costs if row.phase == "score" and row.measure in MEASURES]
-    found = [_bill(row, costs) for row in scored]
-    return sorted(found, key=lambda one: (one.measure, one.system, str(one.key), one.doc_len))
+    scores = [row for row in costs if row.phase == "score" and row.measure in MEASURES]
+    systems = [_bill(row, costs) for row in scores]
+    return sorted(
+        systems, key=lambda bill: (bill.measure, bill.system, str(bill.key), bill.doc_len)
+    )
 
 
 def _bill(score: Measurement, costs: Sequence[Measurement]) -> Bill:
-    length, pairs = score.params["doc_len"], score.params.get("pairs")
     values: dict[str, float] = {}
     missing: dict[str, str] = {}
     draws = {}
     for phase in NEEDS[score.system]:
-        fitting = [
-            row
-            for row in costs
-            if (row.system, row.phase, row.measure) == (score.system, phase, score.measure)
-            and (phase == "query" or row.params["doc_len"] == length)
-            and comparable(score.params, row.params)
-        ]
-        fitting = [score] if phase == "score" else fitting
-        fitting.sort(
-            key=lambda row: (
-                row.value is None,
-                row.params["doc_len"] != length,
-                row.params.get("pairs") != pairs,
-            )
-        )
-        if not fitting or fitting[0].value is None:
-            missing[phase] = fitting[0].status if fitting else "no row"
+        row = score if phase == "score" else _phase_row(score, phase, costs)
+        if row is None or row.value is None:
+            missing[phase] = row.status if row else "no row"
             continue
-        values[phase] = fitting[0].value
+        values[phase] = row.value
         if score.measure not in NOISE_FREE:
-            draws[phase] = samples(fitting[0])
+            draws[phase] = samples(row)
     return Bill(
         system=score.system,
         measure=score.measure,
         unit=score.unit,
-        doc_len=int(length),
+        doc_len=int(score.params["doc_len"]),
         key=sweep_key(score),
         phases=values,
         missing=missing,
@@ -113,11 +96,32 @@ def _bill(score: Measurement, costs: Sequence[Measurement]) -> Bill:
     )
 
 
+def _phase_row(score: Measurement, phase: str, costs: Sequence[Measurement]) -> Measurement | None:
+    """The row of another phase that goes best with a system's score."""
+    length, pairs = score.params["doc_len"], score.params.get("pairs")
+    candidates = [
+        row
+        for row in costs
+        if (row.system, row.phase, row.measure) == (score.system, phase, score.measure)
+        and (phase == "query" or row.params["doc_len"] == length)
+        and comparable(score.params, row.params)
+    ]
+    return min(
+        candidates,
+        key=lambda row: (
+            row.value is None,
+            row.params["doc_len"] != length,
+            row.params.get("pairs") != pairs,
+        ),
+        default=None,
+    )
+
+
 def total(bill: Bill, load: Load, queries: int) -> float | None:
     """The cost of this many queries in the bill's unit; None where a phase was not measured."""
     if bill.missing:
         return None
-    fixed, each = parts(bill, load)
+    fixed, each = exact_terms(bill, load)
     return float(fixed + queries * each)
 
 
@@ -125,34 +129,41 @@ def terms(bill: Bill, load: Load) -> tuple[float, float] | None:
     """What is spent once and what every query costs; None where a phase was not measured."""
     if bill.missing:
         return None
-    fixed, each = parts(bill, load)
+    fixed, each = exact_terms(bill, load)
     return float(fixed), float(each)
 
 
-def parts(bill: Bill, load: Load) -> Parts:
+def exact_terms(bill: Bill, load: Load) -> tuple[Fraction, Fraction]:
     """What is spent once and what every query costs, exactly."""
-    cost = {phase: Fraction(value) for phase, value in bill.phases.items()}
-    trained = load.training(bill.measure) if bill.system in STUDENTS else None
-    fixed = Fraction(trained or 0) + load.n_docs * cost.get("index", Fraction(0))
-    return fixed, cost.get("query", Fraction(0)) + load.k * cost["score"]
+    phases = {phase: Fraction(value) for phase, value in bill.phases.items()}
+    fixed, each = combine_phases(phases, load)
+    return fixed + Fraction(training(bill, load)), each
+
+
+def combine_phases(phases: Mapping[str, Any], load: Load) -> tuple[Any, Any]:
+    """The fixed term without training, and that of a query, from numbers or arrays of them."""
+    each = phases.get("query", 0) + load.k * phases["score"]
+    return load.n_docs * phases.get("index", 0), each
+
+
+def training(bill: Bill, load: Load) -> float:
+    """What training costs in the bill's unit: 0 for a teacher, or where it was not given."""
+    return (load.training(bill.measure) or 0.0) if bill.system in STUDENTS else 0.0
 
 
 def storages(rows: Iterable[Measurement], load: Load | None = None) -> list[Storage]:
     """What each system's index occupies at each length, and costs if the load has a price."""
-    load, found = load or Load(), []
-    for row in rows:
-        if row.measure != "index_size" or row.value is None or "doc_len" not in row.params:
-            continue
-        kept = row.value * load.n_docs
-        price = None if load.price_gb_month is None else kept / GB * load.price_gb_month
-        found.append(
-            Storage(
-                system=row.system,
-                doc_len=int(row.params["doc_len"]),
-                key=sweep_key(row),
-                bytes_per_doc=row.value,
-                bytes=kept,
-                per_month=price,
-            )
+    load = load or Load()
+    price = load.price_gb_month
+    return [
+        Storage(
+            system=row.system,
+            doc_len=int(row.params["doc_len"]),
+            key=sweep_key(row),
+            bytes_per_doc=row.value,
+            bytes=row.value * load.n_docs,
+            per_month=None if price is None else row.value * load.n_docs / GB * price,
         )
-    return found
+        for row in rows
+        if row.measure == "index_size" and row.value is not None and "doc_len" in row.params
+    ]

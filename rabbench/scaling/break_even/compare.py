@@ -8,25 +8,30 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
 
 from rabbench.config.scaling import Load
-from rabbench.scaling.break_even.bills import STUDENTS, Bill, Parts, bills, parts
+from rabbench.scaling.break_even.bills import (
+    STUDENTS,
+    Bill,
+    bills,
+    combine_phases,
+    exact_terms,
+    training,
+)
 from rabbench.scaling.fits import NOISE_FREE, comparable
-from rabbench.stats.intervals import Estimate
+from rabbench.stats.intervals import Estimate, percentile_interval, resampled_medians
 from rabbench.types import Measurement
 
-OTHERS = ("teacher", "teacher-cached")
-DRAWS = 999
-
-Kind = Literal["always", "from", "until", "never", "not measured"]
+REFERENCES = ("teacher", "teacher-cached")
 
 
 @dataclass(frozen=True, kw_only=True)
 class BreakEven:
-    """From which query on the student's total is below another system's.
+    """From which query on the student's total is below that of a reference.
 
     ``queries`` is the smallest whole number of queries at which it is, infinite where it never is,
     with the 95 % interval that resampling the repeated runs gives (equal bounds: exact).
@@ -36,101 +41,94 @@ class BreakEven:
     """
 
     student: str
-    other: str
+    reference: str
     measure: str
     doc_len: int
     key: Mapping[str, Any]
-    kind: Kind
+    kind: Literal["always", "from", "until", "never", "not measured"]
     queries: Estimate | None = None
     last: int | None = None
     trained: bool = False
     why: str = ""
 
 
-def break_even(student: Bill, other: Bill, load: Load) -> BreakEven:
+def break_even(student: Bill, reference: Bill, load: Load) -> BreakEven:
     """The break-even of two bills of one measure and length."""
-    known: dict[str, Any] = {
+    head: dict[str, Any] = {
         "student": student.system,
-        "other": other.system,
+        "reference": reference.system,
         "measure": student.measure,
         "doc_len": student.doc_len,
-        "key": other.key,
+        "key": reference.key,
         "trained": load.training(student.measure) is not None,
     }
     lacking = [
         f"{bill.system} {phase} ({status})"
-        for bill in (student, other)
+        for bill in (student, reference)
         for phase, status in bill.missing.items()
     ]
     if lacking:
-        return BreakEven(kind="not measured", why=", ".join(lacking), **known)
-    kind, first, last = _solved(parts(student, load), parts(other, load))
-    low, high = _interval(student, other, load)
-    queries = Estimate(first, min(low, first), max(high, first))
-    return BreakEven(kind=kind, queries=queries, last=last, **known)
+        return BreakEven(kind="not measured", why=", ".join(lacking), **head)
+    fixed, each = exact_terms(student, load)
+    reference_fixed, reference_each = exact_terms(reference, load)
+    kind, first, last = _solve(fixed - reference_fixed, reference_each - each)
+    queries = _interval(student, reference, load, first)
+    return BreakEven(kind=kind, queries=queries, last=last, **head)
 
 
-def _solved(student: Parts, other: Parts) -> tuple[Kind, float, int | None]:
-    """How the totals lie, the first query at which the student's is below, and the last one."""
-    debt = student[0] - other[0]  # what the student spends more before the first query
-    gain = other[1] - student[1]  # what every query then saves
-    if gain > 0:
-        first = max(1, math.floor(debt / gain) + 1)
-        return ("always" if first == 1 else "from"), first, None
-    if debt >= gain:
-        return "never", math.inf, None
-    if gain == 0:
-        return "always", 1, None
-    return "until", 1, math.ceil(debt / gain) - 1
+def _solve(debt: Fraction, gain: Fraction) -> tuple[Any, float, int | None]:
+    """How the totals lie, the first query at which the student's is below, and the last one.
+
+    ``debt`` is what the student spends more before the first query, ``gain`` what each one saves.
+    """
+    if debt < gain:  # cheaper from the first query
+        return ("always", 1, None) if gain >= 0 else ("until", 1, math.ceil(debt / gain) - 1)
+    return ("from", math.floor(debt / gain) + 1, None) if gain > 0 else ("never", math.inf, None)
 
 
-def _interval(student: Bill, other: Bill, load: Load) -> tuple[float, float]:
-    """The 95 % percentile interval of the first cheaper query, each phase's runs resampled."""
+def _interval(student: Bill, reference: Bill, load: Load, first: float) -> Estimate:
+    """The first cheaper query with its 95 % interval, each phase's runs resampled."""
     if student.measure in NOISE_FREE:
-        return math.inf, -math.inf  # exact: the value is its own bound
-    if any(len(bill.draws[phase]) < 2 for bill in (student, other) for phase in bill.phases):
-        return -math.inf, math.inf
-    rng = np.random.default_rng(0)
-    (fixed, each), (other_fixed, other_each) = (
-        _drawn(bill, load, rng) for bill in (student, other)
-    )
-    debt, gain = fixed - other_fixed, other_each - each
+        return Estimate(first, first, first)
+    runs = [*student.draws.values(), *reference.draws.values()]
+    if any(len(samples) < 2 for samples in runs):
+        return Estimate(first)
+    medians = iter(resampled_medians(runs).T)
+
+    def terms(bill: Bill) -> tuple[Any, Any]:
+        fixed, each = combine_phases({phase: next(medians) for phase in bill.draws}, load)
+        return fixed + training(bill, load), each
+
+    (fixed, each), (reference_fixed, reference_each) = terms(student), terms(reference)
+    debt, gain = fixed - reference_fixed, reference_each - each
     with np.errstate(divide="ignore", invalid="ignore"):
         paid = np.maximum(1, np.floor(debt / gain) + 1)
-    cheaper_at_once = np.where(debt < gain, 1.0, np.inf)
-    first = np.where(gain > 0, paid, cheaper_at_once)
-    low, high = np.percentile(first, [2.5, 97.5], method="inverted_cdf")
-    return float(low), float(high)
+    draws = np.where(gain > 0, paid, np.where(debt < gain, 1.0, np.inf))
+    bounds = percentile_interval(first, draws)
+    return Estimate(first, min(bounds.low, first), max(bounds.high, first))
 
 
-def _drawn(bill: Bill, load: Load, rng: np.random.Generator) -> tuple[Any, Any]:
-    """``parts`` of resampled medians: two arrays of ``DRAWS``."""
-    drawn = {
-        phase: np.median(rng.choice(raw, size=(DRAWS, len(raw))), axis=1)
-        for phase, raw in bill.draws.items()
-    }
-    trained = load.training(bill.measure) if bill.system in STUDENTS else None
-    fixed = (trained or 0.0) + load.n_docs * drawn.get("index", np.zeros(DRAWS))
-    return fixed, drawn.get("query", np.zeros(DRAWS)) + load.k * drawn["score"]
-
-
-def matches(
-    found: Sequence[Bill], *, students: Sequence[str] = STUDENTS, others: Sequence[str] = OTHERS
+def pair_bills(
+    every: Sequence[Bill],
+    *,
+    students: Sequence[str] = STUDENTS,
+    references: Sequence[str] = REFERENCES,
 ) -> Iterator[tuple[Bill, Bill]]:
-    """Every student's bill with each comparable one of the others, by measure and length."""
-    for other in found:
-        if other.system not in others:
+    """Every student's bill with each comparable one of a reference, by measure and length."""
+    for reference in every:
+        if reference.system not in references:
             continue
         for name in students:
-            fitting = [
+            work = (name, reference.measure, reference.doc_len)
+            candidates = [
                 bill
-                for bill in found
-                if (bill.system, bill.measure, bill.doc_len) == (name, other.measure, other.doc_len)
-                and comparable(bill.key, other.key)
+                for bill in every
+                if (bill.system, bill.measure, bill.doc_len) == work
+                and comparable(bill.key, reference.key)
             ]
-            fitting.sort(key=lambda bill: bill.key.get("pairs") != other.key.get("pairs"))
-            if fitting:
-                yield fitting[0], other
+            if candidates:
+                pairs = reference.key.get("pairs")
+                yield min(candidates, key=lambda bill: bill.key.get("pairs") != pairs), reference
 
 
 def break_evens(
@@ -138,8 +136,8 @@ def break_evens(
     load: Load | None = None,
     *,
     students: Sequence[str] = STUDENTS,
-    others: Sequence[str] = OTHERS,
+    references: Sequence[str] = REFERENCES,
 ) -> list[BreakEven]:
-    """The break-even of each student against each other system, at every measured length."""
-    pairs = matches(bills(rows), students=students, others=others)
-    return [break_even(student, other, load or Load()) for student, other in pairs]
+    """The break-even of each student against each reference, at every measured length."""
+    pairs = pair_bills(bills(rows), students=students, references=references)
+    return [break_even(student, reference, load or Load()) for student, reference in pairs]

@@ -6,23 +6,10 @@ data cannot carry, and says what would.
 
 from __future__ import annotations
 
-from rabbench.scaling.fits.model import EXACT, KEYS, NOISE_FREE, ORDERS, Fit, Model, Order
+from rabbench.scaling.fits.model import EXACT, KEYS, NOISE_FREE, ORDERS, RESOLUTION, Fit
 from rabbench.scaling.fits.sweeps import comparable, fit_sweep, fit_sweeps, samples, sweep_key
-from rabbench.stats.intervals import UNKNOWN, Estimate
 
 __all__ = [
-    "EXACT",
-    "KEYS",
-    "NOISE_FREE",
-    "ORDERS",
-    "UNKNOWN",
-    "Estimate",
-    "Fit",
-    "Model",
-    "Order",
-    "comparable",
-    "fit_sweep",
-    "fit_sweeps",
-    "samples",
-    "sweep_key",
-]
+    "EXACT", "KEYS", "NOISE_FREE", "ORDERS", "RESOLUTION", "Fit",
+    "comparable", "fit_sweep", "fit_sweeps", "samples", "sweep_key",
+]  # fmt: skip

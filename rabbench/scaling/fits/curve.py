@@ -6,7 +6,7 @@ iterated) over one observation per length, the median. What the repetitions at o
 common (a kernel's tile, a cache) does not average out over repetitions, so the residuals between
 lengths carry the interval: Student's t with n − 3 degrees of freedom. Simulated, it covers the true
 c in 95 % of the runs with such an effect and without; a bootstrap of the raw samples covers 45 to
-79 % with it and is kept beside it as ``sampling`` only (tests/test_complexity.py).
+79 % with it and is reported as ``sampling`` only (tests/scaling/test_fits.py).
 """
 
 from __future__ import annotations
@@ -14,26 +14,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from rabbench.scaling.fits.least_squares import Solved, solve
-from rabbench.scaling.fits.model import EXACT, ORDERS, RESAMPLES, Array, Fit, Model, Triple
-from rabbench.scaling.fits.verdict import bends, decide, part, said
-from rabbench.stats.intervals import Estimate
+from rabbench.scaling.fits.least_squares import Solution, solve
+from rabbench.scaling.fits.model import EXACT, ORDERS, Fit, Model, Triple
+from rabbench.scaling.fits.verdict import choose_order, cost_share, has_bend, render_verdict
+from rabbench.stats.intervals import Array, Estimate, percentile_interval, resampled_medians
 
 
-def _basis(known: Fit) -> tuple[Array, float, Array]:
+def _basis(fit: Fit) -> tuple[Array, float, Array]:
     """Columns 1, x, x² of x = L / largest L, that largest L, and the values."""
-    top = float(known.lengths[-1])
-    x = np.asarray(known.lengths, dtype=float) / top
-    return np.stack([np.ones_like(x), x, x * x], axis=1), top, np.asarray(known.values)
+    top = float(fit.lengths[-1])
+    x = np.asarray(fit.lengths, dtype=float) / top
+    return np.stack([np.ones_like(x), x, x * x], axis=1), top, np.asarray(fit.values)
 
 
-def exact(known: Fit) -> Fit | None:
+def exact_fit(fit: Fit) -> Fit | None:
     """The lowest polynomial that meets every value; None where none of order ≤ 2 does."""
-    X, top, y = _basis(known)
+    X, top, y = _basis(fit)
     scale = np.where(y == 0, 1.0, y)
     for degree in range(3):
         A = X[:, : degree + 1] / scale[:, None]
@@ -45,28 +44,28 @@ def exact(known: Fit) -> Fit | None:
     else:
         return None
     a, b, c = (float(value) for value in beta / (1.0, top, top**2))
-    exponents = _exponents(known.lengths, (a, b, c))
-    found = replace(
-        known,
+    exponents = _exponents(fit.lengths, (a, b, c))
+    fit = replace(
+        fit,
         order=ORDERS[degree],
         exact=True,
         coefficients=(a, b, c),
-        a=_point(a),
-        b=_point(b),
-        c=_point(c),
-        leading=_point((a, b, c)[degree]),
+        a=_exact(a),
+        b=_exact(b),
+        c=_exact(c),
+        leading=_exact((a, b, c)[degree]),
         exponents=exponents,
-        exponent=_point(exponents[-1]),
-        growth=_point(known.values[-1] / known.values[0] if known.values[0] else 1.0),
-        crossover=_point(b / c) if c > 0 else None,
+        exponent=_exact(exponents[-1]),
+        growth=_exact(fit.values[-1] / fit.values[0] if fit.values[0] else 1.0),
+        crossover=_exact(b / c) if c > 0 else None,
         residual=residual,
     )
-    words = {"constant": "the same at every length", "linear": "no quadratic term"}
-    remark = words.get(found.order) or f"the quadratic term is {part(found, c)}"
-    return replace(found, verdict=said(found, remark), remark=remark)
+    remarks = {"constant": "the same at every length", "linear": "no quadratic term"}
+    remark = remarks.get(fit.order) or f"the quadratic term is {cost_share(fit, c)}"
+    return replace(fit, verdict=render_verdict(fit, remark), remark=remark)
 
 
-def _point(value: float) -> Estimate:
+def _exact(value: float) -> Estimate:
     return Estimate(value, value, value)
 
 
@@ -77,9 +76,9 @@ def _exponents(lengths: Sequence[int], beta: Triple) -> tuple[float, ...]:
     return tuple((b * L + 2 * c * L * L) / cost[L] if cost[L] else 0.0 for L in lengths)
 
 
-def statistical(known: Fit, samples: list[Array]) -> Fit:
+def statistical_fit(fit: Fit, samples: list[Array]) -> Fit:
     """Relative least squares over the nested models, and the order the evidence carries."""
-    X, top, y = _basis(known)
+    X, top, y = _basis(fit)
     scale = np.array([1.0, top, top**2])
     fitted = y
     for _ in range(5):
@@ -88,65 +87,65 @@ def statistical(known: Fit, samples: list[Array]) -> Fit:
     weights = root**2
     nested = [solve(X[:, : k + 1], y, weights) for k in range(3)]
     models = []
-    for k, result in enumerate(nested):
-        rows = np.pad(result.intervals() / scale[: k + 1, None], ((0, 2 - k), (0, 0)))
+    for k, solution in enumerate(nested):
+        rows = np.pad(solution.intervals() / scale[: k + 1, None], ((0, 2 - k), (0, 0)))
         models.append(
             Model(
                 order=ORDERS[k],
                 coefficients=tuple(Estimate(*map(float, row)) for row in rows),
-                aicc=result.aicc(),
-                p=result.f_test(nested[k - 1]) if k else None,
-                residual=float(np.max(np.abs(result.fitted / y - 1))),
+                aicc=solution.aicc(),
+                p=solution.f_test(nested[k - 1]) if k else None,
+                residual=float(np.max(np.abs(solution.fitted / y - 1))),
             )
         )
     a, b, c = models[2].coefficients
-    known = replace(known, a=a, b=b, c=c, models=tuple(models))
-    bent = bends(known)
+    fit = replace(fit, a=a, b=b, c=c, models=tuple(models))
+    bent = has_bend(fit)
     upward = bent and c.value > 0
     full, slope = nested[2], np.array([0.0, 1.0, 2.0])
-    found = replace(
-        known,
-        sampling=_bootstrap(samples, X, weights, top),
+    fit = replace(
+        fit,
+        sampling=_sampling_interval(samples, X, weights, top),
         growth=_ratio(nested[1 + bent], X[-1], X[0]),
         exponent=_ratio(full, X[-1] * slope, X[-1]),
         crossover=_ratio(full, np.array([0, top, 0]), np.array([0, 0, 1])) if upward else None,
     )
-    order, remark = decide(found, bent)
+    order, remark = choose_order(fit, bent)
     bends_down = order == "linear" and c.high < 0
     degree = 2 if bends_down or order == "not judged" else ORDERS.index(order)
-    chosen = models[degree].coefficients
-    beta = (chosen[0].value, chosen[1].value, chosen[2].value)
-    found = replace(
-        found,
+    estimates = models[degree].coefficients
+    beta = (estimates[0].value, estimates[1].value, estimates[2].value)
+    fit = replace(
+        fit,
         order=order,
         remark=remark,
         coefficients=beta,
         covariance=_covariance(nested[degree], scale),
-        leading=None if bends_down else chosen[degree],
-        exponents=_exponents(known.lengths, beta),
+        leading=None if bends_down else estimates[degree],
+        exponents=_exponents(fit.lengths, beta),
         residual=models[degree].residual,
     )
-    return replace(found, verdict=said(found, remark))
+    return replace(fit, verdict=render_verdict(fit, remark))
 
 
-def _covariance(result: Solved, scale: Array) -> tuple[Triple, Triple, Triple]:
+def _covariance(solution: Solution, scale: Array) -> tuple[Triple, Triple, Triple]:
     """The covariance of a + b·L + c·L² per token, times t²; zeros for what the model lacks."""
-    n = len(result.beta)
-    V = result.covariance / np.outer(scale[:n], scale[:n])
-    V = np.pad(V * result.t**2, (0, 3 - n))
+    n = len(solution.beta)
+    V = solution.covariance / np.outer(scale[:n], scale[:n])
+    V = np.pad(V * solution.t**2, (0, 3 - n))
     a, b, c = (tuple(map(float, row)) for row in V)
     return a, b, c  # type: ignore[return-value]
 
 
-def _ratio(result: Solved, over: Array, under: Array) -> Estimate:
+def _ratio(solution: Solution, over: Array, under: Array) -> Estimate:
     """The ratio of two linear forms of the coefficients, with its exact interval under normality.
 
     Fieller, "Some Problems in Interval Estimation", JRSS B 16 (1954): all r for which the t test
     keeps (over − r·under)·β = 0. Without bounds where the denominator may be 0.
     """
-    n = len(result.beta)
-    u, v, beta = over[:n], under[:n], result.beta
-    V = result.covariance * result.t**2
+    n = len(solution.beta)
+    u, v, beta = over[:n], under[:n], solution.beta
+    V = solution.covariance * solution.t**2
     A = (v @ beta) ** 2 - v @ V @ v
     B = (u @ beta) * (v @ beta) - u @ V @ v
     C = (u @ beta) ** 2 - u @ V @ u
@@ -157,19 +156,13 @@ def _ratio(result: Solved, over: Array, under: Array) -> Estimate:
     return Estimate(value, float((B - root) / A), float((B + root) / A))
 
 
-def _bootstrap(samples: list[Array], X: Array, weights: Array, top: float) -> Estimate | None:
-    """The interval of c that resampling the repetitions of each length gives."""
-    if any(len(sample) < 2 for sample in samples):
+def _sampling_interval(
+    samples: list[Array], X: Array, weights: Array, top: float
+) -> Estimate | None:
+    """The c with the interval that resampling the repetitions of each length gives."""
+    if any(len(runs) < 2 for runs in samples):
         return None
-    from scipy import stats
-
     root = np.sqrt(weights)
     row = (np.linalg.pinv(X * root[:, None]) * root)[2] / top**2  # c = row · medians
-
-    def c_of(*drawn: Array, axis: int = -1) -> Any:
-        return sum(r * np.median(one, axis=axis) for r, one in zip(row, drawn, strict=True))
-
-    rng = np.random.default_rng(0)
-    options: Any = {"n_resamples": RESAMPLES, "method": "percentile", "random_state": rng}
-    found = stats.bootstrap(samples, c_of, **options).confidence_interval
-    return Estimate(float(c_of(*samples)), float(found.low), float(found.high))
+    value = row @ [np.median(runs) for runs in samples]
+    return percentile_interval(float(value), resampled_medians(samples) @ row)

@@ -1,7 +1,8 @@
 """Weighted least squares with the statistics of its coefficients.
 
 Knows matrices only. statsmodels gives the same and takes a second and a half to import, which a
-count from configurations alone need not spend; tests/test_least_squares.py holds the two equal.
+count from configurations alone need not spend; tests/scaling/test_least_squares.py holds the two
+equal.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rabbench.scaling.fits.model import Array
+from rabbench.stats.intervals import Array, t_quantile
 
 
 @dataclass(frozen=True, kw_only=True)
-class Solved:
+class Solution:
     """The solution of min Σ w·(y − X·β)² over n observations and p columns.
 
     ``beta`` (p,), ``covariance`` (p, p) of it under normal noise of variance ∝ 1/w, ``fitted``
-    (n,), ``ssr`` the weighted sum of squares left, ``dof`` n − p, ``log_likelihood`` its maximum.
+    (n,), ``ssr`` the weighted residual sum of squares, ``dof`` n − p,
+    ``log_likelihood`` its maximum.
     """
 
     beta: Array
@@ -32,9 +34,7 @@ class Solved:
     @property
     def t(self) -> float:
         """The 97.5 % quantile of Student's t with ``dof`` degrees of freedom."""
-        from scipy.special import stdtrit
-
-        return float(stdtrit(self.dof, 0.975))
+        return t_quantile(self.dof)
 
     def intervals(self) -> Array:
         """β with its 95 % bounds, (p, 3)."""
@@ -50,7 +50,7 @@ class Solved:
         n, k = len(self.fitted), len(self.beta) + 1
         return -2 * self.log_likelihood + 2 * k * n / (n - k - 1)
 
-    def f_test(self, lower: Solved) -> float:
+    def f_test(self, lower: Solution) -> float:
         """The p value of the F test against a model of fewer columns, nested in this one."""
         from scipy.special import fdtrc
 
@@ -60,7 +60,7 @@ class Solved:
         return float(fdtrc(more, self.dof, ratio))
 
 
-def solve(X: Array, y: Array, weights: Array) -> Solved:
+def solve(X: Array, y: Array, weights: Array) -> Solution:
     """Solve for y (n,) on the columns of X (n, p), n > p, with weights (n,) above 0."""
     root = np.sqrt(weights)
     Q, R = np.linalg.qr(X * root[:, None])
@@ -71,7 +71,7 @@ def solve(X: Array, y: Array, weights: Array) -> Solved:
     inverse = np.linalg.inv(R)
     with np.errstate(divide="ignore"):
         spread = math.log(2 * math.pi) + float(np.log(np.float64(ssr) / n)) + 1
-    return Solved(
+    return Solution(
         beta=beta,
         covariance=inverse @ inverse.T * ssr / (n - p),
         fitted=fitted,

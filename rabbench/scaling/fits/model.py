@@ -1,6 +1,6 @@
-"""What a fit is: estimates, nested models, the growth of one cost, and the rules' constants.
+"""Fits and nested models as data, and the constants of the rules that judge them.
 
-Holds data and the numbers that the rules go by; decides and computes nothing.
+Decides and computes nothing.
 """
 
 from __future__ import annotations
@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rabbench.stats.intervals import Estimate
 
 Order = Literal["constant", "linear", "quadratic", "not judged"]
 ORDERS: tuple[Order, ...] = ("constant", "linear", "quadratic")
-Array = NDArray[np.float64]
 Triple = tuple[float, float, float]
 
 KEYS = ("model", "attention", "dtype", "device", "pairs", "query_len", "n_docs", "k", "trained")
-"""The params that tell two sweeps of one system apart."""
+"""The params that distinguish two sweeps of a system."""
 
 NOISE_FREE = ("flops", "index_size")
 RESOLUTION = 1 << 20  # bytes: allocators and page counts differ that much from run to run
@@ -33,7 +31,6 @@ HOPELESS = 5.0  # a factor of growth that noise cannot exclude: beyond it no num
 SLIGHT = 0.1  # share of the cost below which a quadratic term needs the evidence of SURE
 MATTERS = 0.25  # share of the cost at the largest length in which a quadratic term may hide
 MISFIT = 0.25  # largest relative residual of a fit that a verdict may rest on
-RESAMPLES = 999
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +48,8 @@ class Model:
 class Fit:
     """The growth of one cost of one phase of one system.
 
-    ``a``, ``b``, ``c`` belong to the full model a + b·L + c·L² whatever order was chosen,
-    ``coefficients`` and ``leading`` (the highest one, with interval) to the chosen one.
+    ``a``, ``b``, ``c`` belong to the full model a + b·L + c·L² whatever the order;
+    ``coefficients`` and ``leading`` (the highest one, with interval) belong to the order's model.
     ``exponents`` is d log F / d log L at each length, ``exponent`` that at the largest by the full
     model, ``crossover`` L* = b/c, ``growth`` F(largest)/F(smallest) as fitted, ``residual`` the
     largest relative one, ``sampling`` c by bootstrap, ``covariance`` that of ``coefficients`` times
@@ -105,6 +102,6 @@ class Fit:
     def band(self, length: float) -> tuple[float, float]:
         """The 95 % confidence interval of the curve at a length; NaN without a covariance."""
         powers = np.array([1.0, length, length**2])
-        spread = powers @ np.array(self.covariance or math.nan * np.ones((3, 3))) @ powers
+        spread = powers @ np.array(self.covariance or np.full((3, 3), math.nan)) @ powers
         middle, half = self.predict(length), math.sqrt(max(float(spread), 0.0))
         return middle - half, middle + half

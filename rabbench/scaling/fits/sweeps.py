@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rabbench.scaling.fits.curve import exact, statistical
+from rabbench.scaling.fits.curve import exact_fit, statistical_fit
 from rabbench.scaling.fits.model import (
     EXACT_LENGTHS,
     KEYS,
@@ -21,24 +21,23 @@ from rabbench.scaling.fits.model import (
     MIN_RANGE,
     NOISE_FREE,
     RESOLUTION,
-    Array,
     Fit,
 )
-from rabbench.stats.intervals import Estimate
+from rabbench.stats.intervals import Array, Estimate
 from rabbench.types import PHASES, Measurement
 
-MATCHED = tuple(name for name in KEYS if name not in {"pairs", "trained"})
+COMPARABLE = tuple(name for name in KEYS if name not in {"pairs", "trained"})
 
 
 def sweep_key(row: Measurement) -> dict[str, Any]:
-    """The params of a row that tell its sweep from another of the same system."""
+    """The params of a row that distinguish its sweep from another of the same system."""
     return {name: row.params[name] for name in KEYS if name in row.params}
 
 
-def comparable(params: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
-    """Whether two systems' rows are of comparable sweeps: equal in every param that both name."""
-    shared = (name for name in MATCHED if name in params and name in others)
-    return all(params[name] == others[name] for name in shared)
+def comparable(params: Mapping[str, Any], reference: Mapping[str, Any]) -> bool:
+    """Whether two systems' rows are of comparable sweeps: equal in every param that both have."""
+    shared = params.keys() & reference.keys() & set(COMPARABLE)
+    return all(params[name] == reference[name] for name in shared)
 
 
 def fit_sweeps(rows: Iterable[Measurement]) -> list[Fit]:
@@ -53,16 +52,18 @@ def fit_sweeps(rows: Iterable[Measurement]) -> list[Fit]:
         for row in rows
         if row.phase in PHASES and "doc_len" in row.params and row.better == "lower"
     ]
-    return [fit_sweep(list(of_one)) for _, of_one in groupby(sorted(costs, key=group), key=group)]
+    return [fit_sweep(list(sweep)) for _, sweep in groupby(sorted(costs, key=group), key=group)]
 
 
 def fit_sweep(rows: Sequence[Measurement]) -> Fit:
     """Fit the rows of one group: one system, phase, measure and key."""
     rows = sorted(rows, key=lambda row: int(row.params["doc_len"]))
     first = rows[0]
-    cut = [row for row in rows if row.phase != "query" and _read(row) < row.params["doc_len"]]
+    cut = [
+        row for row in rows if row.phase != "query" and _tokens_read(row) < row.params["doc_len"]
+    ]
     good = [row for row in rows if row.value is not None and row not in cut]
-    known = Fit(
+    fit = Fit(
         system=first.system,
         phase=first.phase,
         measure=first.measure,
@@ -71,92 +72,92 @@ def fit_sweep(rows: Sequence[Measurement]) -> Fit:
         lengths=tuple(int(row.params["doc_len"]) for row in good),
         values=tuple(float(row.value) for row in good if row.value is not None),
         failed=tuple((int(r.params["doc_len"]), r.status) for r in rows if r.value is None),
-        reads_at_most=max((_read(row) for row in cut), default=None),
+        reads_at_most=max((_tokens_read(row) for row in cut), default=None),
     )
-    found = _judge(known, [samples(row) for row in good])
+    fit = _judge(fit, [samples(row) for row in good])
     notes = []
-    if found.reads_at_most is not None:
+    if fit.reads_at_most is not None:
         notes.append(
-            f"reads at most {found.reads_at_most:,} tokens of a document: beyond that its cost is "
+            f"reads at most {fit.reads_at_most:,} tokens of a document: beyond that its cost is "
             "constant because text is dropped"
         )
-    if found.failed and good:
-        statuses = "/".join(sorted({status for _, status in found.failed}))
-        lengths = sorted(length for length, _ in found.failed)
+    if fit.failed and good:
+        lengths = sorted(length for length, _ in fit.failed)
         where = f"{lengths[0]:,}" if len(lengths) == 1 else f"{lengths[0]:,} to {lengths[-1]:,}"
-        notes.append(f"nothing measured at {where} tokens ({statuses})")
-    verdict = "; ".join([found.verdict, *notes])
-    return replace(found, verdict=verdict, remark="; ".join(filter(None, [found.remark, *notes])))
+        notes.append(f"nothing measured at {where} tokens ({_statuses(fit)})")
+    verdict = "; ".join([fit.verdict, *notes])
+    return replace(fit, verdict=verdict, remark="; ".join(filter(None, [fit.remark, *notes])))
 
 
-def _read(row: Measurement) -> int:
+def _tokens_read(row: Measurement) -> int:
     return int(row.params.get("tokens_read") or row.params["doc_len"])
+
+
+def _statuses(fit: Fit) -> str:
+    return "/".join(sorted({status for _, status in fit.failed}))
 
 
 def samples(row: Measurement) -> Array:
     """The raw samples of a row, scaled so that their median is its value."""
     raw = np.asarray(() if isinstance(row.samples, Mapping) else row.samples, dtype=float)
-    middle = float(np.median(raw)) if raw.size else 0.0
-    return raw * ((row.value or 0.0) / middle) if middle > 0 else np.array([row.value or 0.0])
+    median = float(np.median(raw)) if raw.size else 0.0
+    return raw * ((row.value or 0.0) / median) if median > 0 else np.array([row.value or 0.0])
 
 
-def _judge(known: Fit, samples: list[Array]) -> Fit:
+def _judge(fit: Fit, samples: list[Array]) -> Fit:
     """The exact polynomial where there is one, otherwise a refusal or the statistical fit."""
-    refusal = _refusal(known)
-    counted = known.measure in NOISE_FREE and known.n_points >= EXACT_LENGTHS
-    if (counted or refusal is None) and (met := exact(known)) is not None:
-        return met
+    refusal = _refusal(fit)
+    noise_free = fit.measure in NOISE_FREE
+    if refusal is None or (noise_free and fit.n_points >= EXACT_LENGTHS):
+        polynomial = exact_fit(fit)
+        if polynomial is not None:
+            return polynomial
     if refusal is None:  # a count that no polynomial meets is fitted as a noisy cost
-        refusal = _too_few(known, MIN_LENGTHS)
-    memory = known.unit == "B" and known.measure not in NOISE_FREE
-    if refusal is None and memory and np.ptp(known.values) <= RESOLUTION:
-        return _unresolved(known)
-    if refusal is None and min(known.values) <= 0:
+        refusal = _too_few(fit, MIN_LENGTHS)
+    if refusal is None and fit.unit == "B" and not noise_free and np.ptp(fit.values) <= RESOLUTION:
+        return _unresolved(fit)
+    if refusal is None and min(fit.values) <= 0:
         refusal = "a value is 0 or less"
-    return _refused(known, refusal) if refusal else statistical(known, samples)
+    if refusal:
+        return replace(fit, verdict=f"not judged: {refusal}", remark=refusal)
+    return statistical_fit(fit, samples)
 
 
-def _unresolved(known: Fit) -> Fit:
-    """Constant: no length can be told from another."""
-    middle = float(np.median(known.values))
+def _unresolved(fit: Fit) -> Fit:
+    """Constant: all lengths lie within the resolution of the measurement."""
+    median = float(np.median(fit.values))
     remark = f"all lengths lie within {RESOLUTION >> 20} MiB, closer than memory can be measured"
     return replace(
-        known,
+        fit,
         order="constant",
         verdict=f"constant: {remark}",
         remark=remark,
-        coefficients=(middle, 0.0, 0.0),
-        leading=Estimate(middle),
-        exponents=(0.0,) * len(known.lengths),
+        coefficients=(median, 0.0, 0.0),
+        leading=Estimate(median),
+        exponents=(0.0,) * len(fit.lengths),
         exponent=Estimate(0.0),
     )
 
 
-def _refused(known: Fit, why: str) -> Fit:
-    return replace(known, verdict=f"not judged: {why}", remark=why)
-
-
-def _too_few(known: Fit, need: int) -> str | None:
-    n = known.n_points
-    if n >= need:
+def _too_few(fit: Fit, minimum: int) -> str | None:
+    n = fit.n_points
+    if n >= minimum:
         return None
     lengths = "1 length" if n == 1 else f"{n} lengths"
-    remedy = "" if known.reads_at_most is not None else f" (--points {need})"
-    return f"{lengths}, at least {need} are needed{remedy}"
+    remedy = "" if fit.reads_at_most is not None else f" (--points {minimum})"
+    return f"{lengths}, at least {minimum} are needed{remedy}"
 
 
-def _refusal(known: Fit) -> str | None:
+def _refusal(fit: Fit) -> str | None:
     """Why these lengths cannot carry a verdict on a noisy cost, and what could."""
-    if not known.lengths:
-        statuses = "/".join(sorted({status for _, status in known.failed}))
-        return f"nothing was measured ({statuses})"
-    low, high = known.lengths[0], known.lengths[-1]
-    need = EXACT_LENGTHS if known.measure in NOISE_FREE else MIN_LENGTHS
-    if few := _too_few(known, need):
+    if not fit.lengths:
+        return f"nothing was measured ({_statuses(fit)})"
+    if few := _too_few(fit, EXACT_LENGTHS if fit.measure in NOISE_FREE else MIN_LENGTHS):
         return few
-    if high < MIN_RANGE * low:
-        return (
-            f"{low:,} to {high:,} tokens is less than one decade of lengths; needs "
-            f"--max-doc-len ≥ {math.ceil(MIN_RANGE * low):,}"
-        )
-    return None
+    low, high = fit.lengths[0], fit.lengths[-1]
+    if high >= MIN_RANGE * low:
+        return None
+    return (
+        f"{low:,} to {high:,} tokens is less than one decade of lengths; needs "
+        f"--max-doc-len ≥ {math.ceil(MIN_RANGE * low):,}"
+    )

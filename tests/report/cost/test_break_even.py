@@ -123,7 +123,7 @@ def test_break_evens_in_words(
 ) -> None:
     found = BreakEven(
         student="rabtriever",
-        other="teacher",
+        reference="teacher",
         measure="flops",
         doc_len=1,
         key={},
