@@ -16,7 +16,17 @@ from rabbench.report import ablation, provenance, training, warnings
 from rabbench.report.cost import factors, headline, ledger, opening, paper, roofline, timings
 from rabbench.report.cost import tables as cost_tables
 from rabbench.report.cost.break_even import Payoff, load_of
-from rabbench.report.labels import LONGEST, Labels, is_cost, name_of, slots
+from rabbench.report.labels import (
+    CACHED,
+    CHUNKED,
+    LONGEST,
+    STUDENT,
+    TEACHER,
+    Labels,
+    is_cost,
+    name_of,
+    slots,
+)
 from rabbench.report.page import Figure, Page, Section, Table
 from rabbench.report.plots import figures
 from rabbench.report.quality import tables as quality_tables
@@ -45,8 +55,8 @@ def build_page(results: Results, *, draw: bool = True) -> Page:
     fits = fit_sweeps(costs)
     ratios = [
         ratio
-        for over in (headline.TEACHER, headline.CACHED)
-        for under in (headline.STUDENT, headline.CHUNKED)
+        for over in (TEACHER, CACHED)
+        for under in (STUDENT, CHUNKED)
         for ratio in factors.ratios(costs, over=over, under=under)
     ]
     labels, colours, quality = Labels(costs), slots(rows), Quality(results)

@@ -28,6 +28,9 @@ PHASE_WORDS: Mapping[str, str] = {
     "score": "score (per pair)",
 }
 
+TEACHER, CACHED = "teacher", "teacher-cached"
+STUDENT, CHUNKED = "rabtriever", "rabtriever-chunked"
+
 LONGEST = "longest_feasible"
 """Not a cost: the longest document, in tokens, that a phase could take."""
 
@@ -87,8 +90,8 @@ def rank(system: str) -> tuple[int, str]:
     return (ORDER.index(system) if system in ORDER else len(ORDER), system)
 
 
-ORDER = ("teacher", "teacher-cached", "rabtriever", "rabtriever-chunked")
-FIRST = ("teacher", "rabtriever", "bm25", "dense")
+ORDER = (TEACHER, CACHED, STUDENT, CHUNKED)
+FIRST = (TEACHER, STUDENT, "bm25", "dense")
 """Systems that every report shows in the same colour."""
 
 

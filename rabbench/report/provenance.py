@@ -11,7 +11,7 @@ from typing import Any
 
 from rabbench.report import command
 from rabbench.report.page import Section, Table
-from rabbench.report.wording import text_of
+from rabbench.report.wording import flatten, text_of
 from rabbench.types import Results
 
 HASH = 12  # digits of a commit in a sentence; the table has all
@@ -86,24 +86,10 @@ def _inputs(results: Results) -> Table | None:
 
 
 def _items(id_: str, caption: str, values: Mapping[str, Any]) -> Table | None:
-    flat: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            flat |= _flat(str(name), value)
-        else:
-            flat[str(name)] = text_of(str(name), value)
-    return Table(id_, caption, ("item", "value"), list(flat.items())) if flat else None
-
-
-def _flat(prefix: str, values: Mapping[str, Any]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in values.items():
-        key = f"{prefix}.{name}"
-        if isinstance(value, Mapping) and value:
-            found |= _flat(key, value)
-        else:
-            found[key] = text_of(str(name), value)
-    return found
+    rows = [
+        (name, text_of(name.rpartition(".")[2], value)) for name, value in flatten(values).items()
+    ]
+    return Table(id_, caption, ("item", "value"), rows) if rows else None
 
 
 def suites(cards: Sequence[Mapping[str, Any]], hidden: frozenset[str], few: int) -> Section:

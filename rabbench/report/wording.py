@@ -154,11 +154,21 @@ def text_of(name: str, value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(text_of("", item) for item in value) or "–"
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {text_of(str(key), inner)}" for key, inner in value.items())
+        parts = (f"{key} {text_of(str(key), inner)}" for key, inner in value.items())
+        return ", ".join(parts) or "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int) and name.endswith("_bytes"):
         return amount(value, "B")
     if isinstance(value, int) and name.startswith("n_"):
         return f"{value:,}"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested configuration's values by dotted name: ``options.depth``."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        nested = isinstance(value, Mapping) and value
+        flat |= flatten(value, f"{prefix}{name}.") if nested else {f"{prefix}{name}": value}
+    return flat

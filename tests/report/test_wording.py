@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rabbench.report.page import figure_data
 from rabbench.report.render.cells import cell_text, table_csv
 from rabbench.report.render.html import sorted_by
-from rabbench.report.wording import amount, duration, magnitude, times
+from rabbench.report.wording import amount, duration, flatten, magnitude, text_of, times
 
 SIZES = st.floats(min_value=1e-12, max_value=1e15)
 
@@ -69,3 +69,30 @@ def test_data_keep_their_numbers_in_full_and_say_what_is_missing() -> None:
         ["c", "16", "–", "–"],
     ]
     assert data.numbers == {1, 2, 3}
+
+
+def test_a_configuration_is_flat_with_dotted_names() -> None:
+    nested = {"depth": 10, "options": {"model": "m", "lora": {"rank": 4}, "extra": {}}}
+    assert flatten(nested) == {
+        "depth": 10, "options.model": "m", "options.lora.rank": 4, "options.extra": {},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("model", None, "–"),
+        ("extra", {}, "–"),
+        ("systems", ["bm25", "dense"], "bm25, dense"),
+        ("words", {"mean": 201.5, "n_words": 1200}, "mean 201.5, n_words 1,200"),
+        ("memory_bytes", 8 << 30, "8.00 GiB"),
+        ("n_docs", 5183, "5,183"),
+        ("seed", 5183, "5183"),
+        ("resume", True, "yes"),
+        ("learning_rate", 0.00012345, "0.00012345"),
+    ],
+)
+def test_a_value_of_a_configuration_reads_as_its_name_says(
+    name: str, value: object, text: str
+) -> None:
+    assert text_of(name, value) == text

@@ -12,8 +12,17 @@ from dataclasses import dataclass, replace
 from rabbench.report.comparison.costs import SHAPE, Costs
 from rabbench.report.comparison.runs import LeftOut, Side
 from rabbench.report.cost.factors import Ratio, ratios
-from rabbench.report.cost.headline import CACHED, CHUNKED, DECIDING, STUDENT, TEACHER
-from rabbench.report.labels import is_cost, measures_of, name_of, rank
+from rabbench.report.cost.headline import DECIDING
+from rabbench.report.labels import (
+    CACHED,
+    CHUNKED,
+    STUDENT,
+    TEACHER,
+    is_cost,
+    measures_of,
+    name_of,
+    rank,
+)
 from rabbench.report.page import Table
 from rabbench.report.wording import amount, between, join_words
 from rabbench.scaling.fits import NOISE_FREE, Fit, fit_sweeps

@@ -12,8 +12,7 @@ from dataclasses import replace
 from rabbench.report.comparison.compare import Comparison
 from rabbench.report.comparison.costs import Matched
 from rabbench.report.comparison.factors import Compared, Grown
-from rabbench.report.cost.headline import STUDENT, TEACHER
-from rabbench.report.labels import SEPARATOR, name_of, rank
+from rabbench.report.labels import SEPARATOR, STUDENT, TEACHER, name_of, rank
 from rabbench.report.page import Figure, figure_data
 from rabbench.report.plots import curves
 from rabbench.report.plots.curves import Series

@@ -9,8 +9,7 @@ from rabbench.report import warnings as report_warnings
 from rabbench.report.comparison.compare import Comparison
 from rabbench.report.comparison.factors import Compared
 from rabbench.report.comparison.quality import Change
-from rabbench.report.cost.headline import STUDENT, TEACHER
-from rabbench.report.labels import Labels, is_cost, name_of
+from rabbench.report.labels import STUDENT, TEACHER, Labels, is_cost, name_of
 from rabbench.report.page import KeyFigure
 from rabbench.report.wording import between, join_words, times
 from rabbench.scaling.fits import NOISE_FREE

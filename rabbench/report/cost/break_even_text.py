@@ -6,14 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from rabbench.report.labels import CACHED, CHUNKED, STUDENT, TEACHER
 from rabbench.scaling.break_even import BreakEven
 from rabbench.stats.intervals import Estimate
 
 WHO: Mapping[str, str] = {
-    "teacher": "the teacher",
-    "teacher-cached": "the cached teacher",
-    "rabtriever": "the student",
-    "rabtriever-chunked": "the chunked student",
+    TEACHER: "the teacher",
+    CACHED: "the cached teacher",
+    STUDENT: "the student",
+    CHUNKED: "the chunked student",
 }
 NOUNS = {"flops": "FLOPs", "latency": "time"}
 

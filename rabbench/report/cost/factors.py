@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from rabbench.report.labels import STUDENT, TEACHER
 from rabbench.scaling.fits import NOISE_FREE, comparable, samples, sweep_key
 from rabbench.stats.intervals import Estimate
 from rabbench.types import Measurement
@@ -41,7 +42,7 @@ class Ratio:
 
 
 def ratios(
-    rows: Iterable[Measurement], *, over: str = "teacher", under: str = "rabtriever"
+    rows: Iterable[Measurement], *, over: str = TEACHER, under: str = STUDENT
 ) -> list[Ratio]:
     """The factor of online cost for every measure and length that both systems have."""
     measured = [row for row in rows if row.value is not None and "doc_len" in row.params]

@@ -9,14 +9,12 @@ from collections.abc import Sequence
 
 from rabbench.report.cost.factors import Ratio
 from rabbench.report.cost.materiality import unexplained, weight
-from rabbench.report.labels import SEPARATOR, Labels, name_of
+from rabbench.report.labels import CACHED, CHUNKED, SEPARATOR, STUDENT, TEACHER, Labels, name_of
 from rabbench.report.page import KeyFigure
 from rabbench.report.wording import amount, interval, percent, times
 from rabbench.scaling.fits import Fit
 from rabbench.stats.intervals import UNKNOWN
 
-TEACHER, CACHED, STUDENT = "teacher", "teacher-cached", "rabtriever"
-CHUNKED = "rabtriever-chunked"
 SUBJECTS = {
     TEACHER: "the teacher",
     CACHED: "the teacher over a cached document",

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rabbench.report.cost.factors import Ratio
-from rabbench.report.cost.headline import CACHED, DECIDING, STUDENT, TEACHER, last, sweeps
-from rabbench.report.labels import Labels
+from rabbench.report.cost.headline import DECIDING, last, sweeps
+from rabbench.report.labels import CACHED, STUDENT, TEACHER, Labels
 from rabbench.report.wording import percent, times
 from rabbench.scaling.fits import Fit
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from rabbench.plan.roofline import PAPER
 from rabbench.report.cost.factors import Ratio
+from rabbench.report.labels import STUDENT, TEACHER
 from rabbench.report.page import Table
 from rabbench.report.wording import amount, between, times
 
-TEACHER, STUDENT = "teacher", "rabtriever"
 NAMED = ("model", "device", "dtype", "attention")
 
 SENTENCE = (

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rabbench.report.cost.factors import Ratio
-from rabbench.report.labels import LONGEST, SEPARATOR, Labels, is_cost, name_of
+from rabbench.report.labels import LONGEST, SEPARATOR, STUDENT, Labels, is_cost, name_of
 from rabbench.report.page import Figure, Table, Value, figure_data
 from rabbench.report.plots import curves
 from rabbench.report.plots import dots as plots_dots
@@ -28,7 +28,6 @@ DRAWN = (
     ("index", "latency"),
     ("index", "working_memory"),
 )
-STUDENT = "rabtriever"
 UNTRAINED = "untrained"
 PER = {"index": "per document, offline", "query": "per query", "score": "per pair"}
 

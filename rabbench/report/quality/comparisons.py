@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from statistics import median
 
 from rabbench.quality.significance import SystemPair, compare_systems, tied_with_best
+from rabbench.report.labels import CACHED, STUDENT, TEACHER
 from rabbench.report.page import Table
 from rabbench.report.quality.tables import Entry, datasets, entries
 from rabbench.stats.intervals import Estimate, mean_ratio
 from rabbench.types import Measurement
 
-TEACHER, STUDENT = "teacher", "rabtriever"
 THEN = ">>"  # parts the stages in a composed system's name
 PAPER: Mapping[tuple[str, str], tuple[float, float]] = {
     ("esconv", "hit_rate@1"): (32.8, 34.4),
@@ -166,7 +166,7 @@ def _over(one: Entry, ranked: Sequence[Entry], baseline: str | None) -> list[tup
     found = []
     before, role = _stages(one.row)
     if role.startswith(STUDENT):
-        for name in (TEACHER, f"{TEACHER}-cached"):
+        for name in (TEACHER, CACHED):
             mine = [
                 (other, True)
                 for other in ranked

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rabbench.quality.significance import SystemPair, tied_with_best
+from rabbench.report.labels import STUDENT
 from rabbench.report.page import KeyFigure
-from rabbench.report.quality.comparisons import STUDENT, Retention
+from rabbench.report.quality.comparisons import Retention
 from rabbench.report.quality.cost import COSTS, View
 from rabbench.report.quality.means import Mean
 from rabbench.report.quality.tables import Entry, datasets, entries, estimate

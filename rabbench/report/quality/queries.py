@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rabbench.report.labels import STUDENT, TEACHER
 from rabbench.report.page import Figure, Table, figure_data
 from rabbench.report.plots import dots
-from rabbench.report.quality.comparisons import STUDENT, TEACHER
 from rabbench.report.quality.tables import Entry, datasets, entries
 from rabbench.types import Measurement
 

@@ -16,9 +16,9 @@ from dataclasses import replace
 
 from rabbench.quality.significance import SystemPair, compare_systems
 from rabbench.report import ablation
-from rabbench.report.cost import factors, headline, ledger
+from rabbench.report.cost import factors, ledger
 from rabbench.report.cost import tables as cost_tables
-from rabbench.report.labels import Labels, is_cost
+from rabbench.report.labels import CHUNKED, STUDENT, TEACHER, Labels, is_cost
 from rabbench.report.page import Cell, Table
 from rabbench.report.quality import tables as quality_tables
 from rabbench.report.quality.tables import Entry
@@ -89,8 +89,8 @@ def render_latex(results: Results) -> str:
         found.append(render_table(grown))
     ratios = [
         one
-        for under in (headline.STUDENT, headline.CHUNKED)
-        for one in factors.ratios(costs, over=headline.TEACHER, under=under)
+        for under in (STUDENT, CHUNKED)
+        for one in factors.ratios(costs, over=TEACHER, under=under)
         if one.key.get("pairs", "dense") == "dense"
     ]
     by_length = cost_tables.per_length(costs, ratios, labels)
