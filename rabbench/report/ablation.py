@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
-from rabbench.report.page import Figure, Section, Table, figure_data
+from rabbench.report.page import Figure, Section, Table
+from rabbench.report.plots.dots import Dot, dots_figure
+from rabbench.stats.intervals import Estimate
 from rabbench.types import Measurement
 
 ABLATION = "ablation"
@@ -166,28 +168,23 @@ def _where(rows: Sequence[Measurement]) -> str:
 
 def _figures(rows: Sequence[Measurement]) -> list[Figure]:
     """Each metric's mean by variant, the full method in a colour of its own."""
-    from rabbench.report.plots import dots as plots_dots
-
     figures: list[Figure] = []
     for metric in dict.fromkeys(row.measure for row in rows):
         dots = []
-        for name, found in _values(rows, metric).items():
-            mean, half = _interval(list(found.values()))
+        for name, values in _values(rows, metric).items():
+            mean, half = _interval(list(values.values()))
             slot = METHOD if name == FULL else OTHERS
-            dots.append(plots_dots.Dot(name, slot, mean, mean - half, mean + half))
-        dots.sort(key=lambda dot: dot.value)
+            dots.append(Dot(name, slot, Estimate(mean, mean - half, mean + half)))
         if len(dots) > 1:
-            said = ", ".join(f"{dot.label} {dot.value:.3f}" for dot in reversed(dots))
-            title = f"{metric} of each variant"
-            alt = f"{title}, mean over seeds with 95 % interval: {said}."
-            id_ = f"fig-ablation-{len(figures)}"
-            data = figure_data(
-                [("variant", ""), (metric, ""), ("low", ""), ("high", "")],
-                [[dot.label, dot.value, dot.low, dot.high] for dot in reversed(dots)],
+            figures.append(
+                dots_figure(
+                    f"fig-ablation-{len(figures)}",
+                    f"{metric} of each variant",
+                    dots,
+                    heads=("variant", metric),
+                    over="seeds with 95 % intervals (Student’s t)",
+                )
             )
-            note = "Means over seeds with 95 % intervals (Student’s t)."
-            drawn = plots_dots.dots(id_, dots, alt)
-            figures.append(Figure(id_, title, alt, drawn, data, note))
     return figures
 
 

@@ -16,6 +16,7 @@ from rabbench.report import ablation, provenance, training, warnings
 from rabbench.report.cost import factors, headline, ledger, opening, paper, roofline, timings
 from rabbench.report.cost import tables as cost_tables
 from rabbench.report.cost.break_even import Payoff, load_of
+from rabbench.report.cost.figures import CostFigures
 from rabbench.report.labels import (
     CACHED,
     CHUNKED,
@@ -28,7 +29,6 @@ from rabbench.report.labels import (
     slots,
 )
 from rabbench.report.page import Figure, Page, Section, Table
-from rabbench.report.plots import figures
 from rabbench.report.quality import tables as quality_tables
 from rabbench.report.quality.sections import HIDDEN, Quality
 from rabbench.report.wording import cell
@@ -67,7 +67,7 @@ def build_page(results: Results, *, draw: bool = True) -> Page:
     said = opening.three(
         list(filter(None, brief)) or growing, quality.opening(), training.opening(rows)
     )
-    drawn = figures.Costs(fits, ratios, rows, labels, colours) if draw else None
+    drawn = CostFigures(fits, ratios, rows, labels, colours) if draw else None
     spent, kept = ledger.parted(fits, labels)
     occupied = [one for one in (kept, cost_tables.limits(rows, labels)) if one is not None]
     glance = _glance(drawn, spent, quality, colours)
@@ -123,7 +123,7 @@ def _named(results: Results) -> Results:
 
 
 def _glance(
-    drawn: figures.Costs | None,
+    drawn: CostFigures | None,
     spent: Table | None,
     quality: Quality,
     colours: Mapping[str, int],
@@ -167,7 +167,7 @@ def _cost_sections(
     fits: Sequence[Fit],
     ratios: Sequence[factors.Ratio],
     labels: Labels,
-    drawn: figures.Costs | None,
+    drawn: CostFigures | None,
     shown: Sequence[Figure],
     occupied: Sequence[Table],
 ) -> list[Section]:

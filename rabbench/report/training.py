@@ -10,6 +10,7 @@ from typing import Any
 
 from rabbench.report import ablation
 from rabbench.report.page import Figure, Section, Table, figure_data
+from rabbench.report.plots.curves import draw_steps
 from rabbench.types import Measurement
 
 TRAIN = "train"
@@ -92,8 +93,6 @@ def _series(rows: Sequence[Measurement], name: str) -> dict[int, float]:
 
 
 def _curves(rows: Sequence[Measurement]) -> list[Figure]:
-    from rabbench.report.plots import steps as plots_steps
-
     figures = []
     for title, names in PANELS:
         lines = {name: found for name in names if len(found := _series(rows, name)) > 1}
@@ -111,7 +110,7 @@ def _curves(rows: Sequence[Measurement]) -> list[Figure]:
                 [("figure", ""), ("step", ""), ("value", "")],
                 [[name, step, line[step]] for name, line in named.items() for step in sorted(line)],
             )
-            figures.append(Figure(id_, title, alt, plots_steps.steps(id_, named, alt), data))
+            figures.append(Figure(id_, title, alt, draw_steps(id_, named, alt), data))
     return figures
 
 

@@ -14,8 +14,7 @@ from rabbench.report.comparison.costs import Matched
 from rabbench.report.comparison.factors import Compared, Grown
 from rabbench.report.labels import SEPARATOR, STUDENT, TEACHER, name_of, rank
 from rabbench.report.page import Figure, figure_data
-from rabbench.report.plots import curves
-from rabbench.report.plots.curves import Series
+from rabbench.report.plots.curves import Series, draw_curves
 from rabbench.report.wording import amount, join_words, times
 
 DRAWN = ("flops", "latency")
@@ -76,9 +75,7 @@ def _costs(mine: Sequence[Matched], grown: Grown, slots: Mapping[str, int], numb
     id_ = f"fig-{first.work.measure}-{number}"
     columns = (("system", ""), ("run", ""), ("document tokens", ""), ("cost", unit))
     series = [one for one in series if one.points]
-    return Figure(
-        id_, title, alt, curves.curves(id_, series, unit, alt), figure_data(columns, rows)
-    )
+    return Figure(id_, title, alt, draw_curves(id_, series, unit, alt), figure_data(columns, rows))
 
 
 def _narrow(name: str) -> str:
@@ -128,6 +125,6 @@ def _factors(found: Sequence[Compared], slots: Mapping[str, int]) -> list[Figure
         alt = f"{title}, against document length. At the largest: {'; '.join(ends)}."
         id_ = f"fig-factor-{one.measure}-{len(made)}"
         columns = (("run", ""), ("document tokens", ""), ("factor", "×"), ("with query", "×"))
-        svg = curves.curves(id_, series, "×", alt)
+        svg = draw_curves(id_, series, "×", alt)
         made.append(Figure(id_, title, alt, svg, figure_data(columns, rows)))
     return made

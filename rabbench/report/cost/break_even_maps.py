@@ -11,7 +11,7 @@ from functools import partial
 
 from rabbench.report.cost.break_even_text import NOUNS, WHO, capital, cell
 from rabbench.report.page import Figure, figure_data
-from rabbench.report.plots import heatmap
+from rabbench.report.plots.heatmap import Heatmap, draw_heatmap
 from rabbench.scaling.break_even import Bill, Load, break_even, total
 
 POWERS = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
@@ -36,20 +36,20 @@ def draw(series: Sequence[Pair], load: Load, slots: Mapping[str, int]) -> Figure
         f"{title}, against document length and number of queries, both logarithmic. First "
         f"query from which the student costs less: {'; '.join(ends)}."
     )
-    shown = heatmap.Map(
+    heatmap = Heatmap(
         lengths=[pair[0].doc_len for pair in series],
         ratios=[partial(_ratio, pair, load) for pair in series],
-        crossing=[_crossing(pair, load) for pair in series],
+        crossings=[_crossing(pair, load) for pair in series],
         above=(WHO[student], slots[student]),
         below=(WHO[other], slots[other]),
     )
     columns = [("document tokens", ""), ("first query from which the student costs less", "")]
     columns += [(f"total over total, {n:,} {'query' if n == 1 else 'queries'}", "") for n in POWERS]
-    points = zip(shown.lengths, shown.ratios, shown.crossing, strict=True)
+    points = zip(heatmap.lengths, heatmap.ratios, heatmap.crossings, strict=True)
     data = figure_data(
         columns, [[length, first, *(ratio(n) for n in POWERS)] for length, ratio, first in points]
     )
-    return Figure(id_, title, alt, heatmap.draw(id_, shown, alt), data, NOTE)
+    return Figure(id_, title, alt, draw_heatmap(id_, heatmap, alt), data, NOTE)
 
 
 def _ratio(pair: Pair, load: Load, queries: int) -> float:

@@ -1,4 +1,4 @@
-"""Draws costs over document length: points, fitted curves with bands, turns, ends and failures.
+"""Draws lines: costs over document length with fits, bands, turns and failures; values over steps.
 
 Knows matplotlib, not measurements.
 """
@@ -11,15 +11,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rabbench.report.plots.axes import length_ticks, margin_labels, plain
-from rabbench.report.plots.svg import MARKERS, SLOTS, STYLE, WIDTH, color, svg
+from rabbench.report.plots import (
+    MARKERS,
+    SLOTS,
+    annotate,
+    canvas,
+    color,
+    length_ticks,
+    margin_labels,
+    marker,
+    quiet_grid,
+    render_svg,
+)
 from rabbench.report.wording import amount, times
 
 WIDE = 0.19  # of the axes: the width of a label at an L*
 NEAR = 0.25  # of that width: two L* this close share a label
 GRID = 48  # points of a curve
-WHY = {"oom": "out of memory", "timeout": "out of time"}
+REASONS = {"oom": "out of memory", "timeout": "out of time"}
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+FIRST_STEP_SLOT = 4  # the slots before it belong to systems
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +38,7 @@ class Series:
     """One line of a log–log figure; ``fitted`` are the lengths that the curve rests on.
 
     ``band`` gives the curve's interval at a length, ``failed`` are lengths with the status that
-    they have instead of a value, ``longest`` is the longest document that was found to fit.
+    they have instead of a value, ``longest`` is the longest document that fits into memory.
     """
 
     label: str
@@ -41,86 +52,97 @@ class Series:
     longest: int | None = None
     hollow: bool = False
 
+    @property
+    def reach(self) -> float:
+        """The longest document that the curve rests on: no turn beyond it was measured."""
+        return max(self.fitted or self.points, default=0)
 
-def curves(id_: str, series: Sequence[Series], unit: str, alt: str) -> str:
+    @property
+    def ink(self) -> str:
+        """The line's colour."""
+        return color(self.slot)
+
+
+def draw_curves(id_: str, series: Sequence[Series], unit: str, alt: str) -> str:
     """Cost against document length, both logarithmic, each line labelled at its end."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 3.1))
-        axes = figure.add_axes((0.165, 0.145, 0.605, 0.825))
+    with canvas((0.165, 0.145, 0.605, 0.825)) as axes:
         axes.set(xscale="log", yscale="log", xlabel="document length, tokens")
-        for one in series:
-            _line(axes, one)
+        for line in series:
+            _line(axes, line)
         _ticks(axes, series, unit)
         _failures(axes, series)
-        ends = [(max(one.points), one) for one in series if one.points]
-        margin_labels(axes, [(at, one.points[at], one.label, one.slot) for at, one in ends])
+        ends = [(max(line.points), line) for line in series if line.points]
+        margin_labels(axes, [(x, line.points[x], line.label, line.slot) for x, line in ends])
         _crossovers(axes, series)
-        return svg(figure, id_, alt)
+        return render_svg(axes, id_, alt)
 
 
-def _line(axes: Any, one: Series) -> None:
+def draw_steps(id_: str, lines: Mapping[str, Mapping[int, float]], alt: str) -> str:
+    """Values over training steps, ``{step: value}`` a line, each named at its end."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    with canvas((0.13, 0.16, 0.61, 0.8), height=2.8) as axes:
+        axes.set(xlabel="step")
+        ends = []
+        for slot, (name, line) in enumerate(lines.items(), FIRST_STEP_SLOT):
+            steps, values = zip(*sorted(line.items()), strict=True)
+            axes.plot(steps, values, color=color(slot), lw=1.4, marker=marker(slot), ms=2.8)
+            ends.append((steps[-1], values[-1], name, slot))
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        quiet_grid(axes)
+        margin_labels(axes, ends)
+        return render_svg(axes, id_, alt)
+
+
+def _line(axes: Any, line: Series) -> None:
     import numpy as np
 
-    lengths = sorted(one.points)
-    values = [one.points[length] for length in lengths]
-    ink = color(one.slot)
-    above = 0.01 * (SLOTS - one.slot)  # where lines meet, teacher and student stay in sight
-    if one.curve is None:
-        axes.plot(lengths, values, color=ink, lw=1.2, ls=(0, (2, 2)), zorder=2 + above)
+    lengths = sorted(line.points)
+    values = [line.points[length] for length in lengths]
+    above = 0.01 * (SLOTS - line.slot)  # where lines meet, teacher and student stay in sight
+    if line.curve is None:
+        axes.plot(lengths, values, color=line.ink, lw=1.2, ls=(0, (2, 2)), zorder=2 + above)
     else:
-        fitted = sorted(one.fitted or lengths)
+        fitted = sorted(line.fitted or lengths)
         grid = np.geomspace(fitted[0], fitted[-1], GRID)
-        style: Any = (0, (5, 2)) if one.hollow else "-"
-        axes.plot(
-            grid,
-            [one.curve(length) for length in grid],
-            color=ink,
-            lw=1.6,
-            ls=style,
-            zorder=2 + above,
-        )
-        if one.band is not None:
-            low, high = zip(*map(one.band, grid), strict=True)
-            least = min(values) / 10  # a logarithm has no room for a bound at 0
-            shown = np.clip(low, least, None)
-            axes.fill_between(grid, shown, high, color=ink, alpha=0.18, lw=0, zorder=1)
-    outside = [n for n in lengths if one.hollow or (one.fitted is not None and n not in one.fitted)]
-    for shown, face in ((outside, "none"), ([n for n in lengths if n not in outside], ink)):
-        if shown:
+        style: Any = (0, (5, 2)) if line.hollow else "-"
+        heights = [line.curve(length) for length in grid]
+        axes.plot(grid, heights, color=line.ink, lw=1.6, ls=style, zorder=2 + above)
+        if line.band is not None:
+            low, high = zip(*map(line.band, grid), strict=True)
+            low = np.clip(low, min(values) / 10, None)  # a logarithm has no room for 0
+            axes.fill_between(grid, low, high, color=line.ink, alpha=0.18, lw=0, zorder=1)
+    unfitted = line.fitted is not None and [n for n in lengths if n not in line.fitted]
+    open_marks = lengths if line.hollow else (unfitted or [])
+    full_marks = [n for n in lengths if n not in open_marks]
+    for marks, face in ((open_marks, "none"), (full_marks, line.ink)):
+        if marks:
             axes.plot(
-                shown,
-                [one.points[length] for length in shown],
-                ls="none",
-                marker=MARKERS[one.slot % SLOTS],
-                ms=4.2,
-                mfc=face,
-                mec=ink,
-                mew=1.1,
+                marks, [line.points[n] for n in marks], ls="none",
+                marker=MARKERS[line.slot % SLOTS], ms=4.2, mfc=face, mec=line.ink, mew=1.1,
                 zorder=3 + above,
-            )
+            )  # fmt: skip
 
 
 def _ticks(axes: Any, series: Sequence[Series], unit: str) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    lengths = {length for one in series for length in one.points}
-    lengths |= {length for one in series for length, _ in one.failed}
+    lengths = {length for line in series for length in line.points}
+    lengths |= {length for line in series for length, _ in line.failed}
     length_ticks(axes, sorted(lengths))
-    base = 2.0 if unit == "B" else 10.0
-    axes.yaxis.set_major_locator(LogLocator(base=base, numticks=6))
+    axes.yaxis.set_major_locator(LogLocator(base=2.0 if unit == "B" else 10.0, numticks=6))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value, unit)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick_text(value, unit)))
     axes.set_xlim(min(lengths) / 1.15, max(lengths) * 1.15)
-    values = [value for one in series for value in one.points.values()]
-    room = 4.0 if any(one.failed for one in series) else 2.2  # for crosses and their words
+    values = [value for line in series for value in line.points.values()]
+    room = 4.0 if any(line.failed for line in series) else 2.2  # for crosses and their words
     axes.set_ylim(min(values) / 2.2, max(values) * room)
-    plain(axes)
+    quiet_grid(axes)
 
 
-def _short(value: float, unit: str) -> str:
+def _tick_text(value: float, unit: str) -> str:
     if unit == "×" and value >= 1e6:
         return f"10{str(round(math.log10(value))).translate(SUPERSCRIPTS)}×"
     text = times(value) if unit == "×" else amount(value, unit)
@@ -128,103 +150,66 @@ def _short(value: float, unit: str) -> str:
 
 
 def _failures(axes: Any, series: Sequence[Series]) -> None:
-    """A cross for each length without a value, and a bar where the last one fitted."""
-    top = axes.get_ylim()[1]
-    said: set[tuple[int, str]] = set()
-    right = axes.get_xlim()[1]
-    for one in series:
-        ink = color(one.slot)
-        for length, status in one.failed:
-            axes.plot([length], [top / 1.5], marker="x", ms=5.5, mew=1.5, color=ink, clip_on=False)
-            if (length, status) not in said:
-                said.add((length, status))
-                _word(axes, WHY.get(status, status), (length, top / 1.5), ink, right)
-        longest = one.longest
-        if longest is not None and one.points:
-            nearest = max((length for length in one.points if length <= longest), default=0)
-            at = one.curve(longest) if one.curve else one.points.get(nearest, top)
-            axes.plot([longest], [at], marker="|", ms=11, mew=1.6, color=ink, zorder=4)
-            axes.annotate(
-                f"longest {longest:,}",
-                (longest, at),
-                xytext=(0, -22),
-                textcoords="offset points",
-                ha="center",
-                va="center",
-                fontsize=8,
-                color=ink,
-            )
-
-
-def _word(axes: Any, word: str, at: tuple[float, float], ink: str, right: float) -> None:
-    """A word above a mark, to its left where the axes end."""
-    near_end = at[0] > right / 3
-    axes.annotate(
-        word,
-        at,
-        xytext=(-6 if near_end else 0, 1 if near_end else 7),
-        textcoords="offset points",
-        ha="right" if near_end else "center",
-        va="center",
-        fontsize=8,
-        color=ink,
-    )
+    """A cross for each length without a value, and a bar at the longest that fits."""
+    top, right = axes.get_ylim()[1], axes.get_xlim()[1]
+    failures: set[tuple[int, str]] = set()
+    for line in series:
+        for length, status in line.failed:
+            xy = (length, top / 1.5)
+            axes.plot(*xy, marker="x", ms=5.5, mew=1.5, color=line.ink, clip_on=False)
+            if (length, status) not in failures:
+                failures.add((length, status))
+                at_end = length > right / 3  # the reason then stands to the left of its cross
+                place: Any = {"xytext": (-6, 1), "ha": "right"} if at_end else {"xytext": (0, 7)}
+                annotate(axes, REASONS.get(status, status), xy, line.ink, fontsize=8, **place)
+        if line.longest is not None and line.points:
+            nearest = max((n for n in line.points if n <= line.longest), default=0)
+            y = line.curve(line.longest) if line.curve else line.points.get(nearest, top)
+            axes.plot(line.longest, y, marker="|", ms=11, mew=1.6, color=line.ink, zorder=4)
+            text = f"longest {line.longest:,}"
+            annotate(axes, text, (line.longest, y), line.ink, xytext=(0, -22), fontsize=8)
 
 
 def _crossovers(axes: Any, series: Sequence[Series]) -> None:
-    """A dotted line down from each curve's L*, its length beside it where no line or label is."""
-    low, _ = axes.get_xlim()
-    turning = [one for one in series if one.curve and low < (one.crossover or 0.0) < reach(one)]
-    turns = [_turn(axes, one) for one in turning]
-    lines = [x for x, _ in turns]
-    said: list[tuple[float, float, float]] = []  # line, label's middle and height, of the axes
-    for one, (x, top) in zip(turning, turns, strict=True):
-        ink = color(one.slot)
-        axes.plot([x, x], [0, top], transform=axes.transAxes, color=ink, lw=0.8, ls=":", zorder=1)
-        if any(abs(x - other) < NEAR * WIDE for other, _, _ in said):
+    """A dotted line down from each curve's L*; its length next to it, clear of lines and labels."""
+    first, _ = axes.get_xlim()
+    turning = [s for s in series if s.curve and first < (s.crossover or 0.0) < s.reach]
+    turns = [_turn(axes, line) for line in turning]
+    labels: list[tuple[float, float, float]] = []  # dotted line, label's middle and height, of axes
+    for line, (x, top) in zip(turning, turns, strict=True):
+        style: Any = {"color": line.ink, "lw": 0.8, "ls": ":", "zorder": 1}
+        axes.plot([x, x], [0, top], transform=axes.transAxes, **style)
+        if any(abs(x - label[0]) < NEAR * WIDE for label in labels):
             continue  # its label would say nearly the same
-        crossed = any(x - WIDE < other < x for other in lines)
-        left = x > WIDE and not (crossed and x < 1 - WIDE)
-        middle = x - WIDE / 2 if left else x + WIDE / 2
-        beside = [y for _, other, y in said if abs(other - middle) < WIDE]
-        y = _free(axes, one, series, beside)
-        said.append((x, middle, y))
-        axes.annotate(
-            f"L* {one.crossover:,.0f}",
-            (one.crossover, y),
-            xycoords=("data", "axes fraction"),
-            xytext=(-4 if left else 4, 0),
-            textcoords="offset points",
-            ha="right" if left else "left",
-            va="center",
-            fontsize=8,
-            color=ink,
-        )
+        crossed = any(x - WIDE < turn_x < x for turn_x, _ in turns)
+        leftward = x > WIDE and not (crossed and x < 1 - WIDE)
+        middle = x - WIDE / 2 if leftward else x + WIDE / 2
+        y = _free_height(axes, line, series, [y for _, m, y in labels if abs(m - middle) < WIDE])
+        labels.append((x, middle, y))
+        annotate(
+            axes, f"L* {line.crossover:,.0f}", (line.crossover or 0.0, y), line.ink,
+            xycoords=("data", "axes fraction"), xytext=(-4 if leftward else 4, 0),
+            ha="right" if leftward else "left", fontsize=8,
+        )  # fmt: skip
 
 
-def reach(one: Series) -> float:
-    """The longest document that a curve rests on: beyond it nobody measured a turn."""
-    return max(one.fitted or one.points, default=0)
-
-
-def _turn(axes: Any, one: Series) -> tuple[float, float]:
-    """Where a curve is at its L*, in fractions of the axes."""
-    at = one.crossover or math.nan
-    point = axes.transData.transform((at, one.curve(at) if one.curve else math.nan))
-    x, y = axes.transAxes.inverted().transform(point)
+def _turn(axes: Any, line: Series) -> tuple[float, float]:
+    """The curve's point at its L*, in fractions of the axes."""
+    at = line.crossover or math.nan
+    to_axes = axes.transData + axes.transAxes.inverted()
+    x, y = to_axes.transform((at, line.curve(at) if line.curve else math.nan))
     return float(x), float(y)
 
 
-def _free(axes: Any, one: Series, series: Sequence[Series], labels: Sequence[float]) -> float:
-    """A height for a label below its curve, far from every line and other label."""
-    at = one.crossover or 1.0
-    taken = list(labels)
-    for other in series:
-        nearest = min(other.points, key=lambda length: abs(math.log(length / at)), default=None)
-        if nearest is not None:
-            point = axes.transData.transform((at, other.points[nearest]))
-            taken.append(float(axes.transAxes.inverted().transform(point)[1]))
-    top = _turn(axes, one)[1]
+def _free_height(
+    axes: Any, line: Series, series: Sequence[Series], labels: Sequence[float]
+) -> float:
+    """A height for a label below its curve, far from every line and every other label."""
+    at, occupied = line.crossover or 1.0, list(labels)
+    to_axes = axes.transData + axes.transAxes.inverted()
+    for points in (s.points for s in series if s.points):
+        nearest = min(points, key=lambda length: abs(math.log(length / at)))
+        occupied.append(float(to_axes.transform((at, points[nearest]))[1]))
     heights = [y / 20 for y in range(1, 20)]
-    below = [y for y in heights if y < top - 0.1]
-    return max(below or heights, key=lambda y: (min(min(abs(y - t) for t in taken), 0.12), -y))
+    below = [y for y in heights if y < _turn(axes, line)[1] - 0.1]
+    return max(below or heights, key=lambda y: (min(min(abs(y - o) for o in occupied), 0.12), -y))

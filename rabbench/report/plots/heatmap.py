@@ -1,7 +1,7 @@
-"""Draws the map of who is cheaper over document length and number of queries.
+"""Draws which side is cheaper, over document length and number of queries.
 
-Knows matplotlib, not costs. Two colours, one a side, stronger with the factor; the boundary is a
-line of its own, so that nothing hangs on telling the colours apart.
+Two colours, one a side, stronger with the factor; the boundary is a line of its own, so that no
+reading depends on telling the colours apart. Knows matplotlib, not costs.
 """
 
 from __future__ import annotations
@@ -11,8 +11,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rabbench.report.plots.axes import length_ticks
-from rabbench.report.plots.svg import LINE, MUTED, STYLE, TEXT, WIDTH, color, svg
+from rabbench.report.plots import (
+    LINE,
+    MUTED,
+    TEXT,
+    annotate,
+    canvas,
+    color,
+    length_ticks,
+    render_svg,
+)
 
 MOST_QUERIES = 1_000_000
 STEPS = 121  # rows of the map between 1 and MOST_QUERIES
@@ -21,39 +29,35 @@ SHADES = (0.1, 0.19, 0.27, 0.36)  # 1 to 10 times cheaper, 10 to 100, 100 to 1,0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Map:
-    """What is drawn: each length's ratio by number of queries, above 1 where ``above`` is cheaper.
+class Heatmap:
+    """Each length's ratio by number of queries, above 1 where ``above`` is cheaper.
 
-    ``crossing`` is the number of queries at which it passes 1, where it does; ``above`` and
-    ``below`` are the name and the palette's slot of the side that is cheaper there.
+    ``crossings`` are the numbers of queries at which it passes 1, None where it does not; ``above``
+    and ``below`` are the name and the slot of the side that is cheaper there.
     """
 
     lengths: Sequence[int]
     ratios: Sequence[Callable[[int], float]]
-    crossing: Sequence[float | None]
+    crossings: Sequence[float | None]
     above: tuple[str, int]
     below: tuple[str, int]
 
 
-def draw(id_: str, of: Map, alt: str) -> str:
-    """The map as SVG: shaded factors of ten, their borders labelled, break-even drawn strongly."""
-    import matplotlib
+def draw_heatmap(id_: str, heatmap: Heatmap, alt: str) -> str:
+    """Shaded factors of ten, their borders labelled, a strong line at break-even."""
     import numpy as np
-    from matplotlib.figure import Figure
 
     queries = np.unique(np.geomspace(1, MOST_QUERIES, STEPS).round().astype(int))
-    found = np.array([[ratio(int(q)) for ratio in of.ratios] for q in queries])
-    z = np.log10(np.clip(found, 1e-9, 1e12))  # (queries, lengths)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 3.1))
-        axes = figure.add_axes((0.2, 0.145, 0.77, 0.825))
-        axes.set(xscale="log", yscale="log", xlabel="document length, tokens")
-        for (_, slot), sign in ((of.above, 1), (of.below, -1)):
-            _shade(axes, of.lengths, queries, sign * z, color(slot))
-        _borders(axes, of, queries, z)
-        _axes(axes, of)
-        _sides(axes, of, z)
-        return svg(figure, id_, alt)
+    ratios = np.array([[ratio(int(q)) for ratio in heatmap.ratios] for q in queries])
+    z = np.log10(np.clip(ratios, 1e-9, 1e12))  # (queries, lengths)
+    with canvas((0.2, 0.145, 0.77, 0.825)) as axes:
+        axes.set(xscale="log", yscale="log", xlabel="document length, tokens", ylabel="queries")
+        for (_, slot), sign in ((heatmap.above, 1), (heatmap.below, -1)):
+            _shade(axes, heatmap.lengths, queries, sign * z, color(slot))
+        _borders(axes, heatmap, queries, z)
+        _ticks(axes, heatmap.lengths)
+        _side_names(axes, heatmap, z)
+        return render_svg(axes, id_, alt)
 
 
 def _shade(axes: Any, lengths: Sequence[int], queries: Any, z: Any, ink: str) -> None:
@@ -64,58 +68,44 @@ def _shade(axes: Any, lengths: Sequence[int], queries: Any, z: Any, ink: str) ->
             axes.contourf(lengths, queries, z, levels=levels, colors=[ink], alpha=opacity)
 
 
-def _borders(axes: Any, of: Map, queries: Any, z: Any) -> None:
+def _borders(axes: Any, heatmap: Heatmap, queries: Any, z: Any) -> None:
     """Thin lines at factors of ten with their factor; a strong one at break-even."""
-    powers = [n for n in range(-9, 12) if n and z.min() < n < z.max()]
-    for n in powers:
-        axes.contour(of.lengths, queries, z, levels=[n], colors=[MUTED], linewidths=0.6)
-        at = len(of.lengths) // 2
-        crossed = [i for i in range(len(queries) - 1) if (z[i, at] < n) != (z[i + 1, at] < n)]
-        if crossed:
-            axes.annotate(
-                f"{10**n:,}×" if n > 0 else f"1/{10**-n:,}×",
-                (of.lengths[at], queries[crossed[0]]),
-                xytext=(0, 6),
-                textcoords="offset points",
-                ha="center",
-                va="center",
-                fontsize=7.5,
-                color=TEXT,
-            )
+    middle = len(heatmap.lengths) // 2
+    for n in (n for n in range(-9, 12) if n and z.min() < n < z.max()):
+        axes.contour(heatmap.lengths, queries, z, levels=[n], colors=[MUTED], linewidths=0.6)
+        below = z[:, middle] < n
+        crossings = (below[:-1] != below[1:]).nonzero()[0]
+        if len(crossings):
+            text = f"{10**n:,}×" if n > 0 else f"1/{10**-n:,}×"
+            xy = (heatmap.lengths[middle], queries[crossings[0]])
+            annotate(axes, text, xy, TEXT, xytext=(0, 6), fontsize=7.5)
     if z.min() < 0 < z.max():
-        axes.contour(of.lengths, queries, z, levels=[0], colors=[TEXT], linewidths=1.8)
-    points = [(n, q) for n, q in zip(of.lengths, of.crossing, strict=True) if q is not None]
-    for length, first in points:
-        if math.isfinite(first) and first <= MOST_QUERIES:
+        axes.contour(heatmap.lengths, queries, z, levels=[0], colors=[TEXT], linewidths=1.8)
+    for length, first in zip(heatmap.lengths, heatmap.crossings, strict=True):
+        if first is not None and math.isfinite(first) and first <= MOST_QUERIES:
             axes.plot([length], [first], marker="o", ms=3.6, mfc=TEXT, mec=TEXT, clip_on=False)
 
 
-def _axes(axes: Any, of: Map) -> None:
+def _ticks(axes: Any, lengths: Sequence[int]) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    length_ticks(axes, of.lengths)
+    length_ticks(axes, lengths)
     axes.yaxis.set_major_locator(FixedLocator([1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.set_xlim(of.lengths[0], of.lengths[-1])
-    axes.set_ylim(1, MOST_QUERIES)
-    axes.set_ylabel("queries")
+    axes.set(xlim=(lengths[0], lengths[-1]), ylim=(1, MOST_QUERIES))
     axes.tick_params(length=0, pad=5)
     axes.grid(axis="y", color=LINE, lw=0.4, alpha=0.6)
 
 
-def _sides(axes: Any, of: Map, z: Any) -> None:
-    """Which side is whose, where that side is."""
-    for (name, _), row, y in ((of.above, -1, 0.94), (of.below, 0, 0.06)):
-        side = z[row] > 0 if row == -1 else z[row] < 0
-        if side.mean() >= 0.5:
-            axes.annotate(
-                f"{name} cheaper",
-                (0.5, y),
-                xycoords="axes fraction",
-                ha="center",
-                va="center",
-                fontsize=9,
-                fontweight="bold",
-                color=TEXT,
-            )
+def _side_names(axes: Any, heatmap: Heatmap, z: Any) -> None:
+    """The cheaper side's name at the top and at the bottom, where most of that edge is its own."""
+    for (name, _), cheaper, y in (
+        (heatmap.above, z[-1] > 0, 0.94),
+        (heatmap.below, z[0] < 0, 0.06),
+    ):
+        if cheaper.mean() >= 0.5:
+            annotate(
+                axes, f"{name} cheaper", (0.5, y), TEXT, xycoords="axes fraction",
+                fontsize=9, fontweight="bold",
+            )  # fmt: skip

@@ -11,8 +11,7 @@ from functools import partial
 
 from rabbench.quality import pareto
 from rabbench.report.page import Figure, Table, figure_data
-from rabbench.report.plots import pareto as plots_pareto
-from rabbench.report.plots.pareto import Spot
+from rabbench.report.plots.dots import CostDot, draw_pareto
 from rabbench.report.quality.means import Mean
 from rabbench.report.quality.tables import datasets, entries
 from rabbench.report.wording import amount, percent
@@ -186,17 +185,11 @@ def _figure(view: View, slots: Mapping[str, int]) -> Figure:
         f"{view.metric} on {view.name} against {title}, logarithmic. On the front: "
         f"{', '.join(place.label for place in front)}. {said}."
     )
-    spots = [
-        Spot(
-            label=place.label,
-            slot=slots[place.system],
-            cost=place.cost,
-            quality=place.quality,
-            on=place.on,
-        )
+    dots = [
+        CostDot(place.label, slots[place.system], place.quality, place.cost, place.on)
         for place in view.places
     ]
-    svg = plots_pareto.front(id_, spots, (title, view.metric), partial(amount, unit=unit), alt)
+    svg = draw_pareto(id_, dots, (title, view.metric), partial(amount, unit=unit), alt)
     data = figure_data(
         [
             ("system", ""), (title, unit), (view.metric, ""), ("low", ""), ("high", ""),

@@ -13,7 +13,7 @@ import numpy as np
 
 from rabbench.report.labels import FIRST
 from rabbench.report.page import Figure, Table, figure_data
-from rabbench.report.plots import buckets as plots_buckets
+from rabbench.report.plots.dots import draw_buckets
 from rabbench.report.quality.tables import Entry, datasets, entries
 from rabbench.stats.intervals import Estimate, percentile_interval, resampled_means
 from rabbench.types import Measurement
@@ -150,13 +150,10 @@ def _figure(split: Split, slots: Mapping[str, int], id_: str) -> Figure:
     )
     spans = ", ".join(f"{part.low:,} to {part.high:,}" for part in split.parts)
     alt = f"{title}. Words of the relevant documents: {spans}. {said}."
-    rows = [
-        plots_buckets.Row(label=entry.label, slot=slots[entry.row.system], means=means)
-        for entry, means in drawn
-    ]
+    rows = [(entry.label, slots[entry.row.system], means) for entry, means in drawn]
     names = [f"{part.low:,}–{part.high:,}" for part in split.parts]
     titles = ("words of the relevant documents", split.metric)
-    svg = plots_buckets.buckets(id_, rows, names, titles, alt)
+    svg = draw_buckets(id_, rows, names, titles, alt)
     data = figure_data(
         [
             ("system", ""), ("words, from", ""), ("words, to", ""), ("queries", ""),

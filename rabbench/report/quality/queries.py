@@ -12,7 +12,7 @@ from typing import Any
 
 from rabbench.report.labels import STUDENT, TEACHER
 from rabbench.report.page import Figure, Table, figure_data
-from rabbench.report.plots import dots
+from rabbench.report.plots.dots import draw_differences
 from rabbench.report.quality.tables import Entry, datasets, entries
 from rabbench.types import Measurement
 
@@ -150,7 +150,7 @@ def figures(found: Sequence[Duel], slots: Mapping[str, int]) -> list[Figure]:
             f"{duel.other.label} on {losses:,}; {len(differences) - wins - losses:,} are tied."
         )
         id_ = f"fig-queries-{i}"
-        drawn = dots.differences(id_, list(differences.values()), sides, alt)
+        drawn = draw_differences(id_, list(differences.values()), sides, alt)
         data = figure_data(
             [("query", ""), ("difference", "")], [[q, d] for q, d in differences.items()]
         )

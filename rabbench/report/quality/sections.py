@@ -12,7 +12,6 @@ from typing import Any
 
 from rabbench.quality.significance import SystemPair
 from rabbench.report.page import Figure, KeyFigure, Section
-from rabbench.report.plots import figures
 from rabbench.report.quality import comparisons, cost, lengths, means, queries, ties_truncation
 from rabbench.report.quality import tables as quality_tables
 from rabbench.report.quality.comparisons import Retention
@@ -77,7 +76,7 @@ class Quality:
 
     def dots(self, slots: Mapping[str, int]) -> list[Figure]:
         """Each data set's first metric, a dot a system."""
-        return figures.quality(self.rows, slots)
+        return quality_tables.dots_figures(self.rows, slots)
 
     def findings(self) -> list[str]:
         """Every sentence about the rankings."""

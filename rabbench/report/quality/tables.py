@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from rabbench.report.labels import Labels
-from rabbench.report.page import Table
+from rabbench.report.labels import SEPARATOR, Labels
+from rabbench.report.page import Figure, Table
+from rabbench.report.plots.dots import Dot, dots_figure
 from rabbench.stats.intervals import Estimate
 from rabbench.types import Measurement
 
@@ -135,3 +136,27 @@ def verdict(rows: Sequence[Measurement]) -> list[str]:
             metric = of_dataset[0].measure
             sentences.append(f"Ranking quality on {dataset}, {metric}: {figures}.")
     return sentences
+
+
+def dots_figures(rows: Iterable[Measurement], slots: Mapping[str, int]) -> list[Figure]:
+    """Each data set's first metric, a dot a system with its interval."""
+    figures: list[Figure] = []
+    for dataset, of_dataset in datasets(rows).items():
+        metric, labels = of_dataset[0].measure, Labels(of_dataset)
+        dots = []
+        for row in of_dataset:
+            mean = estimate(row) if row.measure == metric else None
+            if mean is not None:
+                note = f"{SEPARATOR}untrained" if row.system in labels.untrained else ""
+                dots.append(Dot(labels.of(row.system, row.params) + note, slots[row.system], mean))
+        if dots:
+            figures.append(
+                dots_figure(
+                    f"fig-quality-{len(figures)}",
+                    f"{metric} on {dataset}",
+                    dots,
+                    heads=("system", metric),
+                    over="queries with 95 % bootstrap intervals",
+                )
+            )
+    return figures

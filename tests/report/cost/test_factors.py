@@ -6,7 +6,6 @@ import pytest
 
 from rabbench.report.cost.factors import ratios
 from rabbench.report.page import Table
-from rabbench.report.plots.label_layout import apart, wrapped
 from rabbench.report.wording import amount, between, digits, duration, interval, times
 from rabbench.stats.intervals import Estimate
 from tests.report import synthetic
@@ -108,23 +107,6 @@ def test_factors_and_intervals_read_well() -> None:
 )
 def test_durations_read_well(seconds: float, text: str) -> None:
     assert duration(seconds) == text
-
-
-def test_labels_stay_inside_the_axes() -> None:
-    low = apart([0.0, 0.01], [0.05, 0.05])
-    assert low == pytest.approx([0.05, 0.15])
-
-
-def test_labels_keep_apart_near_where_they_belong() -> None:
-    placed = apart([0.1, 0.12, 0.9, 1.0], [0.05, 0.05, 0.05, 0.05])
-    assert placed == pytest.approx([0.06, 0.16, 0.9, 1.0])
-    close = apart([0.5, 0.5, 0.5], [0.1, 0.1, 0.1])
-    assert close == pytest.approx([0.3, 0.5, 0.7])
-
-
-def test_labels_break_at_their_details() -> None:
-    assert wrapped("rabtriever · sdpa · untrained") == "rabtriever\nsdpa\nuntrained"
-    assert wrapped("teacher (a, b)") == "teacher\n(a,\nb)"
 
 
 def test_a_table_refuses_a_row_of_another_width() -> None:

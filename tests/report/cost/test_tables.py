@@ -7,8 +7,8 @@ import re
 
 from rabbench.report import build
 from rabbench.report.cost import timings
+from rabbench.report.cost.figures import merge_series
 from rabbench.report.page import Page, Table
-from rabbench.report.plots import figures
 from rabbench.report.plots.curves import Series
 from rabbench.report.wording import amount
 from tests.report import synthetic
@@ -42,7 +42,7 @@ def test_sweeps_that_cost_the_same_share_a_line() -> None:
             ("teacher · sdpa · untrained", {1: 2.0}),
         )
     ]
-    first, second = figures._distinct(series)
+    first, second = merge_series(series)
     assert (first.label, first.hollow) == ("teacher · eager, sdpa", False)
     assert (second.label, second.hollow) == ("teacher · sdpa · untrained", True)
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import rabbench.report
-from rabbench.report.plots import axes as plots_axes
-from rabbench.report.plots import curves, dots, heatmap
-from rabbench.report.plots.curves import Series
-from rabbench.report.plots.dots import Dot
+from rabbench.report.plots import curves, heatmap, length_text, spread_labels, wrap_label
+from rabbench.report.plots.curves import Series, draw_curves
+from rabbench.report.plots.dots import Dot, dots_figure, draw_differences, draw_dots
+from rabbench.stats.intervals import Estimate
 
 LENGTHS = (16, 64, 256, 1024, 4096, 8192)
 
@@ -76,22 +76,20 @@ def _names(svg: str) -> list[str]:
 def test_what_ran_out_of_memory_and_what_still_fitted_are_marked() -> None:
     points = {length: 1e-3 * length for length in LENGTHS[:5]}
     one = Series(label="a", slot=0, points=points, failed=[(8192, "oom")], longest=5000)
-    names = _names(curves.curves("f", [one], "s", "words"))
+    names = _names(draw_curves("f", [one], "s", "words"))
     assert {"out of memory", "longest 5,000"} <= set(names)
     whole = Series(label="a", slot=0, points=points)
-    assert not {"out of memory", "longest 5,000"} & set(
-        _names(curves.curves("f", [whole], "s", "w"))
-    )
+    assert not {"out of memory", "longest 5,000"} & set(_names(draw_curves("f", [whole], "s", "w")))
 
 
 def test_lengths_stand_as_powers_of_two() -> None:
-    assert [plots_axes.length(n) for n in (16, 256, 1000, 1024, 4096, 131_072)] == [
+    assert [length_text(n) for n in (16, 256, 1000, 1024, 4096, 131_072)] == [
         "16", "256", "1,000", "1k", "4k", "128k",
     ]  # fmt: skip
 
 
 def test_slimming_keeps_every_digit_that_is_read() -> None:
-    drawn = dots.dots("f", [Dot("a", 0, 0.70849, 0.6, 0.8)], "words")
+    drawn = draw_dots("f", [Dot("a", 0, Estimate(0.70849, 0.6, 0.8))], "words")
     assert "0.708" in _names(drawn)
     assert not re.search(r'="[^"]*\d\.\d{3}', drawn)
     assert "<style" not in drawn
@@ -99,10 +97,36 @@ def test_slimming_keeps_every_digit_that_is_read() -> None:
     assert set(re.findall(r"url\(#([^)]+)\)", drawn)) <= ids
 
 
+def test_a_figure_of_means_says_and_holds_its_numbers_best_first() -> None:
+    means = [Dot("a", 0, Estimate(0.2, 0.1, 0.3)), Dot("b", 1, Estimate(0.5, 0.4, 0.6))]
+    figure = dots_figure("f", "ndcg@10 on demo", means, heads=("system", "ndcg@10"), over="queries")
+    assert figure.alt == "ndcg@10 on demo, mean over queries: b 0.500, a 0.200."
+    assert figure.data is not None
+    assert figure.data.rows == [["b", 0.5, 0.4, 0.6], ["a", 0.2, 0.1, 0.3]]
+    assert {"0.500", "0.200"} <= set(_names(figure.svg))
+
+
 def test_differences_count_both_sides() -> None:
     values = [0.5, 0.25, 0.0, 0.0, -1.0]
-    names = _names(dots.differences("f", values, (("a", 0), ("b", 1)), "words"))
+    names = _names(draw_differences("f", values, (("a", 0), ("b", 1)), "words"))
     assert {"a better: 2", "b better: 1"} <= set(names)
+
+
+def test_labels_stay_inside_the_axes() -> None:
+    low = spread_labels([0.0, 0.01], [0.05, 0.05])
+    assert low == pytest.approx([0.05, 0.15])
+
+
+def test_labels_keep_apart_near_where_they_belong() -> None:
+    heights = spread_labels([0.1, 0.12, 0.9, 1.0], [0.05, 0.05, 0.05, 0.05])
+    assert heights == pytest.approx([0.06, 0.16, 0.9, 1.0])
+    close = spread_labels([0.5, 0.5, 0.5], [0.1, 0.1, 0.1])
+    assert close == pytest.approx([0.3, 0.5, 0.7])
+
+
+def test_labels_break_at_their_details() -> None:
+    assert wrap_label("rabtriever · sdpa · untrained") == "rabtriever\nsdpa\nuntrained"
+    assert wrap_label("teacher (a, b)") == "teacher\n(a,\nb)"
 
 
 # Machado, Oliveira and Fernandes, IEEE TVCG 15(6), 2009, severity 1.0: what each eye sees of RGB.

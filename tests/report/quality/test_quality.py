@@ -13,7 +13,7 @@ import pytest
 
 from rabbench.report import build
 from rabbench.report.page import Page, Section, Table
-from rabbench.report.plots import svg
+from rabbench.report.plots import SLOTS, color, marker
 from rabbench.report.quality import comparisons, cost, lengths, means
 from rabbench.report.render import html
 from rabbench.stats.intervals import mean_ratio
@@ -417,7 +417,7 @@ def test_many_ties_are_warned_of_with_their_range() -> None:
 
 
 def test_series_of_one_colour_have_marks_of_their_own() -> None:
-    drawn = [(svg.color(slot), svg.marker(slot)) for slot in range(2 * svg.SLOTS)]
+    drawn = [(color(slot), marker(slot)) for slot in range(2 * SLOTS)]
     assert len(set(drawn)) == len(drawn)
 
 
