@@ -100,6 +100,9 @@ class Column:
         return Cell(value=None if missing else value, role=self.role or plain, unit=self.unit)
 
 
+Row = Sequence[Cell | Value]
+
+
 @dataclass(frozen=True)
 class Table:
     """A table; the first column heads its rows, columns of numbers align right.
@@ -112,7 +115,7 @@ class Table:
     id: str
     caption: str
     columns: Sequence[Column | str]
-    rows: Sequence[Sequence[Cell | Value]]
+    rows: Sequence[Row]
     numeric: frozenset[int] = frozenset()
     links: Mapping[tuple[int, int], str] = field(default_factory=dict)
     grouped: bool = False
@@ -162,9 +165,7 @@ class Table:
         }
 
 
-def figure_data(
-    columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Cell | Value]]
-) -> Table:
+def figure_data(columns: Sequence[tuple[str, str]], rows: Sequence[Row]) -> Table:
     """What a figure draws, as numbers: columns with their units (empty for words), and rows."""
     return Table("data", "", [Column(name, unit=unit) for name, unit in columns], rows)
 

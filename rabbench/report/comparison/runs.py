@@ -38,8 +38,8 @@ class Side:
     @property
     def machine(self) -> str | None:
         """The machine's id; None where the results do not name one, so that it equals no other."""
-        found = self.results.environment.get("machine")
-        return str(found) if found else None
+        machine = self.results.environment.get("machine")
+        return str(machine) if machine else None
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class LeftOut:
     reason: str
 
 
-def gather(folders: Sequence[Path]) -> list[Side]:
-    """Read the results of every folder and name each as shortly as tells it from the others.
+def load_sides(folders: Sequence[Path]) -> list[Side]:
+    """Read the results of every folder and name each as shortly as distinguishes it from others.
 
     Raises:
         UsageError: if a folder is given twice.
@@ -60,24 +60,22 @@ def gather(folders: Sequence[Path]) -> list[Side]:
     """
     files = [path / FILENAME if path.is_dir() else path for path in folders]
     places = [file.resolve() for file in files]
-    twice = next((path for path, place in zip(folders, places, strict=True)
-                  if places.count(place) > 1), None)  # fmt: skip
-    if twice is not None:
-        raise UsageError(f"{twice} is given twice; a comparison needs different results")
-    found = [load_results(file) for file in files]
-    named = labels([place.parent for place in places])
+    for path, place in zip(folders, places, strict=True):
+        if places.count(place) > 1:
+            raise UsageError(f"{path} is given twice; a comparison needs different results")
+    labels = short_labels([place.parent for place in places])
     return [
         Side(
             label=label,
             path=path,
-            results=results,
+            results=load_results(file),
             sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         )
-        for label, path, file, results in zip(named, folders, files, found, strict=True)
+        for label, path, file in zip(labels, folders, files, strict=True)
     ]
 
 
-def labels(folders: Sequence[Path]) -> list[str]:
+def short_labels(folders: Sequence[Path]) -> list[str]:
     """Short names: the part of the paths in which they differ, less the words that all begin with.
 
     ``out/h100/scaling`` and ``out/cpu/scaling`` are ``h100`` and ``cpu``; ``sweep-qwen2-7b`` and
@@ -87,10 +85,10 @@ def labels(folders: Sequence[Path]) -> list[str]:
     deepest, several, depth = max(map(len, parts)), len(set(parts)), 1
     while len({path[-depth:] for path in parts}) < several and depth < deepest:
         depth += 1
-    kept = [list(path[-depth:]) for path in parts]
-    while min(map(len, kept)) > 1 and len({path[-1] for path in kept}) == 1:
-        kept = [path[:-1] for path in kept]
-    names = ["/".join(path) for path in kept]
+    tails = [list(path[-depth:]) for path in parts]
+    while min(map(len, tails)) > 1 and len({path[-1] for path in tails}) == 1:
+        tails = [path[:-1] for path in tails]
+    names = ["/".join(path) for path in tails]
     words = [name.split("-") for name in names]
     while len({first for first, *_ in words}) == 1:
         shorter = [rest for _, *rest in words]
@@ -105,7 +103,7 @@ def labels(folders: Sequence[Path]) -> list[str]:
     ]
 
 
-def overview(sides: Sequence[Side], found: Mapping[str, Sequence[str]]) -> Table:
+def overview(sides: Sequence[Side], differing: Mapping[str, Sequence[str]]) -> Table:
     """What each side is, a column each: where it lies and ran, and every key that differs."""
     always = {
         "folder": [str(side.path) for side in sides],
@@ -113,23 +111,22 @@ def overview(sides: Sequence[Side], found: Mapping[str, Sequence[str]]) -> Table
         "date": [str(side.results.environment.get("date") or "–") for side in sides],
         "results.json, SHA-256": [shortened(side.sha256) for side in sides],
     }
-    differing = {name: values for name, values in found.items() if name not in OF_MACHINE}
-    lines = [(name, *values) for name, values in {**always, **differing}.items()]
+    differing = {name: values for name, values in differing.items() if name not in OF_MACHINE}
+    rows = [(name, *values) for name, values in {**always, **differing}.items()]
     caption = "The runs, and where they differ" if differing else "The runs"
-    return Table("runs", caption, ("", *(side.label for side in sides)), lines)
+    return Table("runs", caption, ("", *(side.label for side in sides)), rows)
 
 
 def _machine(side: Side) -> str:
     environment = side.results.environment
-    gpus = ", ".join(map(str, environment.get("gpus") or ()))
     cores = environment.get("cores")
-    known = [
+    parts = [
         side.machine or "not named",
-        gpus,
+        ", ".join(map(str, environment.get("gpus") or ())),
         str(environment.get("cpu") or ""),
         f"{cores} cores" if cores else "",
     ]
-    return ", ".join(filter(None, known))
+    return ", ".join(filter(None, parts))
 
 
 def shortened(digest: str) -> str:
@@ -180,9 +177,7 @@ def said(name: str, value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def left_out_table(found: Sequence[LeftOut]) -> Table | None:
+def left_out_table(left_out: Sequence[LeftOut]) -> Table | None:
     """A line for each thing that is left out."""
-    lines = [(one.what, join_words(one.sides), one.reason) for one in dict.fromkeys(found)]
-    if not lines:
-        return None
-    return Table("left-out", "What is not compared", ("what", "of", "why"), lines)
+    rows = [(item.what, join_words(item.sides), item.reason) for item in dict.fromkeys(left_out)]
+    return Table("left-out", "What is not compared", ("what", "of", "why"), rows) if rows else None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import rabbench
-from rabbench.report.comparison import compare
+from rabbench.report import comparison
 from rabbench.report.page import Page
 from rabbench.report.render import latex
 from rabbench.results import SCHEMA, load_results, results_to_json
@@ -40,7 +40,7 @@ def _csv(folders: Sequence[Path]) -> str:
         return str(rabbench.frame(load_results(folders[0])).to_csv(index=False)).rstrip()
     import pandas as pd
 
-    sides = compare.gather(folders).sides
+    sides = comparison.gather(folders).sides
     frames = [rabbench.frame(side.results).assign(run=side.label) for side in sides]
     whole = pd.concat(frames, ignore_index=True)
     return str(whole[["run", *whole.columns.drop("run")]].to_csv(index=False)).rstrip()
@@ -51,7 +51,7 @@ def _json(folders: Sequence[Path]) -> str:
         return json.dumps(results_to_json(load_results(folders[0])), indent=1, allow_nan=False)
     runs: list[dict[str, Any]] = [
         {"run": side.label, **results_to_json(side.results)}
-        for side in compare.gather(folders).sides
+        for side in comparison.gather(folders).sides
     ]
     return json.dumps({"schema": SCHEMA, "runs": runs}, indent=1, allow_nan=False)
 
@@ -59,9 +59,7 @@ def _json(folders: Sequence[Path]) -> str:
 def _latex(folders: Sequence[Path]) -> str:
     if len(folders) == 1:
         return latex.render_latex(load_results(folders[0])).rstrip()
-    from rabbench.report.comparison import page as comparison_page
-
-    return _tables(comparison_page.build_page(compare.gather(folders), draw=False))
+    return _tables(comparison.build_page(comparison.gather(folders), draw=False))
 
 
 def _tables(page: Page) -> str:

@@ -18,13 +18,18 @@ import pytest
 
 from rabbench.quality.significance import compare_systems
 from rabbench.report import comparison
-from rabbench.report.comparison import compare, quality, runs
-from rabbench.report.comparison import data as comparison_data
-from rabbench.report.comparison import page as comparison_page
-from rabbench.report.comparison.compare import Comparison
+from rabbench.report.comparison import (
+    Comparison,
+    build_page,
+    comparison_data,
+    gather,
+    quality,
+    runs,
+)
 from rabbench.report.comparison.runs import Side
-from rabbench.report.page import Page, Table
+from rabbench.report.page import Cell, Page, Table
 from rabbench.report.render import html
+from rabbench.report.render.cells import cell_text
 from rabbench.results import save_results
 from rabbench.types import BadInputError, Measurement, Results, UsageError
 from tests.report import synthetic
@@ -54,6 +59,12 @@ def _tables(page: Page) -> dict[str, Table]:
     return {table.id: table for section in page.sections for table in section.tables}
 
 
+def _row(table: Table, *heads: str | int) -> list[Cell]:
+    """The one row that begins with these values."""
+    (row,) = [row for row in table.cells if tuple(c.value for c in row[: len(heads)]) == heads]
+    return row
+
+
 def _reasons(found: Comparison) -> str:
     return "\n".join(f"{one.what} [{', '.join(one.sides)}]: {one.reason}" for one in found.left_out)
 
@@ -79,55 +90,62 @@ def ranked() -> Results:
 
 def test_times_are_set_side_by_side_on_one_machine(sweep: Results, later: Results) -> None:
     found = _sides(sweep, later)
-    measures = {one.work.measure for one in found.costs.matched}
+    measures = {cost.key.measure for cost in found.costs.matched}
     assert measures >= {"flops", "index_size", "latency", "working_memory", "peak_memory"}
     assert found.left_out == []
-    page = comparison_page.build_page(found, draw=False)
+    page = build_page(found, draw=False)
     table = _tables(page)["costs-measured-0"]
     assert "on one machine" in table.caption
-    (line,) = [row for row in table.rows if row[:3] == ("teacher", "Time", "score")]
-    one = next(
-        one for one in found.costs.matched
-        if (one.work.system, one.work.measure) == ("teacher", "latency")
+    line = _row(table, "teacher", "Time", "score")
+    cost = next(
+        cost for cost in found.costs.matched
+        if (cost.key.system, cost.key.measure) == ("teacher", "latency")
     )  # fmt: skip
-    first, second = (sweep_[4096].value for sweep_ in one.sweeps)
+    first, second = (rows[4096].value for rows in cost.sweeps)
     assert first is not None
     assert second is not None
-    factor = one.factor(1, 4096)
+    factor = cost.factor(1, 4096)
     assert factor.value == pytest.approx(second / first)
     assert factor.low < factor.value < factor.high
-    assert line[3:6] == ("4,096", *(line[4:6]))
+    assert [cell.value for cell in line[3:7]] == [4096, first, second, factor.value]
+    assert (line[6].low, line[6].high) == (factor.low, factor.high)
+    least, most, lengths = (cell.value for cell in line[7:])
+    factors = [cost.factor(1, length).value for length in cost.measured]
+    assert (least, most, lengths) == (min(factors), max(factors), 8)
     assert any("are of one machine" in said for said in page.findings)
     assert any("not in turns" in text for one in page.sections for text in one.text)
 
 
 def test_times_of_two_machines_are_never_mixed(sweep: Results, later: Results) -> None:
     found = _sides(sweep, _elsewhere(later, machine="fedcba987654"))
-    assert {one.work.measure for one in found.costs.matched} == {"flops", "index_size"}
+    assert {cost.key.measure for cost in found.costs.matched} == {"flops", "index_size"}
     reasons = _reasons(found)
     assert "Time, absolute [run-a, run-b]: holds on one machine only" in reasons
     assert "run-a on 0123456789ab; run-b on fedcba987654" in reasons
-    page = comparison_page.build_page(found, draw=False)
-    data = comparison_data.of(found)
-    assert {one["measure"] for one in data["costs"]} == {"flops", "index_size"}
+    page = build_page(found, draw=False)
+    data = comparison_data(found, page)
+    assert {table["id"] for table in data["costs"]} == {"length-flops-0", "length-index_size-0"}
     assert any("no two are of one machine" in said for said in page.findings)
     # A time of either run stands nowhere beside one of the other; ratios within a run do.
     tables = _tables(page)
     assert not [id_ for id_ in tables if id_.startswith(("costs-measured", "length-latency"))]
     assert "factor-teacher-rabtriever-latency" in tables
-    assert {one["measure"] for one in data["ratios"]} >= {"flops", "latency"}
+    assert {table["id"] for table in data["ratios"]} >= {
+        "factor-teacher-rabtriever-flops-dense",
+        "factor-teacher-rabtriever-latency",
+    }
 
 
 def test_a_machine_without_a_name_equals_no_other(sweep: Results, later: Results) -> None:
     found = _sides(_elsewhere(sweep, machine=None), _elsewhere(later, machine=None))
-    assert {one.work.measure for one in found.costs.matched} == {"flops", "index_size"}
+    assert {cost.key.measure for cost in found.costs.matched} == {"flops", "index_size"}
     assert "run-a on not named; run-b on not named" in _reasons(found)
 
 
 def test_of_three_runs_the_two_of_one_machine_are_compared(sweep: Results, later: Results) -> None:
     found = _sides(sweep, _elsewhere(later, machine="fedcba987654"), later)
-    timed = {one.sides for one in found.costs.matched if one.work.measure == "latency"}
-    counted = {one.sides for one in found.costs.matched if one.work.measure == "flops"}
+    timed = {cost.sides for cost in found.costs.matched if cost.key.measure == "latency"}
+    counted = {cost.sides for cost in found.costs.matched if cost.key.measure == "flops"}
     assert (timed, counted) == ({("run-a", "run-c")}, {("run-a", "run-b", "run-c")})
     assert "Time, absolute" in _reasons(found)
 
@@ -135,14 +153,14 @@ def test_of_three_runs_the_two_of_one_machine_are_compared(sweep: Results, later
 def test_equal_counts_are_said_to_be_equal_and_a_lost_term_is_seen(
     sweep: Results, later: Results
 ) -> None:
-    said = comparison_page.build_page(_sides(sweep, later), draw=False).findings
+    said = build_page(_sides(sweep, later), draw=False).findings
     assert any(re.search("FLOPs and index sizes are equal at all [0-9]+ points", s) for s in said)
     rows = [
         row.with_changes(value=row.value / 2) if row.measure == "flops" and row.system == "teacher"
         and row.value is not None and row.params.get("pairs") == "dense" else row
         for row in later.rows
     ]  # fmt: skip
-    said = comparison_page.build_page(_sides(sweep, _with(later, rows)), draw=False).findings
+    said = build_page(_sides(sweep, _with(later, rows)), draw=False).findings
     assert (
         "Counts differ between the runs in teacher, score, FLOPs: the work itself is another."
         in said
@@ -151,7 +169,7 @@ def test_equal_counts_are_said_to_be_equal_and_a_lost_term_is_seen(
 
 def test_ratios_within_a_run_are_set_side_by_side(sweep: Results, later: Results) -> None:
     found = _sides(sweep, _elsewhere(later, machine="fedcba987654"))
-    one = next(one for one in found.factors if one.id == "teacher-rabtriever-latency")
+    one = next(one for one in found.ratios if one.id == "teacher-rabtriever-latency")
     assert one.shared == sorted({int(row.params["doc_len"]) for row in sweep.rows})
     for label, results in (("run-a", sweep), ("run-b", later)):
         of = {
@@ -161,18 +179,18 @@ def test_ratios_within_a_run_are_set_side_by_side(sweep: Results, later: Results
         }
         ratio = of["teacher", "score"] / of["rabtriever", "score"]
         assert one.columns[label][4096].score.value == pytest.approx(ratio)
-    said = comparison_page.build_page(found, draw=False).findings
+    said = build_page(found, draw=False).findings
     assert any(s.startswith("At 4,096 tokens, the longest that these runs share") for s in said)
 
 
 def test_other_work_is_not_set_side_by_side(sweep: Results, later: Results) -> None:
     longer = _with(later, [row.with_changes(params={"query_len": 64}) for row in later.rows])
     found = _sides(sweep, longer)
-    assert {one.work.phase for one in found.costs.matched} == {"index"}
+    assert {cost.key.phase for cost in found.costs.matched} == {"index"}
     assert "teacher, score [run-a, run-b]: other work: query_len 32 in run-a, 64 in run-b" in (
         _reasons(found)
     )
-    assert found.factors == []
+    assert found.ratios == []
     assert "measured at another shape" in _reasons(found)
 
 
@@ -202,21 +220,19 @@ def test_a_point_without_a_value_keeps_its_status(sweep: Results, later: Results
         else row
         for row in later.rows
     ]
-    page = comparison_page.build_page(_sides(sweep, _with(later, rows)), draw=False)
+    page = build_page(_sides(sweep, _with(later, rows)), draw=False)
     tables = _tables(page)
-    (line,) = [
-        row for row in tables["costs-measured-0"].rows if row[:3] == ("teacher", "Time", "score")
-    ]
-    assert line[3] == "2,501"
+    line = _row(tables["costs-measured-0"], "teacher", "Time", "score")
+    assert line[3].value == 2501
     (full,) = [table for id_, table in tables.items() if id_.startswith("length-latency")]
-    (line,) = [row for row in full.rows if row[:3] == ("teacher", "score", "4,096")]
-    assert line[4:] == ("not measured (oom)", "–")
+    line = _row(full, "teacher", "score", 4096)
+    assert [cell_text(cell) for cell in line[4:]] == ["not measured (oom)", "–"]
 
 
 def test_sweeps_of_one_run_are_told_apart(sweep: Results) -> None:
     full = synthetic.results("scaling", synthetic.full_rows())
     found = _sides(full, sweep)
-    labels = {one.work.label for one in found.costs.matched if one.work.system == "teacher"}
+    labels = {cost.key.label for cost in found.costs.matched if cost.key.system == "teacher"}
     assert labels == {"teacher · sdpa"}
     assert "teacher · eager" in _reasons(found)
 
@@ -232,10 +248,10 @@ def test_only_what_differs_is_listed_and_moments_are_not(sweep: Results, later: 
         "commit": ["d78d442", "beefbeefbeef…"],
         "versions.torch": ["2.13.0", "2.14.0"],
     }
-    table = comparison_page.build_page(found, draw=False).sections[0].tables[0]
+    table = build_page(found, draw=False).sections[0].tables[0]
     assert [row[0] for row in table.rows][4:] == list(found.differences)
     assert _sides(sweep, sweep).differences == {}
-    said = comparison_page.build_page(_sides(sweep, sweep), draw=False).verdict[0]
+    said = build_page(_sides(sweep, sweep), draw=False).verdict[0]
     assert said == (
         "run-a and run-b differ in nothing that their results record: the same run again."
     )
@@ -245,9 +261,11 @@ def test_orders_that_differ_are_said(sweep: Results) -> None:
     found = _sides(sweep, sweep)
     table, differing = found.orders
     assert table is not None
-    (line,) = [row for row in table.rows if row[:3] == ("teacher", "FLOPs", "score")]
+    line = _row(table, "teacher", "FLOPs", "score")
     assert line[3] == line[4]
-    assert line[3].startswith("quadratic\n")
+    assert (line[3].value, line[3].role) == ("quadratic", "order")
+    (coefficient,) = line[3].below
+    assert (coefficient.value, coefficient.unit) == (pytest.approx(69120), "FLOP/token²")
     assert differing == []
     cut = _with(
         sweep,
@@ -266,16 +284,19 @@ def test_orders_carry_no_time_and_no_memory(sweep: Results, later: Results) -> N
     ]
     table, _ = _sides(_with(sweep, flat), _elsewhere(later, machine="fedcba987654")).orders
     assert table is not None
-    measured = [row for row in table.rows if row[1] in {"Time", "Working memory"}]
+    measured = [row for row in table.cells if row[1].value in {"Time", "Working memory"}]
     assert len(measured) > 8
     for row in measured:
         for cell in row[3:]:
-            assert re.fullmatch(
-                r"(linear|quadratic)\nexponent -?[0-9.]+ at [0-9,]+ tokens"
-                r"|(constant|not judged)\n[0-9]+ lengths to [0-9,]+ tokens"
-                r"|at most linear\nto [0-9,]+ tokens",
-                cell,
-            )
+            (below,) = cell.below
+            assert not cell.unit
+            assert not below.unit
+            if cell.value in {"linear", "quadratic"}:
+                assert below.lead == "exponent"
+                assert isinstance(below.value, float)
+            else:
+                assert cell.value in {"constant", "not judged", "at most linear"}
+                assert isinstance(below.value, int)
 
 
 def _better(results: Results, by: float, system: str = "dense") -> Results:
@@ -302,7 +323,7 @@ def test_a_change_in_quality_is_paired_and_has_the_later_run_s_sign(ranked: Resu
     worse = {one.system: one for one in _sides(_better(ranked, 0.1), ranked).changes}["dense"]
     assert worse.comparison.difference.value == pytest.approx(-0.1)
     assert (worse.comparison.wins, worse.comparison.losses) == (0, 60)
-    said = comparison_page.build_page(found, draw=False).findings
+    said = build_page(found, draw=False).findings
     (changed,) = [s for s in said if "dense changes by +0.100" in s]
     assert changed.endswith("ndcg@10 from run-a to run-b.")
 
@@ -316,8 +337,7 @@ def test_its_test_is_that_of_significance(ranked: Results) -> None:
     ]
     found = _sides(ranked, _with(ranked, rows))
     for one in found.changes:
-        cells = found.ranked[0].cells[one.system]
-        (pair,) = compare_systems({side: cell.scores for side, cell in cells.items()})
+        (pair,) = compare_systems(found.ranked[0].scores[one.system])
         assert one.comparison.p == pair.p
         assert abs(one.comparison.difference.value) == pytest.approx(abs(pair.difference.value))
         low, high = one.comparison.difference.low, one.comparison.difference.high
@@ -327,7 +347,7 @@ def test_its_test_is_that_of_significance(ranked: Results) -> None:
 
 
 def test_equal_scores_are_said_to_be_equal(ranked: Results) -> None:
-    said = comparison_page.build_page(_sides(ranked, ranked), draw=False).findings
+    said = build_page(_sides(ranked, ranked), draw=False).findings
     assert any("score the same on each of 60 queries" in sentence for sentence in said)
 
 
@@ -341,7 +361,7 @@ def test_other_data_under_one_name_are_never_mixed(ranked: Results) -> None:
     reasons = _reasons(found)
     assert "other content under one name" in reasons
     assert "000000000000…" in reasons
-    said = comparison_page.build_page(found, draw=False).findings
+    said = build_page(found, draw=False).findings
     assert any("Nothing in these results can be compared" in sentence for sentence in said)
 
 
@@ -372,14 +392,16 @@ def test_means_are_over_the_queries_that_all_scored(ranked: Results) -> None:
         rows.append(row.with_changes(samples=kept, value=float(np.mean(list(kept.values())))))
     found = _sides(ranked, _with(ranked, rows))
     assert {one.queries for one in found.ranked} == {20}
-    cell = found.ranked[0].cells["bm25"]["run-a"]
-    assert cell.cut
-    estimate = cell.estimate()
-    assert estimate is not None
-    assert estimate.value == pytest.approx(rows[0].value)
+    assert found.ranked[0].cut
+    (table,) = quality.means_tables(found.ranked[:1])
+    mean = _row(table, "bm25", "ndcg@10")[2]
+    assert mean.value == pytest.approx(rows[0].value)
+    assert mean.low is not None
+    assert mean.high is not None
+    assert mean.low < rows[0].value < mean.high
     assert "40 queries of beir/scifact [run-a]: not all runs scored them; 20 are" in _reasons(found)
     assert all(one.comparison.ties == 20 for one in found.changes)
-    tables = _tables(comparison_page.build_page(found, draw=False)).values()
+    tables = _tables(build_page(found, draw=False)).values()
     assert any("20 queries that all scored" in table.caption for table in tables)
 
 
@@ -424,7 +446,7 @@ def test_metrics_systems_and_failures_of_one_run_are_said(ranked: Results) -> No
     ],
 )
 def test_names_are_as_short_as_tells_them_apart(folders: list[str], expected: list[str]) -> None:
-    assert runs.labels([Path(folder) for folder in folders]) == expected
+    assert runs.short_labels([Path(folder) for folder in folders]) == expected
 
 
 @pytest.fixture
@@ -476,18 +498,18 @@ def test_the_order_hangs_on_no_hash(folders: list[Path], tmp_path: Path) -> None
 
 def test_text_of_results_is_escaped(sweep: Results, later: Results) -> None:
     evil = _elsewhere(later, cpu="<script>alert(1)</script>", commit="<b>")
-    page = html.render_html(comparison_page.build_page(_sides(sweep, evil)))
+    page = html.render_html(build_page(_sides(sweep, evil)))
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;" in page
 
 
 def test_wrong_folders_are_refused(folders: list[Path], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is given twice; a comparison needs different results"):
-        compare.gather([folders[0], folders[1], folders[0] / "results.json"])
+        gather([folders[0], folders[1], folders[0] / "results.json"])
     with pytest.raises(UsageError, match="is one of the folders compared; choose another"):
         comparison.write(folders, folders[0])
     with pytest.raises(BadInputError, match="no results at"):
-        compare.gather([folders[0], tmp_path / "nowhere"])
+        gather([folders[0], tmp_path / "nowhere"])
 
 
 def test_changes_of_several_data_sets_are_corrected_each_by_itself(ranked: Results) -> None:
@@ -495,7 +517,7 @@ def test_changes_of_several_data_sets_are_corrected_each_by_itself(ranked: Resul
     card = {**dict(ranked.suites[0]), "name": "more", "fingerprint": "feed"}
     both = replace(_with(ranked, rows), suites=[*ranked.suites, card])
     found = _sides(both, _better(both, 0.1))
-    tables = compare_quality_tables(found)
+    tables = quality.changes_tables(found.changes)
     assert len(tables) == 2
     adjusted = {one.comparison.adjusted for one in found.changes if one.system == "dense"}
     (alone,) = {
@@ -504,10 +526,3 @@ def test_changes_of_several_data_sets_are_corrected_each_by_itself(ranked: Resul
         if one.system == "dense"
     }
     assert adjusted == {alone}
-
-
-def compare_quality_tables(found: Comparison) -> list[Table]:
-    """The tables of what changed."""
-    from rabbench.report.comparison import quality_tables as tables
-
-    return tables.changes_tables(quality.changes(found.ranked))
