@@ -18,8 +18,7 @@ from rabbench.report.comparison.costs import CostComparison
 from rabbench.report.comparison.quality import Change, RankedMetric
 from rabbench.report.comparison.ratios import FitsBySide, RatioComparison
 from rabbench.report.comparison.runs import LeftOut, Side, load_sides
-from rabbench.report.labels import STUDENT, TEACHER
-from rabbench.report.labels import Labels, is_cost, name_of
+from rabbench.report.labels import STUDENT, TEACHER, Labels, is_cost, name_of
 from rabbench.report.page import KeyFigure, Page, Section, Table
 from rabbench.report.wording import between, join_words, times
 from rabbench.scaling.fits import NOISE_FREE

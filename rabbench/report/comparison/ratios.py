@@ -14,8 +14,16 @@ from rabbench.report.comparison.costs import SHAPE, CostComparison
 from rabbench.report.comparison.runs import LeftOut, Side
 from rabbench.report.cost.factors import Ratio, ratios
 from rabbench.report.cost.headline import DECIDING
-from rabbench.report.labels import CACHED, CHUNKED, STUDENT, TEACHER
-from rabbench.report.labels import is_cost, measures_of, name_of, rank
+from rabbench.report.labels import (
+    CACHED,
+    CHUNKED,
+    STUDENT,
+    TEACHER,
+    is_cost,
+    measures_of,
+    name_of,
+    rank,
+)
 from rabbench.report.page import Cell, Row, Table
 from rabbench.report.wording import join_words
 from rabbench.scaling.fits import NOISE_FREE, Fit, fit_sweeps
