@@ -13,7 +13,6 @@ from rabbench.report.comparison.costs import MatchedCost
 from rabbench.report.comparison.ratios import FitsBySide, RatioComparison
 from rabbench.report.labels import SEPARATOR, STUDENT, TEACHER, name_of, rank
 from rabbench.report.page import Figure, figure_data
-
 from rabbench.report.plots.curves import Series, draw_curves
 from rabbench.report.wording import amount, join_words, times
 
