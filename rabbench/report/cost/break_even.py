@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from rabbench.report import paper
 from rabbench.report.cost import break_even_maps
 from rabbench.report.cost.break_even_text import NOUNS, WHO, against, cell, ordinal
 from rabbench.report.labels import Labels, name_of, rank
@@ -30,10 +31,7 @@ from rabbench.types import Measurement
 
 MILESTONES = (1, 100, 10_000)
 N_DOCS, CANDIDATES = (100, 1_000, 10_000, 100_000), (10, 100, 1_000)
-PAPER = (
-    "For orientation only, from the paper and counted nowhere here: training its student of "
-    "Qwen2-7B took under 10 hours on 8 A100, at most 288,000 s of one such GPU."
-)
+PAPER = f"For orientation only, from the paper and counted nowhere here: {paper.TRAINING}."
 Pair = tuple[Bill, Bill]
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rabbench.plan.roofline import PAPER
 from rabbench.report.cost.factors import Ratio
 from rabbench.report.labels import STUDENT, TEACHER
 from rabbench.report.page import Table
+from rabbench.report.paper import ONLINE as PAPER
 from rabbench.report.wording import amount, between, times
 
 NAMED = ("model", "device", "dtype", "attention")

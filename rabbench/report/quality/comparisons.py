@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from rabbench.quality.significance import SystemPair, compare_systems, tied_with_best
+from rabbench.report import paper
 from rabbench.report.labels import CACHED, STUDENT, TEACHER
 from rabbench.report.page import Table
 from rabbench.report.quality.tables import Entry, datasets, entries
@@ -17,14 +18,6 @@ from rabbench.stats.intervals import Estimate, mean_ratio
 from rabbench.types import Measurement
 
 THEN = ">>"  # parts the stages in a composed system's name
-PAPER: Mapping[tuple[str, str], tuple[float, float]] = {
-    ("esconv", "hit_rate@1"): (32.8, 34.4),
-    ("saycan", "hit_rate@1"): (67.3, 71.2),
-    ("msmarco", "mrr@10"): (49.3, 52.4),
-}
-"""Student and teacher as arXiv 2604.23336 has them, in percent, on its own versions of the data."""
-
-PAPER_RANGE = "94–95 %"
 METHOD = (
     "Every two systems are compared on the same queries, by the first metric of each data set: a "
     "paired permutation test (all sign patterns where at most 13 queries differ, else 9,999 drawn "
@@ -212,11 +205,11 @@ def _shares(id_: str, caption: str, found: Sequence[Retention]) -> Table:
     """A line for each system, metric and data set."""
     lines = []
     for one in found:
-        published = PAPER.get((one.dataset.partition("/")[0], one.metric))
-        paper = PAPER_RANGE
+        published = paper.RETENTION.get((one.dataset.partition("/")[0], one.metric))
+        claim = paper.RETENTION_RANGE
         if published is not None:
             student, teacher = published
-            paper = f"{100 * student / teacher:.1f} % ({student} over {teacher})"
+            claim = f"{100 * student / teacher:.1f} % ({student} over {teacher})"
         lines.append(
             (
                 one.dataset,
@@ -226,7 +219,7 @@ def _shares(id_: str, caption: str, found: Sequence[Retention]) -> Table:
                 f"{one.student.row.value:.3f}",
                 f"{one.teacher.row.value:.3f}",
                 _share(one.share),
-                *([paper] if one.distilled else []),
+                *([claim] if one.distilled else []),
             )
         )
     last = ["the paper"] if found[0].distilled else []
@@ -264,6 +257,6 @@ def retention_sentences(found: Sequence[Retention]) -> list[str]:
             who = "The student" if one.student.row.system == STUDENT else one.student.label
             said.append(
                 f"{who} keeps {_share(one.share)} of its teacher’s {one.metric} on {one.dataset}; "
-                f"the paper’s keeps {PAPER_RANGE}."
+                f"the paper’s keeps {paper.RETENTION_RANGE}."
             )
     return said
