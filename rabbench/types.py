@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 Scores = dict[str, float]
@@ -112,6 +112,58 @@ class Shape:
         }
 
 
+REQUIRED: Any = MISSING
+"""The default of an option that must be given."""
+
+MODELS = (
+    "model",
+    "dense_model",
+    "sparse_model",
+    "cross_encoder_model",
+    "late_interaction_model",
+    "biencoder_model",
+)
+"""The options that name a model."""
+
+UNTRAINED = "hub id, folder, or 'untrained' for cost alone"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """How a configuration's field is typed on the command line and named in a report.
+
+    ``help`` may hold ``{default}``. ``parse`` (a word to a value), ``metavar`` and ``choices``
+    follow from the field's type where they are not given; choices that are a mapping stand for its
+    values. ``write`` is the inverse of ``parse`` where ``str`` is not. ``typed_default`` is the
+    command line's default where it is not the field's. A report names the option in the command
+    that it repeats, with ``only_changed`` only where it is not the default.
+    """
+
+    flag: str
+    help: str = ""
+    parse: Callable[[str], Any] | None = None
+    write: Callable[[Any], object] | None = None
+    metavar: str | None = None
+    choices: Sequence[str] | Mapping[str, Any] | None = None
+    nargs: str | None = None
+    repeatable: bool = False
+    typed_default: Any = None
+    only_changed: bool = False
+    group: str = ""
+
+
+def option(default: Any, flag: str, help: str = "", **settings: Any) -> Any:
+    """A dataclass field with its one declaration as an option; a class makes its own default."""
+    declared = {"option": Option(flag=flag, help=help, **settings)}
+    if isinstance(default, type):
+        return field(default_factory=default, metadata=declared)
+    return field(default=default, metadata=declared)
+
+
+def _model(default: str | None, flag: str, help: str = UNTRAINED) -> Any:
+    return option(default, flag, help, metavar="NAME", only_changed=True)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """How to build a system; picklable, so that a child process can build the same one.
@@ -123,22 +175,50 @@ class Options:
     is the causal LM of ``llm-biencoder``, by default ``model``.
     """
 
-    model: str = "smollm2-135m"
-    dense_model: str = "all-minilm-l6-v2"
-    sparse_model: str = "naver/splade-cocondenser-ensembledistil"
-    cross_encoder_model: str = "cross-encoder/ms-marco-MiniLM-L6-v2"
-    late_interaction_model: str = "colbert-ir/colbertv2.0"
-    biencoder_model: str | None = None
-    device: str = "cpu"
-    dtype: str = "float32"
-    attention: str = "sdpa"
-    first_stage: str = "bm25"
-    depth: int = 100
-    batch: int = 16
-    max_doc_len: int = 512
-    max_query_len: int | None = None
-    extrapolate: bool = False
-    seed: int = 0
+    model: str = option(
+        "smollm2-135m", "--model", "name, folder or hub id (default {default})", metavar="NAME"
+    )
+    dense_model: str = _model("all-minilm-l6-v2", "--dense-model", "of the bi-encoder")
+    sparse_model: str = _model("naver/splade-cocondenser-ensembledistil", "--sparse-model")
+    cross_encoder_model: str = _model(
+        "cross-encoder/ms-marco-MiniLM-L6-v2", "--cross-encoder-model"
+    )
+    late_interaction_model: str = _model("colbert-ir/colbertv2.0", "--late-interaction-model")
+    biencoder_model: str | None = _model(
+        None,
+        "--biencoder-model",
+        "of llm-biencoder, from 'rabbench train biencoder' (default: that of --model)",
+    )
+    device: str = option("cpu", "--device", typed_default="auto", choices=("auto", "cpu", "cuda"))
+    dtype: str = option(
+        "float32",
+        "--dtype",
+        typed_default="auto",
+        choices=("auto", "float32", "bfloat16", "float16"),
+    )
+    attention: str = option(
+        "sdpa",
+        "--attention",
+        "eager for models without a fused one",
+        choices=("sdpa", "eager"),
+        only_changed=True,
+    )
+    first_stage: str = option(
+        "bm25",
+        "--first-stage",
+        "of rerankers (default {default}); also run:FILE, or scoreddocs for the data set's own",
+        metavar="SYSTEM",
+    )
+    depth: int = option(100, "--depth", "candidates reranked (default {default})", metavar="K")
+    batch: int = option(16, "--batch", "texts in one forward (default {default})")
+    max_doc_len: int = option(512, "--max-doc-tokens", "cut documents ({default})")
+    max_query_len: int | None = option(None, "--max-query-tokens", "keep the end of longer queries")
+    extrapolate: bool = option(
+        False,
+        "--extrapolate-positions",
+        "allow lengths above the model's context; only the cost means anything there",
+    )
+    seed: int = option(0, "--seed", parse=int, metavar="SEED")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,78 +1,92 @@
-"""What was typed, as the configurations of a sweep and of an evaluation.
-
-Those of training and of the gate stand with their options. Nothing heavy is imported before a
-command needs it.
-"""
+"""Parsed arguments as configurations; what cannot be meant is refused."""
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from rabbench.cli.parser import load_given
-from rabbench.types import Options
+from rabbench import environment
+from rabbench.config.declaration import build_config, declared_options
+from rabbench.config.quality import Sizes
+from rabbench.config.scaling import Load, ScalingConfig
+from rabbench.types import UsageError
 
 if TYPE_CHECKING:
-    from rabbench.quality import QualityConfig
-    from rabbench.scaling import ScalingConfig
+    from _typeshed import DataclassInstance
+
+Config = TypeVar("Config", bound="DataclassInstance")
+
+COMPARISON = Path("rabbench-results/comparison")
 
 
-def system_options(arguments: argparse.Namespace) -> Options:
-    """The options of a system; ``auto`` becomes what this machine has."""
-    from rabbench import environment
+def configure(config: type[Config], arguments: argparse.Namespace) -> Config:
+    """The configuration that was typed; ``auto`` becomes what this machine has.
 
-    device = environment.device(arguments.device)
-    dtype = arguments.dtype
-    if dtype == "auto":
-        dtype = "bfloat16" if device == "cuda" else "float32"
-    given = {
-        name: value
-        for name, value in vars(arguments).items()
-        if name in {"model", "seed", "depth", "first_stage", "batch"}
-        or (name.endswith("_model") and value is not None)
-        or (name == "attention" and isinstance(value, str))  # a sweep has several
-    }
-    return Options(
-        **given,
-        device=device,
-        dtype=dtype,
-        max_doc_len=getattr(arguments, "max_doc_tokens", 512),
-        max_query_len=getattr(arguments, "max_query_tokens", None),
-        extrapolate=getattr(arguments, "extrapolate_positions", False),
-    )
+    Raises:
+        MissingError: if the device is not there.
+    """
+    typed = dict(vars(arguments))
+    if "device" in typed:
+        typed["device"] = environment.device(typed["device"])
+        if typed["dtype"] == "auto":
+            typed["dtype"] = "bfloat16" if typed["device"] == "cuda" else "float32"
+    values = {}
+    for declared in declared_options(config):
+        value, choices = typed[declared.argument], declared.option.choices
+        if isinstance(choices, Mapping):
+            value = choices.get(value, value)
+        values[declared.path] = tuple(value) if isinstance(value, list) else value
+    return build_config(config, values)
 
 
 def scaling_config(arguments: argparse.Namespace) -> ScalingConfig:
-    """The configuration of ``rabbench scaling``."""
-    from rabbench.config import scaling as config
+    """The configuration of ``rabbench scaling``.
 
-    return config.ScalingConfig(
-        max_doc_len=arguments.max_doc_len,
-        min_doc_len=min(arguments.min_doc_len, arguments.max_doc_len),
-        points=arguments.points,
-        query_len=arguments.query_len,
-        systems=arguments.systems or config.SYSTEMS,
-        measures=arguments.measures or config.MEASURES,
-        attention=arguments.attention,
-        rounds=arguments.rounds,
-        timeout_s=arguments.timeout,
-        memory_limit=arguments.memory_limit,
-        breakeven=load_given(arguments),
-        options=system_options(arguments),
-    )
+    Raises:
+        MissingError: if the device is not there.
+        UsageError: for a break-even load that nobody can have.
+    """
+    config = configure(ScalingConfig, arguments)
+    Load.of(config.breakeven)
+    return replace(config, min_doc_len=min(config.min_doc_len, config.max_doc_len))
 
 
-def quality_config(arguments: argparse.Namespace) -> QualityConfig:
-    """The configuration of ``rabbench quality``."""
-    from rabbench.config import scaling as config
-    from rabbench.config.quality import QualityConfig
+def typed_fields(config: Any, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The fields of a partial configuration that were typed."""
+    typed = {o.path: getattr(arguments, o.argument, None) for o in declared_options(config)}
+    return {name: value for name, value in typed.items() if value is not None}
 
-    return QualityConfig(
-        suite=arguments.suite,
-        datasets=arguments.datasets or (),
-        systems=arguments.systems or config.SYSTEMS,
-        metrics=arguments.metrics or (),
-        max_queries=arguments.max_queries,
-        baseline=arguments.baseline,
-        options=system_options(arguments),
-    )
+
+def data_sizes(arguments: argparse.Namespace) -> Sizes | None:
+    """The sizes of a data set that is not here; None where none was typed.
+
+    Raises:
+        UsageError: if only some were.
+    """
+    typed = typed_fields(Sizes, arguments)
+    if 0 < len(typed) < len(declared_options(Sizes)):
+        raise UsageError("give all of --docs, --queries, --doc-tokens and --query-tokens, or none")
+    return Sizes(**typed) if typed else None
+
+
+def comparison_folder(arguments: argparse.Namespace, load: Mapping[str, float]) -> Path | None:
+    """Where a comparison goes; None where one folder's own report is wanted.
+
+    Raises:
+        UsageError: for options that do not go together.
+    """
+    several = len(arguments.folders) > 1
+    if arguments.export and arguments.out is not None:
+        raise UsageError(
+            f"--{arguments.export} prints to stdout and --out is where a report goes: leave one of "
+            "them out"
+        )
+    if several and load:
+        raise UsageError(
+            "a break-even load is of one report: give one DIR, or leave the --breakeven options, "
+            "--training-… and --storage-price out"
+        )
+    return (arguments.out or COMPARISON) if several else None

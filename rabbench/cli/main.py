@@ -17,9 +17,19 @@ from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rabbench.cli.configs import quality_config, scaling_config, system_options
-from rabbench.cli.parser import build_parser, load_given, sizes_given
+from rabbench.cli.configs import (
+    comparison_folder,
+    configure,
+    data_sizes,
+    scaling_config,
+    typed_fields,
+)
+from rabbench.cli.parser import build_parser
 from rabbench.cli.progress import show_progress
+from rabbench.config import CONFIGS
+from rabbench.config.check import CheckConfig
+from rabbench.config.quality import DemoConfig, QualityConfig
+from rabbench.config.scaling import Load
 from rabbench.types import RabbenchError
 
 if TYPE_CHECKING:
@@ -34,17 +44,14 @@ COLLECT_AFTER = 100_000  # new objects; after Python's own 700 it costs a tenth 
 
 def _scaling(arguments: argparse.Namespace) -> int:
     from rabbench import scaling
-    from rabbench.scaling import break_even
 
-    config = scaling_config(arguments)
-    break_even.Load.of(config.breakeven)  # refused before anything is measured
-    return _measured(scaling.run, config, arguments, sweep=True)
+    return _measured(scaling.run, scaling_config(arguments), arguments, sweep=True)
 
 
 def _quality(arguments: argparse.Namespace) -> int:
     from rabbench import quality
 
-    return _measured(quality.run, quality_config(arguments), arguments)
+    return _measured(quality.run, configure(QualityConfig, arguments), arguments)
 
 
 def _measured(job: Any, config: Any, arguments: argparse.Namespace, *, sweep: bool = False) -> int:
@@ -79,14 +86,11 @@ def _measured(job: Any, config: Any, arguments: argparse.Namespace, *, sweep: bo
 def _train(arguments: argparse.Namespace) -> int:
     from importlib import import_module
 
-    from rabbench.cli import train_options
-
-    options = system_options(arguments)
-    config = train_options.training_config(arguments, options)
+    config: Any = configure(CONFIGS[f"train {arguments.kind}"], arguments)
     job = import_module(f"rabbench.train.{arguments.kind}")
     devices = import_module("rabbench.train.devices")
     with (
-        devices.joined(options.device) as first,
+        devices.joined(getattr(config, "student", config).options.device) as first,
         show_progress(arguments.quiet or not first) as progress,
     ):
         run = job.run
@@ -97,14 +101,12 @@ def _train(arguments: argparse.Namespace) -> int:
 def _plan(arguments: argparse.Namespace) -> int:
     from rabbench import plan
 
-    config: Any = {"scaling": scaling_config, "quality": quality_config}[arguments.planned](
-        arguments
-    )
+    sweep = arguments.planned == "scaling"
+    config = scaling_config(arguments) if sweep else configure(QualityConfig, arguments)
     budget = plan.parse_budget(arguments.budget) if arguments.budget else None
     with show_progress(arguments.quiet) as progress:
         again = arguments.recalibrate
-        given = sizes_given(arguments)
-        sizes = None if given is None else plan.Sizes(**given)
+        sizes = data_sizes(arguments)
         calibration = plan.calibrate(config, recalibrate=again, sizes=sizes, progress=progress)
         predicted = plan.predict(config, calibration, sizes=sizes)
     if arguments.json:
@@ -120,7 +122,9 @@ def _demo(arguments: argparse.Namespace) -> int:
     from rabbench.cli import demo
 
     with show_progress(arguments.quiet) as progress:
-        results = demo.run(system_options(arguments), out=arguments.out, progress=progress)
+        results = demo.run(
+            configure(DemoConfig, arguments).options, out=arguments.out, progress=progress
+        )
     return _finish(results, arguments)
 
 
@@ -147,10 +151,9 @@ def _finish(results: Results, arguments: argparse.Namespace) -> int:
 
 def _report(arguments: argparse.Namespace) -> int:
     from rabbench import report
-    from rabbench.cli.report_options import comparison_folder
     from rabbench.results import load_results
 
-    load, (folder, *_) = load_given(arguments), arguments.folders
+    load, (folder, *_) = typed_fields(Load, arguments), arguments.folders
     comparison_out = comparison_folder(arguments, load)
     if arguments.export:
         from rabbench.report.render import export
@@ -187,9 +190,8 @@ def _verify(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from rabbench.check import github, text
     from rabbench.check import job as check
-    from rabbench.cli import check_options
 
-    config = check_options.check_config(arguments)
+    config = configure(CheckConfig, arguments)
     with show_progress(arguments.quiet) as progress:
         verdict = check.run(config, progress=progress)
     if verdict is not None and arguments.json:
@@ -199,7 +201,7 @@ def _check(arguments: argparse.Namespace) -> int:
     if verdict is None or config.update:
         _warn(f"written: {config.baseline[0]}")
         return DONE
-    for line in github.annotated(verdict, config.baseline[0]) if arguments.github else ():
+    for line in github.annotated(verdict, config.baseline[0]) if config.summary else ():
         _warn(line)
     return verdict.exit_code
 

@@ -1,6 +1,6 @@
-"""The words of the command line: commands, options, their types and defaults.
+"""Commands and their options: those that a configuration declares, and the command line's own.
 
-Parses only; what a command does stands in ``cli``. Nothing heavy is imported.
+Parses only. Nothing heavy is imported.
 """
 
 from __future__ import annotations
@@ -10,197 +10,74 @@ from pathlib import Path
 from typing import Any
 
 import rabbench
-from rabbench.cli import check_options, report_options, train_options
-from rabbench.cli.value_types import count, hours, listed, size
-from rabbench.types import UsageError
+from rabbench.cli.configs import COMPARISON
+from rabbench.cli.options import add_options
+from rabbench.config import CONFIGS
+from rabbench.config.check import CheckConfig
+from rabbench.config.quality import Sizes
+from rabbench.config.scaling import Load
 
-LOAD = "load_"  # begins the names of parsed options that describe a load
+TRAININGS = {
+    "teacher": "the generative reranker, document first",
+    "student": "Rabtriever, distilled from a trained teacher",
+    "biencoder": "the same backbone as a bi-encoder",
+    "ablation": "the student without one part at a time",
+}
+EXPORTS = {
+    "csv": "print the rows as CSV instead",
+    "json": "print the rows with their samples as JSON instead",
+    "latex": "print the tables for a paper as LaTeX (booktabs) instead",
+}
+QRELS = ("auto", "all", "none")
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    words = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="rabbench",
         description="Can an LLM reranker be replaced by its distilled student? Measure what each "
         "costs as documents grow, and how well each ranks.",
         epilog="exit codes: 0 done, 1 a gate found a regression, 2 wrong usage, 3 something is "
         "missing, 4 a bad input file, 5 done in part, 130 interrupted",
     )
-    words.add_argument("--version", action="version", version=f"rabbench {rabbench.__version__}")
-    commands = words.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    scaling = commands.add_parser(
-        "scaling", help="cost against document length: FLOPs, latency, memory, fits, verdicts"
-    )
-    _add_sweep(scaling)
-    _add_output(scaling, "rabbench-results/scaling")
-    _add_prediction(scaling)
-    _add_load(scaling)
-    quality = commands.add_parser("quality", help="how well each system ranks")
-    _add_evaluation(quality)
-    _add_output(quality, "rabbench-results/quality")
-    _add_prediction(quality)
-    plan = commands.add_parser("plan", help="what a run would cost, before it is run")
-    kinds = plan.add_subparsers(dest="planned", required=True, metavar="scaling|quality")
-    for name, add in (("scaling", _add_sweep), ("quality", _add_evaluation)):
-        kind = kinds.add_parser(name, help=f"of 'rabbench {name}' with the same options")
-        add(kind)
-        if name == "quality":
-            _add_sizes(kind)
-        kind.add_argument("--recalibrate", action="store_true", help="time this machine again")
-        kind.add_argument("--json", action="store_true", help="as JSON")
-        kind.add_argument("--quiet", action="store_true", help="no progress")
-        kind.add_argument("--budget", metavar="20m,8GB", help="exit 2 if it would take more")
+    parser.add_argument("--version", action="version", version=f"rabbench {rabbench.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, text in (
+        ("scaling", "cost against document length: FLOPs, latency, memory, fits, verdicts"),
+        ("quality", "how well each system ranks"),
+    ):
+        command = commands.add_parser(name, help=text)
+        add_options(command, CONFIGS[name])
+        _add_output(command, f"rabbench-results/{name}")
+        add = command.add_argument
+        add("--predict", action="store_true", help="predict first; the report shows both")
+        add("--budget", metavar="20m,8GB", help="predict first, and refuse to run what takes more")
+    _add_plan(commands.add_parser("plan", help="what a run would cost, before it is run"))
     demo = commands.add_parser("demo", help="a short sweep and evaluation on built-in data")
-    _add_model(demo, "rabbench/demo-smollm2-135m")
+    add_options(demo, CONFIGS["demo"])
     _add_output(demo, "rabbench-results/demo")
-    report_options.add_report(commands, _add_load)
-    report_options.add_archive(commands)
-    gate = "compare a run with a committed baseline: exact figures, and ratios by rank tests"
-    check_options.add(commands.add_parser("check", help=gate))
+    _add_report(commands)
+    _add_bundle(commands)
+    _add_verify(commands)
+    check = commands.add_parser(
+        "check",
+        help="compare a run with a committed baseline: exact figures, and ratios by rank tests",
+    )
+    add_options(check, CheckConfig)
+    check.add_argument("--json", action="store_true", help="print the verdict as JSON")
+    check.add_argument("--quiet", action="store_true", help="no progress")
     train = commands.add_parser("train", help="the teacher, its student, a bi-encoder, controls")
-    train_options.add(train, model=_add_causal, device=_add_run, output=_add_output)
+    kinds = train.add_subparsers(dest="kind", required=True, metavar="|".join(TRAININGS))
+    for kind, text in TRAININGS.items():
+        training = kinds.add_parser(kind, help=text)
+        add_options(training, CONFIGS[f"train {kind}"])
+        _add_output(training, f"rabbench-results/{kind}")
     listing = commands.add_parser("list", help="list what is known by name")
     listing.add_argument("kind", choices=["systems", "suites", "measures", "models"])
     listing.add_argument("--json", action="store_true", help="as JSON")
     doctor = commands.add_parser("doctor", help="what this machine has and what is missing")
     doctor.add_argument("--json", action="store_true", help="as JSON")
-    return words
-
-
-def _add_sweep(scaling: Any) -> None:
-    add = scaling.add_argument
-    add("--max-doc-len", type=count, required=True, metavar="N", help="longest document, tokens")
-    add("--min-doc-len", type=count, default=16, metavar="N", help="shortest (default 16)")
-    add("--points", type=count, metavar="N", help="how many lengths (default: each doubling)")
-    add("--query-len", type=count, default=32, metavar="N", help="query tokens (default 32)")
-    add("--systems", type=listed, metavar="A,B", help="default bm25,dense,teacher,rabtriever")
-    add("--measures", type=listed, metavar="A,B", help="default flops,index-size,memory,latency")
-    add("--attention", type=listed, default=("sdpa",), metavar="A,B", help="sdpa, eager or both")
-    add("--rounds", type=count, default=3, metavar="N", help="least samples of a time (default 3)")
-    add("--memory-limit", type=size, metavar="SIZE", help="of one point, such as 4GiB")
-    add("--timeout", type=float, default=600.0, metavar="S", help="seconds for one memory point")
-    add(
-        "--extrapolate-positions",
-        action="store_true",
-        help="allow lengths above the model's context; only the cost means anything there",
-    )
-    _add_model(scaling)
-
-
-def _add_evaluation(quality: Any) -> None:
-    add = quality.add_argument
-    add("--suite", required=True, help="a suite by name, a BEIR folder, or trec:DOCS,QUERIES,QRELS")
-    add("--datasets", type=listed, metavar="A,B", help="data sets of the suite")
-    add(
-        "--systems",
-        type=listed,
-        metavar="A,B",
-        help="default bm25,dense,teacher,rabtriever; also 'bm25>>teacher', 'bm25%%200>>teacher', "
-        "bm25+dense and run:FILE",
-    )
-    add("--metrics", type=listed, metavar="A,B", help="ranx, ir_measures or trec_eval names")
-    add("--depth", type=count, default=100, metavar="K", help="candidates reranked (default 100)")
-    add("--max-queries", type=count, metavar="N", help="a seeded sample of the queries")
-    add("--baseline", metavar="SYSTEM", help="the report sets every other system over this one")
-    add(
-        "--first-stage",
-        default="bm25",
-        metavar="SYSTEM",
-        help="of rerankers (default bm25); also run:FILE, or scoreddocs for the data set's own",
-    )
-    add("--max-doc-tokens", type=count, default=512, metavar="N", help="cut documents (512)")
-    add("--max-query-tokens", type=count, metavar="N", help="keep the end of longer queries")
-    add("--batch", type=count, default=16, metavar="N", help="texts in one forward (default 16)")
-    _add_attention(quality)
-    _add_model(quality)
-
-
-def _add_sizes(parser: Any) -> None:
-    """Of a data set that is not on this machine, for a plan."""
-    add = parser.add_argument
-    add("--docs", type=count, metavar="N", help="documents, where the data set is not here")
-    add("--queries", type=count, metavar="N", help="queries")
-    add("--doc-tokens", type=float, metavar="N", help="mean tokens of a document")
-    add("--query-tokens", type=float, metavar="N", help="mean tokens of a query")
-
-
-def _add_prediction(parser: Any) -> None:
-    add = parser.add_argument
-    add("--predict", action="store_true", help="predict first; the report shows both")
-    add("--budget", metavar="20m,8GB", help="predict first, and refuse to run what takes more")
-
-
-def _add_load(parser: Any) -> None:
-    """The load under which a report judges when the student pays off."""
-    group = parser.add_argument_group("break-even", "the load; it changes what a report says only")
-    for name, field, kind, metavar, words in (
-        ("--breakeven-docs", "n_docs", count, "N", "documents indexed (default 1000)"),
-        ("--breakeven-candidates", "k", count, "K", "scored for each query (default 100)"),
-        ("--training-flops", "training_flops", float, "X", "of the student, such as 2e17"),
-        ("--training-hours", "training_s", hours, "H", "of the student, on the machine measured"),
-        ("--storage-price", "price_gb_month", float, "P", "of a gigabyte of index for a month"),
-    ):
-        dest = f"{LOAD}{field}"
-        group.add_argument(name, dest=dest, type=kind, metavar=metavar, help=words)
-
-
-def load_given(arguments: argparse.Namespace) -> dict[str, float]:
-    """The fields of ``breakeven.Load`` that were given."""
-    return {
-        name.removeprefix(LOAD): value
-        for name, value in vars(arguments).items()
-        if name.startswith(LOAD) and value is not None
-    }
-
-
-def sizes_given(arguments: argparse.Namespace) -> dict[str, Any] | None:
-    """The fields of ``plan.Sizes`` where they are given: all of them or none.
-
-    Raises:
-        UsageError: if only some are.
-    """
-    names = {"n_docs": "docs", "n_queries": "queries"}
-    names |= {"doc_tokens": "doc_tokens", "query_tokens": "query_tokens"}
-    given = {field: getattr(arguments, name, None) for field, name in names.items()}
-    if all(value is None for value in given.values()):
-        return None
-    if None in given.values():
-        raise UsageError("give all of --docs, --queries, --doc-tokens and --query-tokens, or none")
-    return given
-
-
-def _add_causal(parser: Any, default: str = "smollm2-135m") -> None:
-    words = f"name, folder or hub id (default {default})"
-    parser.add_argument("--model", default=default, metavar="NAME", help=words)
-
-
-def _add_model(parser: Any, default: str = "smollm2-135m") -> None:
-    _add_causal(parser, default)
-    add = parser.add_argument
-    add("--dense-model", default="all-minilm-l6-v2", metavar="NAME", help="of the bi-encoder")
-    for kind in ("sparse", "cross-encoder", "late-interaction"):
-        add(f"--{kind}-model", metavar="NAME", help="hub id, folder, or 'untrained' for cost alone")
-    words = "of llm-biencoder, from 'rabbench train biencoder' (default: that of --model)"
-    add("--biencoder-model", metavar="NAME", help=words)
-    _add_device(parser)
-
-
-def _add_device(parser: Any) -> None:
-    add = parser.add_argument
-    add("--device", default="auto", choices=["auto", "cpu", "cuda"])
-    add("--dtype", default="auto", choices=["auto", "float32", "bfloat16", "float16"])
-    add("--seed", type=int, default=0)
-
-
-def _add_attention(parser: Any) -> None:
-    words = "eager for models without a fused one"
-    parser.add_argument("--attention", default="sdpa", choices=["sdpa", "eager"], help=words)
-
-
-def _add_run(parser: Any) -> None:
-    """Of a training: where it runs, and with which attention."""
-    _add_device(parser)
-    _add_attention(parser)
+    return parser
 
 
 def _add_output(parser: Any, default: str) -> None:
@@ -209,3 +86,70 @@ def _add_output(parser: Any, default: str) -> None:
     add("--resume", action="store_true", help="keep what DIR holds, do only what is missing")
     add("--json", action="store_true", help="print the results as JSON, not the verdict")
     add("--quiet", action="store_true", help="no progress")
+
+
+def _add_plan(plan: Any) -> None:
+    kinds = plan.add_subparsers(dest="planned", required=True, metavar="scaling|quality")
+    for name in ("scaling", "quality"):
+        kind = kinds.add_parser(name, help=f"of 'rabbench {name}' with the same options")
+        add_options(kind, CONFIGS[name])
+        if name == "quality":
+            add_options(kind, Sizes, partial=True)
+        add = kind.add_argument
+        add("--recalibrate", action="store_true", help="time this machine again")
+        add("--json", action="store_true", help="as JSON")
+        add("--quiet", action="store_true", help="no progress")
+        add("--budget", metavar="20m,8GB", help="exit 2 if it would take more")
+
+
+def _add_report(commands: Any) -> None:
+    report = commands.add_parser(
+        "report",
+        help="write the report of a results folder again, or compare several",
+        description="With one results folder: write its report again, from its results.json. "
+        "With several: write a report that sets them side by side to --out, and leave the folders "
+        "as they are. Times and memory are compared only within one machine, quality only on the "
+        "same data, metric, depth and queries; FLOPs, index sizes and ratios within a run "
+        "anywhere. What is left out is said, with the reason.",
+    )
+    add = report.add_argument
+    add("folders", nargs="+", type=Path, metavar="DIR")
+    text = f"where to write (default: the folder itself; of several {COMPARISON})"
+    add("--out", type=Path, metavar="DIR", help=text)
+    exports = report.add_mutually_exclusive_group()
+    for name, text in EXPORTS.items():
+        add = exports.add_argument
+        add(f"--{name}", dest="export", action="store_const", const=name, help=text)
+    add_options(report, Load, partial=True)
+
+
+def _add_bundle(commands: Any) -> None:
+    bundle = commands.add_parser(
+        "bundle",
+        help="one zip of results, rankings, judgements, configuration and report, with hashes",
+        description="Equal contents give equal bytes. Judgements travel where their licence lets "
+        "them; else the bundle says which data set they are of and how to get it.",
+    )
+    add = bundle.add_argument
+    add("folder", type=Path, metavar="DIR", help="a results folder")
+    add("--out", type=Path, metavar="FILE", help="default DIR.zip")
+    text = "judgements to pack: those whose licence allows it (auto), all, or none"
+    add("--qrels", choices=QRELS, default=QRELS[0], help=text)
+    add("--json", action="store_true", help="as JSON")
+
+
+def _add_verify(commands: Any) -> None:
+    verify = commands.add_parser(
+        "verify",
+        help="recompute what a bundle or results folder says, and whether it agrees",
+        description="Recomputes hashes, every metric of every query, fits and verdicts, FLOP "
+        "counts and the report's tables. Judgements that did not travel are read from the data "
+        "set by its name, which may fetch it, and count only if its fingerprint is the same.",
+        epilog="exit codes: 0 all agree, 1 something disagrees, 3 something could not be verified, "
+        "4 broken file",
+    )
+    add = verify.add_argument
+    add("path", type=Path, metavar="FILE|DIR", help="a bundle, or a results folder")
+    text = "load no data set: what needs one is then not verified"
+    add("--no-data", action="store_true", help=text)
+    add("--json", action="store_true", help="as JSON")

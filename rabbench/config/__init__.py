@@ -1,4 +1,26 @@
 """What each command can be told: one file a command, one frozen dataclass a configuration.
 
-Plain data, picklable, kept in the results file; runs nothing and imports nothing heavy.
+Each option is declared once, by the field that holds it (``declaration.py``): the command line, a
+plan and the command that a report repeats are made from that. Plain data, picklable, kept in the
+results file; runs nothing and imports nothing heavy.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rabbench.config.quality import DemoConfig, QualityConfig
+from rabbench.config.scaling import ScalingConfig
+from rabbench.config.train import AblationConfig, BiencoderConfig, StudentConfig, TeacherConfig
+
+CONFIGS: Mapping[str, Any] = {
+    "scaling": ScalingConfig,
+    "quality": QualityConfig,
+    "demo": DemoConfig,
+    "train teacher": TeacherConfig,
+    "train student": StudentConfig,
+    "train biencoder": BiencoderConfig,
+    "train ablation": AblationConfig,
+}
+"""The configuration of each command whose results name it."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
-from rabbench.types import BadInputError, UsageError
+from rabbench.config.declaration import part
+from rabbench.config.value_types import tolerances
+from rabbench.types import REQUIRED, BadInputError, UsageError, option
 
 Tier = Literal["exact", "noisy"]
 TIERS: tuple[Tier, ...] = get_args(Tier)
+WRITING, OUTPUT = "writing the baseline", "output"  # titles in the help
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +28,27 @@ class Policy:
     cost is set over the first, the first's own over the second.
     """
 
-    tolerance: Mapping[str, float] = field(default_factory=dict)
-    floor: float = 0.10
-    elsewhere: float = 0.50
+    GROUP: ClassVar = ("policy", "in place of the one that FILE keeps")
+    tolerance: Mapping[str, float] = option(
+        dict,
+        "--tolerance",
+        "allowed change of exact measures: of a metric absolute, otherwise relative",
+        parse=tolerances,
+        metavar="MEASURE=X",
+    )
+    floor: float = option(
+        0.10, "--floor", "growth of a ratio that is no regression (default {default})"
+    )
+    elsewhere: float = option(
+        0.50, "--floor-elsewhere", "the same on another machine (default {default})"
+    )
     ceiling: float = 0.50
-    references: tuple[str, ...] = ()
+    references: tuple[str, ...] = option(
+        (),
+        "--reference",
+        "the phase that costs are set over, and one to set its own over",
+        metavar="SYSTEM/PHASE,…",
+    )
 
     def __post_init__(self) -> None:
         """Refuse a number that would let everything or nothing through.
@@ -82,14 +101,47 @@ class CheckConfig:
     whether GitHub's step summary is added to.
     """
 
-    baseline: tuple[Path, ...]
-    folders: tuple[Path, ...]
-    tiers: tuple[Tier, ...] = TIERS
-    absolute: bool = False
-    measure: bool = False
-    policy: Mapping[str, Any] = field(default_factory=dict)
-    update: bool = False
-    reason: str = ""
-    junit: Path | None = None
-    benchmark_json: Path | None = None
-    summary: bool = False
+    folders: tuple[Path, ...] = option(
+        REQUIRED,
+        "folders",
+        "results folders of the run; several are repeated runs",
+        nargs="+",
+        metavar="DIR",
+    )
+    baseline: tuple[Path, ...] = option(
+        REQUIRED,
+        "--baseline",
+        "what the run must live up to; given again for repeated runs of it",
+        repeatable=True,
+        metavar="FILE",
+    )
+    tiers: tuple[Tier, ...] = option(
+        TIERS,
+        "--tier",
+        "default all",
+        choices={**{tier: (tier,) for tier in TIERS}, "all": TIERS},
+    )
+    measure: bool = option(
+        False,
+        "--measure",
+        "first measure into DIR what FILE holds; into the next DIR only while unclear",
+    )
+    absolute: bool = option(
+        False,
+        "--absolute",
+        "compare times and bytes themselves, not ratios; both must be of one machine",
+    )
+    policy: Mapping[str, Any] = part(Policy, partial=True)
+    update: bool = option(False, "--update", "write FILE from the run", group=WRITING)
+    reason: str = option("", "--reason", "why; kept in FILE", metavar="TEXT", group=WRITING)
+    junit: Path | None = option(None, "--junit", "write JUnit XML", metavar="FILE", group=OUTPUT)
+    summary: bool = option(
+        False, "--github", "annotate, and add to the step's summary", group=OUTPUT
+    )
+    benchmark_json: Path | None = option(
+        None,
+        "--benchmark-json",
+        "write smaller.json and bigger.json for github-action-benchmark",
+        metavar="DIR",
+        group=OUTPUT,
+    )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
-from rabbench.types import Options
+from rabbench.config.declaration import part
+from rabbench.config.scaling import SYSTEMS
+from rabbench.types import MODELS, REQUIRED, Options, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,20 +20,43 @@ class QualityConfig:
     ``baseline`` is a system over which the report sets every other one.
     """
 
-    suite: str
-    datasets: tuple[str, ...] = ()
-    systems: tuple[str, ...] = ("bm25", "dense", "teacher", "rabtriever")
-    metrics: tuple[str, ...] = ()
-    max_queries: int | None = None
-    baseline: str | None = None
-    options: Options = field(default_factory=Options)
+    suite: str = option(
+        REQUIRED, "--suite", "a suite by name, a BEIR folder, or trec:DOCS,QUERIES,QRELS"
+    )
+    datasets: tuple[str, ...] = option((), "--datasets", "data sets of the suite")
+    systems: tuple[str, ...] = option(
+        SYSTEMS,
+        "--systems",
+        "default {default}; also 'bm25>>teacher', 'bm25%%200>>teacher', bm25+dense and run:FILE",
+    )
+    metrics: tuple[str, ...] = option((), "--metrics", "ranx, ir_measures or trec_eval names")
+    max_queries: int | None = option(None, "--max-queries", "a seeded sample of the queries")
+    baseline: str | None = option(
+        None, "--baseline", "the report sets every other system over this one", metavar="SYSTEM"
+    )
+    options: Options = part(
+        Options(),
+        *("depth", "first_stage", "max_doc_len", "max_query_len", "batch", "attention"),
+        *MODELS,
+        *("device", "dtype", "seed"),
+    )
+    ORDER: ClassVar = ("suite", "datasets", "systems", "metrics", "options.depth")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoConfig:
+    """How to build the demonstration's systems; its data and sizes are fixed."""
+
+    options: Options = part(
+        Options(model="rabbench/demo-smollm2-135m"), *MODELS, "device", "dtype", "seed"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
     """How large a data set is; lengths are mean tokens."""
 
-    n_docs: int
-    n_queries: int
-    doc_tokens: float
-    query_tokens: float
+    n_docs: int = option(REQUIRED, "--docs", "documents, where the data set is not here")
+    n_queries: int = option(REQUIRED, "--queries", "queries")
+    doc_tokens: float = option(REQUIRED, "--doc-tokens", "mean tokens of a document", metavar="N")
+    query_tokens: float = option(REQUIRED, "--query-tokens", "mean tokens of a query", metavar="N")

@@ -4,57 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
-from rabbench.types import Options, UsageError
+from rabbench.config.declaration import part
+from rabbench.config.value_types import as_hours, hours, size
+from rabbench.types import MODELS, REQUIRED, Options, UsageError, option
 
 SYSTEMS = ("bm25", "dense", "teacher", "rabtriever")
 MEASURES = ("flops", "index-size", "memory", "latency")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScalingConfig:
-    """What to sweep.
-
-    ``points`` lengths from ``min_doc_len`` to ``max_doc_len`` in equal ratios (None: as many as
-    doublings); ``query_len`` and the lengths are tokens without the prompt. ``attention`` may name
-    several implementations. ``breakeven`` holds fields of ``breakeven.Load``: it changes what a
-    report says, not what is measured.
-    """
-
-    max_doc_len: int
-    min_doc_len: int = 16
-    points: int | None = None
-    query_len: int = 32
-    systems: tuple[str, ...] = SYSTEMS
-    measures: tuple[str, ...] = MEASURES
-    attention: tuple[str, ...] = ("sdpa",)
-    rounds: int = 3
-    max_rounds: int = 30
-    min_time_s: float = 1.0
-    timeout_s: float = 600.0
-    memory_limit: int | None = None
-    breakeven: Mapping[str, float] = field(default_factory=dict)
-    options: Options = field(default_factory=Options)
-
-    def lengths(self) -> list[int]:
-        """The grid of document lengths.
-
-        Raises:
-            UsageError: if it cannot be laid out.
-        """
-        low, high = self.min_doc_len, self.max_doc_len
-        if low < 1 or high < low or (self.points is not None and self.points < 1):
-            raise UsageError(
-                f"--min-doc-len {low} --max-doc-len {high} --points {self.points}: lengths must "
-                "rise from at least 1 and there must be at least one point"
-            )
-        count = self.points or round(math.log2(high / low)) + 1
-        if count == 1 or low == high:
-            return [high]
-        ratio = (high / low) ** (1 / (count - 1))
-        return sorted({round(low * ratio**i) for i in range(count)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +24,23 @@ class Load:
     ``price_gb_month`` is what a gigabyte (10⁹ bytes) of index costs a month, in any currency.
     """
 
-    n_docs: int = 1000
-    k: int = 100
-    training_flops: float | None = None
-    training_s: float | None = None
-    price_gb_month: float | None = None
+    GROUP: ClassVar = ("break-even", "the load; it changes what a report says only")
+    n_docs: int = option(1000, "--breakeven-docs", "documents indexed (default {default})")
+    k: int = option(
+        100, "--breakeven-candidates", "scored for each query (default {default})", metavar="K"
+    )
+    training_flops: float | None = option(None, "--training-flops", "of the student, such as 2e17")
+    training_s: float | None = option(
+        None,
+        "--training-hours",
+        "of the student, on the machine measured",
+        parse=hours,
+        write=as_hours,
+        metavar="H",
+    )
+    price_gb_month: float | None = option(
+        None, "--storage-price", "of a gigabyte of index for a month", metavar="P"
+    )
 
     def __post_init__(self) -> None:
         """Refuse a load that nobody can have."""
@@ -102,3 +72,49 @@ class Load:
     def training(self, measure: str) -> float | None:
         """The student's training in the unit of this measure; None where it is not known."""
         return {"flops": self.training_flops, "latency": self.training_s}.get(measure)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScalingConfig:
+    """What to sweep.
+
+    ``points`` lengths from ``min_doc_len`` to ``max_doc_len`` in equal ratios (None: as many as
+    doublings); ``query_len`` and the lengths are tokens without the prompt. ``attention`` may name
+    several implementations. ``breakeven`` holds fields of ``breakeven.Load``: it changes what a
+    report says, not what is measured.
+    """
+
+    max_doc_len: int = option(REQUIRED, "--max-doc-len", "longest document, tokens")
+    min_doc_len: int = option(16, "--min-doc-len", "shortest (default {default})")
+    points: int | None = option(None, "--points", "how many lengths (default: each doubling)")
+    query_len: int = option(32, "--query-len", "query tokens (default {default})")
+    systems: tuple[str, ...] = option(SYSTEMS, "--systems", "default {default}")
+    measures: tuple[str, ...] = option(MEASURES, "--measures", "default {default}")
+    attention: tuple[str, ...] = option(("sdpa",), "--attention", "sdpa, eager or both")
+    rounds: int = option(3, "--rounds", "least samples of a time (default {default})")
+    max_rounds: int = 30
+    min_time_s: float = 1.0
+    timeout_s: float = option(600.0, "--timeout", "seconds for one memory point", metavar="S")
+    memory_limit: int | None = option(
+        None, "--memory-limit", "of one point, such as 4GiB", parse=size, metavar="SIZE"
+    )
+    options: Options = part(Options(), *MODELS, "device", "dtype", "seed", "extrapolate")
+    breakeven: Mapping[str, float] = part(Load, partial=True)
+
+    def lengths(self) -> list[int]:
+        """The grid of document lengths.
+
+        Raises:
+            UsageError: if it cannot be laid out.
+        """
+        low, high = self.min_doc_len, self.max_doc_len
+        if low < 1 or high < low or (self.points is not None and self.points < 1):
+            raise UsageError(
+                f"--min-doc-len {low} --max-doc-len {high} --points {self.points}: lengths must "
+                "rise from at least 1 and there must be at least one point"
+            )
+        count = self.points or round(math.log2(high / low)) + 1
+        if count == 1 or low == high:
+            return [high]
+        ratio = (high / low) ** (1 / (count - 1))
+        return sorted({round(low * ratio**i) for i in range(count)})

@@ -6,10 +6,11 @@ Knows no tensors and no files.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
-from rabbench.types import Options
+from rabbench.config.declaration import part
+from rabbench.types import REQUIRED, Options, option
 
 Objective = Literal["sft", "dpo", "listwise"]
 Sampling = Literal["on-policy", "uniform"]
@@ -34,12 +35,16 @@ class TrainingData:
     is how many negatives a query has in a step, half of them hard.
     """
 
-    suite: str
-    dataset: str | None = None
-    max_queries: int | None = None
-    held_out: float = 0.1
-    negatives: str = "random"
-    per_query: int = 5
+    suite: str = option(
+        REQUIRED, "--suite", "a suite ('rabbench list suites') or a BEIR-layout folder"
+    )
+    dataset: str | None = option(
+        None, "--datasets", "one data set; its training split where it has one", metavar="NAME"
+    )
+    max_queries: int | None = option(None, "--max-queries", "learn from a sample of the queries")
+    held_out: float = option(0.1, "--held-out", "share kept for evaluation ({default})")
+    negatives: str = option("random", "--negatives", "random, or a system's best", metavar="SYSTEM")
+    per_query: int = option(5, "--per-query", "negatives of a query in a step")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,18 +55,18 @@ class Schedule:
     is ``float32``, ``bf16`` or ``fp16`` (mixed). The state is saved every ``save_every`` updates.
     """
 
-    epochs: float = 1.0
-    max_steps: int | None = None
-    batch: int = 8
-    accumulation: int = 1
-    learning_rate: float = 5e-4
+    epochs: float = option(1.0, "--epochs", "visits of each query")
+    max_steps: int | None = option(None, "--max-steps", "stop earlier")
+    batch: int = option(8, "--batch", "queries in a step, on each device")
+    accumulation: int = option(1, "--accumulation", "steps in an update (default {default})")
+    learning_rate: float = option(5e-4, "--learning-rate")
     warmup: float = 0.1
     weight_decay: float = 0.0
-    precision: str = "float32"
-    save_every: int = 50
-    evaluate_every: int = 50
+    precision: str = option("float32", "--precision", "mixed", choices=("float32", "bf16", "fp16"))
+    save_every: int = option(50, "--save-every", "updates between states ({default})")
+    evaluate_every: int = option(50, "--evaluate-every", "updates (default {default})")
     log_every: int = 10
-    seed: int = 0
+    seed: int = option(0, "--seed", parse=int, metavar="SEED")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +77,29 @@ class Lora:
     backward pass, which saves time.
     """
 
-    rank: int = 16
-    alpha: int = 32
-    layers: int | None = None
+    rank: int = option(
+        16, "--lora-rank", "0 trains all weights ({default})", parse=int, metavar="R"
+    )
+    alpha: int = option(32, "--lora-alpha", metavar="A")
+    layers: int | None = option(None, "--lora-layers", "adapt the top N layers only")
+
+
+TRAINING_ORDER = (
+    "data.suite",
+    "data.dataset",
+    "data.max_queries",
+    "data.held_out",
+    "options.max_doc_len",
+    "options.max_query_len",
+    "schedule",
+    "options",
+    "data",
+    "lora",
+)
+
+
+OFFERED = ("max_doc_len", "max_query_len", "device", "dtype", "attention", "model")
+"""What a training takes of a system's options; the schedule's seed is theirs too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,27 +113,37 @@ class TeacherConfig:
     their cosine.
     """
 
-    data: TrainingData
-    objective: Objective = "listwise"
-    schedule: Schedule = field(default_factory=Schedule)
-    lora: Lora = field(default_factory=Lora)
-    prompt: str = "short"
-    beta: float = 0.1
-    temperature: float = 1.0
-    contrastive: float = 0.0
+    ORDER: ClassVar = TRAINING_ORDER
+    data: TrainingData = part(TrainingData)
+    objective: Objective = option("listwise", "--objective")
+    schedule: Schedule = part(Schedule())
+    lora: Lora = part(Lora())
+    prompt: str = option("short", "--prompt", "short or question (default {default})")
+    beta: float = option(0.1, "--beta", "of dpo (default {default})", metavar="BETA")
+    temperature: float = option(
+        1.0, "--temperature", "of listwise (default {default})", metavar="TEMPERATURE"
+    )
+    contrastive: float = option(
+        0.0,
+        "--contrastive",
+        "weight of telling documents apart without the query, as the student will "
+        "(default {default})",
+        metavar="W",
+    )
     contrastive_temperature: float = 0.05
-    options: Options = field(default_factory=Options)
+    options: Options = part(Options(), *OFFERED, follows=("seed",))
 
 
 @dataclass(frozen=True, kw_only=True)
 class BiencoderConfig:
     """The bi-encoder of the same backbone (RepLLaMA's recipe, arXiv 2310.08319)."""
 
-    data: TrainingData
-    schedule: Schedule = field(default_factory=lambda: Schedule(epochs=5, batch=32))
-    lora: Lora = field(default_factory=Lora)
-    temperature: float = 0.05
-    options: Options = field(default_factory=Options)
+    ORDER: ClassVar = TRAINING_ORDER
+    data: TrainingData = part(TrainingData)
+    schedule: Schedule = part(Schedule(epochs=5, batch=32))
+    lora: Lora = part(Lora())
+    temperature: float = option(0.05, "--temperature", "default {default}", metavar="TEMPERATURE")
+    options: Options = part(Options(), *OFFERED, follows=("seed",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,25 +171,39 @@ class StudentConfig:
         latent: whether the predictor sees the document's latent; False is the control.
     """
 
-    data: TrainingData
-    schedule: Schedule = field(
-        default_factory=lambda: Schedule(epochs=5, batch=16, learning_rate=1e-4)
+    ORDER: ClassVar = TRAINING_ORDER
+    data: TrainingData = part(TrainingData, "suite", "dataset", "max_queries", "held_out")
+    schedule: Schedule = part(Schedule(epochs=5, batch=16, learning_rate=1e-4))
+    inner: int = option(1024, "--inner", "the predictor's width ({default})", metavar="M")
+    mse: float = option(1.0, "--mse", "weight of the JEPA energy ({default})")
+    reverse_kl: float = option(1.0, "--reverse-kl", "λ (default {default}; 0 leaves it out)")
+    within: float = option(0.0, "--within", "weight of the energy in a query")
+    sampling: Sampling = option("on-policy", "--sampling")
+    candidates: int = option(4, "--candidates", "drawn in a round ({default})", metavar="K")
+    rounds: int = option(3, "--rounds", "draws during the training ({default})")
+    tau: float = option(1.0, "--tau", "τ of the draw ({default})")
+    vocabulary: int | None = option(4096, "--vocabulary", "rows of the head in the KL", metavar="V")
+    depth: int = option(1000, "--depth", "candidates to draw from ({default})", metavar="K")
+    first_stage: str = option(
+        "bm25", "--first-stage", "of larger collections ({default})", metavar="SYSTEM"
     )
-    inner: int = 1024
-    mse: float = 1.0
-    reverse_kl: float = 1.0
-    within: float = 0.0
-    sampling: Sampling = "on-policy"
-    candidates: int = 4
-    rounds: int = 3
-    tau: float = 1.0
-    vocabulary: int | None = 4096
-    depth: int = 1000
-    first_stage: str = "bm25"
-    start: Start = "answers"
-    keep: float = 30.0
-    latent: bool = True
-    options: Options = field(default_factory=Options)
+    start: Start = option(
+        "answers",
+        "--start",
+        "first scores: similarity and the teacher's answers, similarity alone, or all equal",
+    )
+    keep: float = option(
+        30.0, "--keep", "weight that holds other documents' scores where they started ({default})"
+    )
+    latent: bool = option(True, "--no-latent", "the control that does not see the document")
+    options: Options = part(
+        Options(),
+        *OFFERED,
+        follows=("seed", "depth", "first_stage"),
+        model=option(
+            REQUIRED, "--teacher", "of 'rabbench train teacher', or a name", metavar="DIR"
+        ),
+    )
 
 
 FULL = "full"
@@ -179,9 +228,16 @@ class AblationConfig:
     of ``options.first_stage`` are ranked, all documents where there are no more.
     """
 
-    student: StudentConfig
-    variants: tuple[str, ...] = tuple(VARIANTS)
-    seeds: int = 3
-    dataset: str | None = None
-    max_test_queries: int | None = None
+    student: StudentConfig = part(StudentConfig)
+    seeds: int = option(3, "--seeds", "seeds of each variant (default {default})")
+    variants: tuple[str, ...] = option(
+        tuple(VARIANTS), "--variants", "default all; 'full' is always there"
+    )
+    dataset: str | None = option(
+        None,
+        "--evaluate",
+        "data set to evaluate on (default: the suite's first)",
+        metavar="DATASET",
+    )
+    max_test_queries: int | None = option(None, "--max-test-queries", "a sample of its queries")
     metrics: tuple[str, ...] = ("hit_rate@1", "mrr")

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from rabbench import registry
-from rabbench.cli.configs import system_options
+from rabbench.cli.configs import configure
 from rabbench.cli.parser import build_parser
+from rabbench.config.quality import QualityConfig
 from rabbench.measures import flops
 from rabbench.scaling import sweep as scaling
 from rabbench.types import MissingError, Options, Settings, Shape, System, UsageError
@@ -212,7 +213,7 @@ def test_weights_that_are_not_here_are_missing(
 
 def test_the_command_line_names_the_models() -> None:
     typed = ["quality", "--suite", "demo", "--sparse-model", "untrained", "--device", "cpu"]
-    options = system_options(build_parser().parse_args(typed))
+    options = configure(QualityConfig, build_parser().parse_args(typed)).options
     assert options.sparse_model == "untrained"
     assert options.cross_encoder_model == Options().cross_encoder_model
 

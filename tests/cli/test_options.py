@@ -1,0 +1,204 @@
+"""Each option is declared once: the command line, a plan and a report's command agree on it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from collections.abc import Iterator
+from dataclasses import asdict
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from rabbench.cli.configs import configure, scaling_config
+from rabbench.cli.parser import build_parser
+from rabbench.config import CONFIGS
+from rabbench.config.check import CheckConfig
+from rabbench.config.declaration import DeclaredOption, declared_options
+from rabbench.config.quality import QualityConfig, Sizes
+from rabbench.config.scaling import Load, ScalingConfig
+from rabbench.report import command
+from rabbench.types import REQUIRED, UsageError
+
+PARSER = build_parser()
+OUTPUT = {"--out", "--resume", "--json", "--quiet"}
+AHEAD = {"--predict", "--budget"}
+PLAN = {"--recalibrate", "--json", "--quiet", "--budget"}
+DECLARED: dict[str, tuple[Any, ...]] = {
+    **{name: (config,) for name, config in CONFIGS.items()},
+    "plan scaling": (ScalingConfig,),
+    "plan quality": (QualityConfig, Sizes),
+    "check": (CheckConfig,),
+    "report": (Load,),
+}
+"""The configurations whose options a command has."""
+
+OWN: dict[str, set[str]] = {
+    "scaling": OUTPUT | AHEAD,
+    "quality": OUTPUT | AHEAD,
+    "demo": OUTPUT,
+    **{name: OUTPUT for name in CONFIGS if name.startswith("train ")},
+    "plan scaling": PLAN,
+    "plan quality": PLAN,
+    "check": {"--json", "--quiet"},
+    "report": {"folders", "--out", "--csv", "--json", "--latex"},
+    "bundle": {"folder", "--out", "--qrels", "--json"},
+    "verify": {"path", "--no-data", "--json"},
+    "list": {"kind", "--json"},
+    "doctor": {"--json"},
+}
+"""What belongs to the command line itself: where results go, what is printed."""
+
+
+def _commands(
+    parser: argparse.ArgumentParser, name: str = ""
+) -> Iterator[tuple[str, dict[str, argparse.Action]]]:
+    actions = {}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, inner in action.choices.items():
+                yield from _commands(inner, f"{name} {word}".strip())
+            return
+        actions[(action.option_strings or [action.dest])[-1]] = action
+    del actions["--help"]
+    yield name, actions
+
+
+COMMANDS = dict(_commands(PARSER))
+
+
+def _declared(config: Any) -> list[DeclaredOption]:
+    return [declared for declared in declared_options(config) if not declared.follows]
+
+
+def test_every_command_is_held_to_its_options() -> None:
+    assert COMMANDS.keys() == OWN.keys()
+    assert DECLARED.keys() < OWN.keys()
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_flag_is_declared_by_a_field_or_belongs_to_the_command_line(name: str) -> None:
+    options = [option for config in DECLARED.get(name, ()) for option in _declared(config)]
+    flags = [option.option.flag for option in options]
+    assert len(set(flags)) == len(flags)
+    assert not OWN[name] & set(flags)
+    assert COMMANDS[name].keys() == OWN[name] | set(flags)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_defaults_are_those_of_the_fields(name: str) -> None:
+    options = _declared(CONFIGS[name])
+    assert len(options) > 8
+    for declared in options:
+        action, default = COMMANDS[name][declared.option.flag], declared.default
+        assert action.required == (default is REQUIRED and not declared.partial), declared.path
+        if declared.partial or default is REQUIRED:
+            assert action.default is None, declared.path
+        else:
+            assert action.default == (declared.option.typed_default or default), declared.path
+        assert "{" not in (action.help or ""), declared.path
+
+
+NAMES = st.from_regex(r"[A-Za-z0-9:/>+%@._]([A-Za-z0-9:/>+%@._' ]{0,6}[a-z])?", fullmatch=True)
+
+SPECIAL = {
+    "--device": st.sampled_from(["auto", "cpu"]),  # a test may run where there is no GPU
+    "--training-hours": st.integers(0, 4000).map(lambda quarters: str(quarters / 4)),
+    "--seed": st.integers(-5, 5).map(str),
+}
+
+
+def _words(declared: DeclaredOption) -> st.SearchStrategy[list[str]]:
+    """What can be typed for an option: its flag with a word."""
+    flag, kind = declared.option.flag, declared.type
+    if isinstance(declared.default, bool):
+        return st.just([flag])
+    if get_origin(kind) is not tuple and NoneType in get_args(kind):
+        kind = get_args(kind)[0]
+    choices = declared.option.choices or (get_args(kind) if get_origin(kind) is Literal else ())
+    if flag in SPECIAL:
+        word = SPECIAL[flag]
+    elif choices:
+        word = st.sampled_from(list(choices))
+    elif kind is int:
+        word = st.integers(1, 1 << 40).map(str)
+    elif kind is float:
+        word = st.floats(0, 1e9).map(repr)
+    elif kind == tuple[str, ...]:
+        word = st.lists(NAMES, min_size=1, max_size=3).map(",".join)
+    else:
+        assert kind is str, declared.path
+        word = NAMES
+    return word.map(lambda text: [flag, text])
+
+
+@st.composite
+def typed(draw: st.DrawFn, name: str) -> list[str]:
+    """A command with the required options and some of the others."""
+    argv = name.split()
+    for declared in _declared(CONFIGS[name]):
+        required = declared.default is REQUIRED and not declared.partial
+        if required or draw(st.booleans()):
+            argv += draw(_words(declared))
+    return argv
+
+
+def _config(name: str, argv: list[str]) -> Any:
+    arguments = PARSER.parse_args(argv)
+    return scaling_config(arguments) if name == "scaling" else configure(CONFIGS[name], arguments)
+
+
+def _recorded(name: str, config: Any) -> Any:
+    """The configuration as a results file holds it."""
+    parts = name.split()
+    kind = {"kind": parts[1]} if len(parts) > 1 else {}
+    recorded = {**kind, **asdict(config)}
+    return json.loads(json.dumps({"quality": recorded} if name == "demo" else recorded))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_the_command_of_a_report_gives_the_configuration_again(
+    name: str, data: st.DataObject
+) -> None:
+    argv = data.draw(typed(name))
+    try:
+        config = _config(name, argv)
+    except UsageError:  # a load that nobody can have
+        assume("--breakeven-docs" not in argv and "--breakeven-candidates" not in argv)
+        raise
+    line = command.line(name.split()[0], _recorded(name, config))
+    program, *words = shlex.split(line)
+    assert program == "rabbench"
+    assert _config(name, words) == config
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@settings(max_examples=2, deadline=None)
+@given(data=st.data())
+def test_every_declared_option_that_is_not_its_default_stands_in_the_command(
+    name: str, data: st.DataObject
+) -> None:
+    required = [
+        word
+        for declared in _declared(CONFIGS[name])
+        if declared.default is REQUIRED and not declared.partial
+        for word in data.draw(_words(declared))
+    ]
+    for declared in _declared(CONFIGS[name]):
+        flag = declared.option.flag
+        if flag in required:
+            continue
+        words = data.draw(_words(declared))
+        argv = [*name.split(), *required, *words]
+        if flag == "--breakeven-candidates":
+            argv += ["--breakeven-docs", str(1 << 41)]
+        config = _config(name, argv)
+        line = shlex.split(command.line(name.split()[0], _recorded(name, config)))
+        unchanged = config == _config(name, [*name.split(), *required])
+        assert flag in line or (unchanged and declared.option.only_changed), flag
