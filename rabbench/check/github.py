@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rabbench.check.model import ORDER, CheckResult, Verdict
-from rabbench.check.text import COLUMNS, NUMERIC, failures, lines, remarks
+from rabbench.check.text import failures, noted, verdict_table
 from rabbench.types import Better
 
 ANNOTATIONS = 10  # of a kind, of one step: GitHub shows no more
@@ -26,12 +26,12 @@ KINDS = {"regression": "error", "missing": "error", "unclear": "warning"}
 def annotated(verdict: Verdict, baseline: Path) -> Iterator[str]:
     """Workflow commands that mark the baseline's file; the last of a kind counts what is left."""
     for kind in ("error", "warning"):
-        found = [one for one in failures(verdict) if KINDS[one.status] == kind]
-        shown = found if len(found) <= ANNOTATIONS else found[: ANNOTATIONS - 1]
-        for one in shown:
-            yield _command(kind, baseline, one.status, f"{one.name}: {one.message}")
-        if len(shown) < len(found):
-            more = f"{len(found) - len(shown)} more; the step's summary has all"
+        failed = [result for result in failures(verdict) if KINDS[result.status] == kind]
+        first = failed if len(failed) <= ANNOTATIONS else failed[: ANNOTATIONS - 1]
+        for result in first:
+            yield _command(kind, baseline, result.status, f"{result.name}: {result.message}")
+        if len(first) < len(failed):
+            more = f"{len(failed) - len(first)} more; the step's summary has all"
             yield _command(kind, baseline, "rabbench check", more)
     if not verdict.findings:
         yield _command("error", baseline, verdict.status, verdict.sentence)
@@ -55,19 +55,12 @@ def summary(verdict: Verdict, baseline: Path) -> str:
     from rabbench.report.page import Page, Section, Table
     from rabbench.report.render import markdown
 
-    table = Table(
-        id="checks",
-        caption="Counts: the most changed check of a phase; ratios: over all lengths",
-        columns=COLUMNS,
-        rows=[line.cells() for line in lines(verdict)],
-        numeric=NUMERIC,
-    )
-    told = [*failures(verdict), *remarks(verdict)]
-    wrong = Table(
+    table, results = verdict_table(verdict), noted(verdict)
+    details = Table(
         id="details",
         caption="What did not pass, and what fell",
         columns=("verdict", "what", "why"),
-        rows=[(one.status, one.name, one.message) for one in told],
+        rows=[(result.status, result.name, result.message) for result in results],
     )
     page = Page(
         title=f"rabbench check: {verdict.status}",
@@ -75,7 +68,9 @@ def summary(verdict: Verdict, baseline: Path) -> str:
         verdict=[verdict.sentence],
         sections=[
             Section(id="checks", title="Checks", tables=[table] if table.rows else ()),
-            Section(id="details", title="Details", tables=[wrong] if told else (), detail=True),
+            Section(
+                id="details", title="Details", tables=[details] if results else (), detail=True
+            ),
         ],
     )
     return markdown.render_markdown(page)
@@ -83,15 +78,14 @@ def summary(verdict: Verdict, baseline: Path) -> str:
 
 def append_summary(verdict: Verdict, baseline: Path) -> Path | None:
     """Add the summary to the step's own, if it fits beside what is there; where it went."""
-    given = os.environ.get(SUMMARY)
-    if not given:
+    if not os.environ.get(SUMMARY):
         return None
-    path = Path(given)
-    there = path.stat().st_size if path.exists() else 0
+    path = Path(os.environ[SUMMARY])
+    size = path.stat().st_size if path.exists() else 0
     text = summary(verdict, baseline)
-    if there + len(text.encode()) >= SUMMARY_LIMIT:
+    if size + len(text.encode()) >= SUMMARY_LIMIT:
         text = f"**{verdict.sentence}**\n"
-    if there + len(text.encode()) >= SUMMARY_LIMIT:
+    if size + len(text.encode()) >= SUMMARY_LIMIT:
         return None
     with path.open("a", encoding="utf-8") as file:
         file.write(text)
@@ -108,16 +102,16 @@ def benchmark(verdict: Verdict, better: Better) -> list[dict[str, Any]]:
     """
     return [
         {
-            "name": one.name,
-            "unit": "score" if one.unit == "1" else one.unit,
-            "value": one.head,
-            "extra": _extra(one),
+            "name": result.name,
+            "unit": "score" if result.unit == "1" else result.unit,
+            "value": result.head,
+            "extra": _extra(result),
         }
-        for one in verdict.findings
-        if one.better == better and one.head is not None and one.unit != ORDER
+        for result in verdict.findings
+        if result.better == better and result.head is not None and result.unit != ORDER
     ]
 
 
-def _extra(one: CheckResult) -> str:
-    margin = f", margin {one.margin:.3f}×" if one.margin else ""
-    return f"{one.status}; baseline {one.base:.6g}{margin}"
+def _extra(result: CheckResult) -> str:
+    margin = f", margin {result.margin:.3f}×" if result.margin else ""
+    return f"{result.status}; baseline {result.base:.6g}{margin}"

@@ -1,131 +1,102 @@
 """A verdict as a table: one line a measure of a phase, then what is wrong in sentences.
 
-Knows findings; prints nothing.
+Knows check results; prints nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Iterator, Sequence
 
-from rabbench.check.model import ORDER, STATUSES, CheckResult, Status, Verdict
-from rabbench.report.render.terminal import aligned
+from rabbench.check.model import ORDER, STATUSES, CheckResult, Verdict
+from rabbench.report.page import Cell, Table
+from rabbench.report.render.cells import table_lines
 from rabbench.scaling.fits import ORDERS
 
 COLUMNS = ("tier", "what", "checks", "baseline", "now", "change", "margin", "verdict")
-NUMERIC = frozenset({2, 3, 4, 5, 6})
-NONE = "–"
+SENTENCES = 20  # in a terminal; the JSON and the JUnit file have all
 
 
-@dataclass(frozen=True)
-class Line:
-    """The findings of one measure of one phase; the worst one's figures stand for all."""
+def verdict_table(verdict: Verdict) -> Table:
+    """A line for each measure of a phase: its worst check stands for all.
 
-    findings: Sequence[CheckResult]
-
-    @property
-    def worst(self) -> CheckResult:
-        """The worst by status, then by how far it changed."""
-
-        def order(one: CheckResult) -> tuple[int, float]:
-            return STATUSES.index(one.status), -abs((one.change or 1.0) - 1)
-
-        return min(self.findings, key=order)
-
-    @property
-    def status(self) -> Status:
-        """That of the worst."""
-        return self.worst.status
-
-    def cells(self) -> tuple[str, ...]:
-        """The line under ``COLUMNS``."""
-        one = self.worst
-        over = f" over {one.over.replace('/', ' ')}" if one.over else ""
-        margin = f"{one.margin:.2f}×" if one.margin else NONE
-        return (
-            one.tier,
-            f"{one.system} {one.phase} {one.measure}{over}",
-            str(len(self.findings)),
-            figure(one.base, one.unit),
-            figure(one.head, one.unit),
-            changed(one),
-            margin,
-            self.status,
-        )
+    The worst by status, then by how far it changed. Lines are in the order of their statuses, then
+    in that in which their checks came.
+    """
+    groups: dict[tuple[str, ...], list[CheckResult]] = {}
+    for result in verdict.findings:
+        key = (result.tier, result.measure, result.system, result.phase, result.over)
+        groups.setdefault(key, []).append(result)
+    lines = [(min(group, key=_severity), len(group)) for group in groups.values()]
+    lines.sort(key=lambda line: STATUSES.index(line[0].status))
+    return Table(
+        id="checks",
+        caption="Counts: the most changed check of a phase; ratios: over all lengths",
+        columns=COLUMNS,
+        rows=[_row(worst, count) for worst, count in lines],
+    )
 
 
-def figure(value: float | None, unit: str) -> str:
+def _severity(result: CheckResult) -> tuple[int, float]:
+    return STATUSES.index(result.status), -abs((result.change or 1.0) - 1)
+
+
+def _row(worst: CheckResult, count: int) -> Sequence[Cell | str | int]:
+    over = f" over {worst.over.replace('/', ' ')}" if worst.over else ""
+    return (
+        worst.tier,
+        f"{worst.system} {worst.phase} {worst.measure}{over}",
+        count,
+        value_cell(worst.base, worst.unit),
+        value_cell(worst.head, worst.unit),
+        _change_cell(worst),
+        Cell(value=worst.margin or None, role="factor"),
+        worst.status,
+    )
+
+
+def value_cell(value: float | None, unit: str) -> Cell:
     """A value with its unit; counts are written out, since a digit may be all that changed."""
-    if value is None:
-        return NONE
-    if unit == ORDER:
-        return ORDERS[int(value)]
-    if value == int(value) and 1 < abs(value) < 1e15:
-        text = f"{value:,.0f}"
-    else:
-        text = f"{value:.4g}"
-    return text if unit == "1" else f"{text}{unit}" if unit == "×" else f"{text} {unit}"
+    if value is not None and unit == ORDER:
+        return Cell(value=ORDERS[int(value)], role="order")
+    return Cell(value=value, role="exact", unit="" if unit == "1" else unit)
 
 
-def changed(one: CheckResult) -> str:
-    """The change of a finding: a difference of a metric, a factor of anything else."""
-    if one.base is None or one.head is None:
-        return NONE
-    if one.base == one.head:
-        return "none"
-    if one.unit == ORDER:
-        return "another"
-    if one.unit == "1":
-        return f"{one.head - one.base:+.4f}"
-    return f"{one.change:.3f}×" if one.change is not None else NONE
-
-
-def lines(verdict: Verdict) -> list[Line]:
-    """The verdict's lines in the order in which its findings came."""
-
-    def measure(one: CheckResult) -> tuple[str, ...]:
-        return one.tier, one.measure, one.system, one.phase, one.over
-
-    found = [Line(list(of_one)) for _, of_one in groupby(_gathered(verdict, measure), key=measure)]
-    return sorted(found, key=lambda line: STATUSES.index(line.status))
-
-
-def _gathered(
-    verdict: Verdict, measure: Callable[[CheckResult], tuple[str, ...]]
-) -> list[CheckResult]:
-    """Findings of one measure and phase next to each other, otherwise as they came."""
-    first: dict[tuple[str, ...], int] = {}
-    for one in verdict.findings:
-        first.setdefault(measure(one), len(first))
-    return sorted(verdict.findings, key=lambda one: first[measure(one)])
+def _change_cell(result: CheckResult) -> Cell:
+    """The change: a difference of a metric, a factor of anything else."""
+    if result.base is None or result.head is None:
+        return Cell()
+    if result.base == result.head:
+        return Cell(value=1.0, words="none")
+    if result.unit == ORDER:
+        return Cell(words="another")
+    if result.unit == "1":
+        return Cell(value=result.head - result.base, role="difference")
+    return Cell(value=result.change, role="ratio")
 
 
 def failures(verdict: Verdict) -> list[CheckResult]:
     """What did not pass, worst first."""
-    wrong = [one for one in verdict.findings if one.status != "pass"]
-    return sorted(wrong, key=lambda one: STATUSES.index(one.status))
+    failed = [result for result in verdict.findings if result.status != "pass"]
+    return sorted(failed, key=lambda result: STATUSES.index(result.status))
 
 
-def remarks(verdict: Verdict) -> list[CheckResult]:
-    """What passed and still has something to say: a cost that fell."""
-    return [one for one in verdict.findings if one.status == "pass" and one.message]
-
-
-SHOWN = 20  # sentences; the JSON and the JUnit file have all
+def noted(verdict: Verdict) -> list[CheckResult]:
+    """What did not pass, then what passed and still has something to say: a cost that fell."""
+    passed = [result for result in verdict.findings if result.status == "pass" and result.message]
+    return [*failures(verdict), *passed]
 
 
 def render_verdict(verdict: Verdict) -> Iterator[str]:
     """The lines that ``rabbench check`` prints."""
-    cells = [COLUMNS, *(line.cells() for line in lines(verdict))]
-    if len(cells) > 1:
-        yield from aligned(cells, NUMERIC)
+    table = verdict_table(verdict)
+    if table.rows:
+        yield from table_lines(table)
         yield ""
-    told = [*failures(verdict), *remarks(verdict)]
-    for one in told[:SHOWN]:
-        yield f"{one.status}: {one.name}: {one.message}"
-    if len(told) > SHOWN:
-        yield f"… and {len(told) - SHOWN} more; --json and --junit have all"
-    if told:
+    results = noted(verdict)
+    for result in results[:SENTENCES]:
+        yield f"{result.status}: {result.name}: {result.message}"
+    if len(results) > SENTENCES:
+        yield f"… and {len(results) - SENTENCES} more; --json and --junit have all"
+    if results:
         yield ""
     yield verdict.sentence

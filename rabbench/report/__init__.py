@@ -30,13 +30,16 @@ def with_load(results: Results, load: Mapping[str, Any]) -> Results:
 
 def write(results: Results, out: Path) -> Written:
     """Write ``out/report.md`` and ``out/report.html``."""
-    from rabbench.report import ablation, build
-    from rabbench.report.render import html, markdown, terminal
+    from rabbench.report import ablation
+    from rabbench.report.build import build_page
+    from rabbench.report.render.cells import table_lines
+    from rabbench.report.render.html import render_html
+    from rabbench.report.render.markdown import render_markdown
     from rabbench.results import write_text
 
-    page = build.build_page(results)
-    write_text(out / MARKDOWN, markdown.render_markdown(page))
-    write_text(out / HTML, html.render_html(page))
+    page = build_page(results)
+    write_text(out / MARKDOWN, render_markdown(page))
+    write_text(out / HTML, render_html(page))
     tables = [table for section in page.sections for table in section.tables]
-    shown = [terminal.render_table(table) for table in tables if table.id == ablation.ABLATION]
-    return Written((out / MARKDOWN, out / HTML), list(page.verdict), shown)
+    printed = [table_lines(table) for table in tables if table.id == ablation.ABLATION]
+    return Written((out / MARKDOWN, out / HTML), list(page.verdict), printed)

@@ -17,8 +17,8 @@ from rabbench.types import Measurement
 
 Value = str | float | int | None
 Role = Literal[
-    "text", "order", "count", "score", "change", "share", "factor", "amount", "duration", "digits",
-    "log", "p",
+    "text", "order", "count", "score", "change", "difference", "share", "factor", "ratio", "amount",
+    "exact", "duration", "digits", "log", "p",
 ]  # fmt: skip
 """How a value reads: a metric's ``score``, a ``share`` of 1, an ``amount`` of its unit, a ``log``
 of a training; an ``order`` of growth is the one word that stands out."""

@@ -50,6 +50,13 @@ def amount(value: float, unit: str) -> str:
     return f"{digits(value / size)} {prefix}{base}{rate}"
 
 
+def exact(value: float, unit: str) -> str:
+    """A value whose last digit matters: ``16,593,444,865 FLOP``, ``0.6765``, ``1.5×``."""
+    whole = value == int(value) and 1 < abs(value) < 1e15
+    text = f"{value:,.0f}" if whole else f"{value:.4g}"
+    return f"{text}{'' if unit == '×' else ' '}{unit}".rstrip()
+
+
 def duration(seconds: float) -> str:
     """A time as a person would say it: ``90.3 ms``, ``14.6 min``, ``24.3 h``, ``101 days``."""
     for size, word in ((86_400.0, "days"), (3600.0, "h"), (60.0, "min")):

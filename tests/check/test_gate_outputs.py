@@ -12,6 +12,7 @@ import pytest
 from rabbench import check
 from rabbench.check import CheckResult, Policy, Verdict, github, junit
 from rabbench.check import text as check_text
+from rabbench.report.render.cells import cell_text
 from tests.check.gate_runs import counted, sweep
 
 BASELINE = Path("base,lines/gate: 1.json")
@@ -65,11 +66,11 @@ def test_the_table_shows_the_worst_of_each_measure_and_says_why() -> None:
 
 
 def test_counts_are_shown_to_the_digit_and_orders_in_words() -> None:
-    assert check_text.figure(16_593_444_865, "FLOP") == "16,593,444,865 FLOP"
-    assert check_text.figure(0.5, "1") == "0.5"
-    assert check_text.figure(1.5, "×") == "1.5×"
-    assert check_text.figure(2, "order") == "quadratic"
-    assert check_text.figure(None, "B") == "–"
+    assert cell_text(check_text.value_cell(16_593_444_865, "FLOP")) == "16,593,444,865 FLOP"
+    assert cell_text(check_text.value_cell(0.5, "1")) == "0.5"
+    assert cell_text(check_text.value_cell(1.5, "×")) == "1.5×"
+    assert cell_text(check_text.value_cell(2, "order")) == "quadratic"
+    assert cell_text(check_text.value_cell(None, "B")) == "–"
 
 
 def test_junit_counts_everything_but_a_pass_as_wrong() -> None:

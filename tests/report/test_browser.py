@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from rabbench.report.build import build_page
 from rabbench.report.render import html
 from rabbench.types import Results
 from tests.report import headless, synthetic
@@ -54,7 +55,7 @@ def whole() -> Results:
 @pytest.fixture(scope="module")
 def report(whole: Results, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(html.render_results(whole), encoding="utf-8")
+    path.write_text(html.render_html(build_page(whole)), encoding="utf-8")
     return address(path)
 
 
@@ -285,7 +286,7 @@ def test_hostile_names_do_nothing(browser: Chromium, whole: Results, tmp_path: P
         if row.phase == "quality"
     ]
     path = tmp_path / "report.html"
-    path.write_text(html.render_results(replace(whole, rows=rows)), encoding="utf-8")
+    path.write_text(html.render_html(build_page(replace(whole, rows=rows))), encoding="utf-8")
     with browser.page(address(path)) as page:
         assert page.evaluate("document.title").endswith("– rabbench")
         assert page.errors == []

@@ -12,6 +12,7 @@ import pytest
 
 from rabbench import report
 from rabbench.report import build
+from rabbench.report.build import build_page
 from rabbench.report.page import Page
 from rabbench.report.render import html, markdown
 from rabbench.report.wording import cell
@@ -135,8 +136,10 @@ def test_figures_follow_the_pages_colours(page: str) -> None:
 
 @pytest.mark.e2e
 def test_equal_results_give_equal_bytes(demo: Results, page: str, marked: str) -> None:
-    assert html.render_results(demo) == page
-    assert markdown.render_results(demo) == marked  # without figures, which it has none of
+    assert html.render_html(build_page(demo)) == page
+    assert (
+        markdown.render_markdown(build_page(demo, draw=False)) == marked
+    )  # without figures, which it has none of
 
 
 def test_the_verdict_comes_first_and_says_the_orders(built: Page) -> None:
@@ -224,7 +227,7 @@ def test_rows_of_unknown_kinds_have_a_table() -> None:
         better="lower",
         params={"step": 3},
     )
-    text = markdown.render_results(synthetic.results("polish", [odd]))
+    text = markdown.render_markdown(build_page(synthetic.results("polish", [odd]), draw=False))
     assert "# rabbench polish" in text
     assert "0.250 nat" in text
     assert "Nothing here carries a verdict" in text
@@ -232,8 +235,10 @@ def test_rows_of_unknown_kinds_have_a_table() -> None:
 
 def test_no_rows_at_all_still_make_a_report() -> None:
     empty = synthetic.results("scaling", [])
-    assert "Nothing here carries a verdict" in markdown.render_results(empty)
-    assert "<h1>" in html.render_results(empty)
+    assert "Nothing here carries a verdict" in markdown.render_markdown(
+        build_page(empty, draw=False)
+    )
+    assert "<h1>" in html.render_html(build_page(empty))
 
 
 HOSTILE = "<script>alert('x')</script>|`a`*b*[c](http://e.vil)"
@@ -247,14 +252,14 @@ def test_hostile_names_are_text() -> None:
         suites=[{"name": HOSTILE, "licence": HOSTILE}],
         environment={"cpu": HOSTILE},
     )
-    page = html.render_results(results)
+    page = html.render_html(build_page(results))
     checker = Checker()
     checker.feed(page)
     assert checker.open == []
     assert len([tag for tag, _ in checker.tags if tag == "script"]) == 1  # the page's own
     assert "<script>alert" not in page
     assert "alert" in "".join(checker.text)
-    text = markdown.render_results(results)
+    text = markdown.render_markdown(build_page(results, draw=False))
     assert "<script>" not in text
     assert not re.search(r"(?<!\\)\]\(", text)
     for line in text.splitlines():
@@ -279,7 +284,7 @@ def test_a_huge_report_stays_under_the_step_summary_limit() -> None:
         row.with_changes(phase="train", measure=f"loss-{i}", params={"note": "x" * 300})
         for i in range(4000)
     ]
-    text = markdown.render_results(synthetic.results("quality", many))
+    text = markdown.render_markdown(build_page(synthetic.results("quality", many), draw=False))
     assert len(text.encode()) <= 1024 * 1024
     assert "left out" in text.lower()
 

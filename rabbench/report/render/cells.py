@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rabbench.report.page import Cell, Role, Table
-from rabbench.report.wording import amount, amount_interval, digits, duration, percent, times
+from rabbench.report.wording import amount, amount_interval, digits, duration, exact, percent, times
 from rabbench.report.wording import p_value as p_text
 
 if TYPE_CHECKING:
@@ -21,9 +21,12 @@ FORMATS: Mapping[Role, Callable[[Any, str], str]] = {
     "count": lambda value, _: f"{value:,.0f}",
     "score": lambda value, _: f"{value:.3f}",
     "change": lambda value, _: f"{value:+.3f}",
+    "difference": lambda value, _: f"{value:+.4f}",
     "share": lambda value, _: percent(value),
     "factor": lambda value, _: times(value),
+    "ratio": lambda value, _: f"{value:.3f}×",
     "amount": amount,
+    "exact": exact,
     "duration": lambda value, _: duration(value),
     "digits": lambda value, _: digits(value),
     "log": lambda value, _: f"{value:.4g}",
@@ -71,6 +74,21 @@ def cell_text(cell: Cell, join: str = ", ") -> str:
     letters = f" {','.join(cell.letters)}" if cell.letters else ""
     first, *rest = lines(cell)
     return join.join([first + letters, *rest])
+
+
+def table_lines(table: Table) -> list[str]:
+    """A table as a terminal shows it: columns of one width, numbers to the right."""
+    rows = [[heading.name for heading in table.headings]]
+    rows += [[cell_text(cell) for cell in row] for row in table.cells]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    aligned = (
+        [
+            text.rjust(width) if i in table.numbers else text.ljust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in rows
+    )
+    return ["  ".join(texts).rstrip() for texts in aligned]
 
 
 def table_frame(table: Table) -> pd.DataFrame:

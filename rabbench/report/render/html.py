@@ -1,6 +1,6 @@
 """A report as one HTML file: no network, no script needed, light and dark, phone and print.
 
-The page's words and tables come from ``content``; the template engine escapes every one of them.
+The page's words and tables come from ``build``; the template engine escapes every one of them.
 A small script sorts tables, saves figures and keeps the contents in step; without it all is there.
 """
 
@@ -8,19 +8,12 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from rabbench.report import build
 from rabbench.report.page import Cell, Page, Section, Table
 from rabbench.report.render.cells import lines, sort_key, table_csv
 from rabbench.report.wording import magnitude
-from rabbench.types import Results
 
 GROUPS = ("Summary", "Cost", "Quality", "Training", "About", "")
 """The parts of the table of contents, in their order; sections without a group come last."""
-
-
-def render_results(results: Results) -> str:
-    """The report of these results."""
-    return render_html(build.build_page(results))
 
 
 def render_html(page: Page) -> str:
@@ -47,9 +40,10 @@ def render_html(page: Page) -> str:
 
 def contents(page: Page) -> list[tuple[str, list[Section]]]:
     """The table of contents: the sections of each group."""
-    named = [*GROUPS, *dict.fromkeys(one.group for one in page.sections if one.group not in GROUPS)]
-    found = [(name, [one for one in page.sections if one.group == name]) for name in named]
-    return [(name, some) for name, some in found if some]
+    groups: dict[str, list[Section]] = {name: [] for name in GROUPS}
+    for section in page.sections:
+        groups.setdefault(section.group, []).append(section)
+    return [(name, sections) for name, sections in groups.items() if sections]
 
 
 def _sort_key(cell: Cell, number: bool) -> str:

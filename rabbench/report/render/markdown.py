@@ -11,10 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rabbench.report import build
 from rabbench.report.page import Page, Section, Table
 from rabbench.report.render.cells import cell_text
-from rabbench.types import Results
 
 LIMIT = 1000 * 1024  # GitHub drops a step summary above 1,024 KiB whole
 
@@ -28,18 +26,13 @@ TICKS = re.compile(r"`+")
 SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 
 
-def render_results(results: Results) -> str:
-    """The report of these results."""
-    return render_markdown(build.build_page(results, draw=False))
-
-
 def render_markdown(page: Page) -> str:
     """A page as Markdown."""
-    text, kept = _page(page), list(page.sections)
-    while len(text.encode()) > LIMIT and kept:
-        details = [one for one in kept if one.detail]
-        kept.remove(details[-1] if details else kept[-1])
-        text = _page(replace(page, sections=[*kept, CUT]))
+    text, sections = _page(page), list(page.sections)
+    while len(text.encode()) > LIMIT and sections:
+        details = [section for section in sections if section.detail]
+        sections.remove(details[-1] if details else sections[-1])
+        text = _page(replace(page, sections=[*sections, CUT]))
     return text
 
 
@@ -52,23 +45,18 @@ def _escape(text: str) -> str:
 def _page(page: Page) -> str:
     parts = [f"# {_escape(page.title)}", _escape(page.subtitle)]
     parts += [f"**{_escape(sentence)}**" for sentence in page.verdict]
-    if page.key_figures:
-        parts.append(
-            "\n".join(
-                f"- **{_escape(one.value)}** – {_escape(one.label)}"
-                + (f" ({_escape(one.note)})" if one.note else "")
-                for one in page.key_figures
-            )
-        )
+    figures = [
+        f"- **{_escape(figure.value)}** – {_escape(figure.label)}"
+        + (f" ({_escape(figure.note)})" if figure.note else "")
+        for figure in page.key_figures
+    ]
+    parts.append("\n".join(figures))
     if page.warnings:
-        lines = "\n".join(f"> - {_escape(warning)}" for warning in page.warnings)
-        parts.append(f"> [!WARNING]\n{lines}")
+        parts.append("> [!WARNING]\n" + "\n".join(f"> - {_escape(w)}" for w in page.warnings))
     if page.findings and list(page.findings) != list(page.verdict):
-        lines = "\n".join(f"- {_escape(sentence)}" for sentence in page.findings)
-        parts.append(f"## All findings\n\n{lines}")
-    written = [one for one in page.sections if one.text or one.tables or one.code]
-    parts += [_section(section) for section in written]
-    return "\n\n".join(part for part in parts if part) + "\n"
+        parts.append("## All findings\n\n" + "\n".join(f"- {_escape(f)}" for f in page.findings))
+    parts += [_section(s) for s in page.sections if s.text or s.tables or s.code]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _section(section: Section) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from rabbench.report import build
+from rabbench.report.build import build_page
 from rabbench.report.cost import opening
 from rabbench.report.page import Page
 from rabbench.report.render import html, markdown
@@ -93,7 +94,9 @@ def test_a_trained_student_is_spoken_of_first() -> None:
 def test_a_data_set_named_by_its_split_has_its_suites_name() -> None:
     results = synthetic.results("quality", synthetic.quality_rows("test"))
     card = {"name": "test", "split": "test", "id": "demo/test", "licence": "CC0-1.0"}
-    text = markdown.render_results(Results(**{**vars(results), "suites": [card]}))
+    text = markdown.render_markdown(
+        build_page(Results(**{**vars(results), "suites": [card]}), draw=False)
+    )
     assert "On demo/test teacher ranks best" in text
     assert "On test " not in text
 
