@@ -1,4 +1,4 @@
-"""Reads and writes TREC files, runs and judgements.
+"""Reads and writes TREC files, runs and qrels.
 
 Knows the line formats ``qid Q0 docid rank score tag`` and ``qid 0 docid grade``, and gzip;
 knows no metric. Blank lines and tags with spaces are read; a line that breaks the format is
@@ -18,7 +18,7 @@ RUN_FORMAT = "'qid Q0 docid rank score tag'"
 QRELS_FORMAT = "'qid 0 docid grade', the grade a whole number"
 
 
-def lines(path: Path) -> Iterator[tuple[str, str]]:
+def read_lines(path: Path) -> Iterator[tuple[str, str]]:
     """The lines of a text file that are not blank, each after its place ``file:number``.
 
     A name that ends in ``.gz`` is read through gzip.
@@ -37,18 +37,6 @@ def lines(path: Path) -> Iterator[tuple[str, str]]:
         raise BadInputError(f"{path} cannot be read: {error}") from None
 
 
-def whole(text: str, where: str, expected: str) -> int:
-    """The grade in a line.
-
-    Raises:
-        BadInputError: if it is not a whole number (trec_eval would cut 1.5 to 1 without a word).
-    """
-    try:
-        return int(text)
-    except ValueError:
-        raise BadInputError(f"{where}: grade {text!r} is not whole; expected {expected}") from None
-
-
 def read_run(path: Path | str) -> Run:
     """Read a run; the order is by score, as in trec_eval, whatever the rank column says.
 
@@ -57,7 +45,7 @@ def read_run(path: Path | str) -> Run:
             for a query, or a file without any line.
     """
     run: Run = {}
-    for where, line in lines(Path(path)):
+    for where, line in read_lines(Path(path)):
         fields = line.split(maxsplit=5)
         if len(fields) < 6:
             raise BadInputError(
@@ -82,33 +70,100 @@ def read_run(path: Path | str) -> Run:
     return run
 
 
-def _token(text: str, what: str) -> str:
-    if not text or text.split() != [text]:
-        raise BadInputError(
-            f"{what} {text!r} cannot stand in a TREC file, whose fields are parted by spaces; "
-            "rename it without spaces"
-        )
-    return text
+def read_qrels(path: Path | str) -> dict[str, dict[str, int]]:
+    """Read judgements; a grade below 0 is kept as it is.
+
+    Raises:
+        BadInputError: as :func:`parse_qrels`, and for a file without any line.
+    """
+    qrels = parse_qrels(Path(path), columns=4, expected=QRELS_FORMAT)
+    if not qrels:
+        raise BadInputError(f"{path} is empty; expected lines of {QRELS_FORMAT}")
+    return qrels
+
+
+def parse_qrels(
+    path: Path, *, columns: int, expected: str, separator: str | None = None, header: str = ""
+) -> dict[str, dict[str, int]]:
+    """Judgements of a file whose lines begin with the query and end with document and grade.
+
+    Args:
+        path: of the file.
+        columns: fields of a line.
+        expected: the format, for messages.
+        separator: between fields; None for any white space.
+        header: a first line to skip.
+
+    Raises:
+        BadInputError: for a broken line, a grade that is not a whole number (trec_eval would cut
+            1.5 to 1 without a word), or two different grades of one document.
+    """
+    qrels: dict[str, dict[str, int]] = {}
+    for number, (where, line) in enumerate(read_lines(path)):
+        if number == 0 and line == header:
+            continue
+        fields = line.split(separator)
+        if len(fields) != columns:
+            raise BadInputError(
+                f"{where}: {len(fields)} fields in {line[:80]!r}; expected {expected}"
+            )
+        query_id, doc_id, text = fields[0], *fields[-2:]
+        try:
+            grade = int(text)
+        except ValueError:
+            raise BadInputError(
+                f"{where}: grade {text!r} is not whole; expected {expected}"
+            ) from None
+        grades = qrels.setdefault(query_id, {})
+        if grades.setdefault(doc_id, grade) != grade:
+            raise BadInputError(
+                f"{where}: document {doc_id!r} has grade {grade} for query {query_id!r} and had "
+                f"{grades[doc_id]} before; keep one"
+            )
+    return qrels
 
 
 def write_run(path: Path | str, run: Mapping[str, Mapping[str, float]], tag: str) -> Path:
     """Write a run whole or not at all, gzipped where the name ends in ``.gz``.
 
-    The order is ``records.rank``'s, which is trec_eval's. Scores are written in full; trec_eval
-    itself compares them in single precision. A query without documents has no line. The same run
-    gives the same bytes.
+    The order is that of :func:`rabbench.types.rank`, which is trec_eval's. Scores are written in
+    full; trec_eval itself compares them in single precision. A query without documents has no
+    line. The same run gives the same bytes.
 
     Raises:
         BadInputError: if an id or the tag is empty or has a space in it.
     """
-    _token(tag, "tag")
-    out: list[str] = []
+    _check_field("tag", tag)
+    lines: list[str] = []
     for query_id, scores in run.items():
-        _token(query_id, "query id")
+        _check_field("query id", query_id)
         for position, (doc_id, score) in enumerate(rank(scores), 1):
-            _token(doc_id, "document id")
-            out.append(f"{query_id} Q0 {doc_id} {position} {float(score)!r} {tag}\n")
-    return _write(Path(path), out)
+            _check_field("document id", doc_id)
+            lines.append(f"{query_id} Q0 {doc_id} {position} {float(score)!r} {tag}\n")
+    return _write(Path(path), lines)
+
+
+def write_qrels(path: Path | str, qrels: Qrels) -> Path:
+    """Write judgements whole or not at all, gzipped where the name ends in ``.gz``.
+
+    Raises:
+        BadInputError: if an id is empty or has a space in it.
+    """
+    lines: list[str] = []
+    for query_id, grades in qrels.items():
+        _check_field("query id", query_id)
+        for doc_id, grade in grades.items():
+            _check_field("document id", doc_id)
+            lines.append(f"{query_id} 0 {doc_id} {grade}\n")
+    return _write(Path(path), lines)
+
+
+def _check_field(kind: str, text: str) -> None:
+    if not text or text.split() != [text]:
+        raise BadInputError(
+            f"{kind} {text!r} cannot stand in a TREC file, whose fields are parted by spaces; "
+            "rename it without spaces"
+        )
 
 
 def _write(path: Path, lines: list[str]) -> Path:
@@ -118,53 +173,3 @@ def _write(path: Path, lines: list[str]) -> Path:
     partial.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
     partial.replace(path)
     return path
-
-
-def write_qrels(path: Path | str, qrels: Qrels) -> Path:
-    """Write judgements whole or not at all, gzipped where the name ends in ``.gz``.
-
-    Raises:
-        BadInputError: if an id is empty or has a space in it.
-    """
-    out: list[str] = []
-    for query_id, grades in qrels.items():
-        _token(query_id, "query id")
-        for doc_id, grade in grades.items():
-            out.append(f"{query_id} 0 {_token(doc_id, 'document id')} {grade}\n")
-    return _write(Path(path), out)
-
-
-def read_qrels(path: Path | str) -> dict[str, dict[str, int]]:
-    """Read judgements; a grade below 0 is kept as it is.
-
-    Raises:
-        BadInputError: for a broken line, a grade that is not whole, two different grades of one
-            document, or a file without any line.
-    """
-    qrels: dict[str, dict[str, int]] = {}
-    for where, line in lines(Path(path)):
-        fields = line.split()
-        if len(fields) != 4:
-            raise BadInputError(
-                f"{where}: {len(fields)} fields in {line[:80]!r}; expected {QRELS_FORMAT}"
-            )
-        judge(qrels, fields[0], fields[2], whole(fields[3], where, QRELS_FORMAT), where)
-    if not qrels:
-        raise BadInputError(f"{path} is empty; expected lines of {QRELS_FORMAT}")
-    return qrels
-
-
-def judge(
-    qrels: dict[str, dict[str, int]], query_id: str, doc_id: str, grade: int, where: str
-) -> None:
-    """Add one judgement.
-
-    Raises:
-        BadInputError: if the document already has another grade for this query.
-    """
-    grades = qrels.setdefault(query_id, {})
-    if grades.setdefault(doc_id, grade) != grade:
-        raise BadInputError(
-            f"{where}: document {doc_id!r} has grade {grade} for query {query_id!r} and had "
-            f"{grades[doc_id]} before; keep one"
-        )

@@ -15,7 +15,7 @@ from typing import Any
 
 from rabbench import registry
 from rabbench.quality import metrics
-from rabbench.suites import _card
+from rabbench.suites._collection import doc_words_histogram
 from rabbench.types import Suite, UsageError
 
 LISTED = 100  # names of data sets in a message, at most
@@ -147,6 +147,8 @@ def build_card(dataset: str, suite: Suite, found: SuiteHandle) -> dict[str, Any]
         "doc_words": _words(islice(iter(suite.docs.values()), LENGTHS_FROM)),
         "query_words": _words(iter(suite.queries.values())),
         "groups": [group for group, members in found.groups().items() if dataset in members],
-        **_card.details(suite),
+        "split": suite.split,
+        "candidates": suite.candidates,
+        "doc_words_histogram": doc_words_histogram(suite.docs),
         **({"counted_as": whole} if whole is not None else {}),
     }

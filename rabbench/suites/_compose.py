@@ -1,22 +1,21 @@
 """Suites named by their files: ``trec:DOCS,QUERIES,QRELS``, three files as TREC's tracks have them.
 
-Knows three ways to write documents and queries, told apart by the file's first sign: TREC's tags
+Knows three formats of documents and queries, recognised by a file's first character: TREC's tags
 (``<DOC>``, ``<top>``), JSON lines, and ``id<tab>text``. A topic's query is its title. Documents
 stay on disk; queries and judgements may be gzipped.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from rabbench import trec
-from rabbench.suites._fingerprint import fingerprint
-from rabbench.suites._records import Format, Records, lines
+from rabbench.suites._collection import build_suite
+from rabbench.suites._records import Format, Records, cut_lines, parse_object
 from rabbench.types import BadInputError, Suite, UsageError, unknown_name_error
 
 TREC = "trec:"
@@ -53,14 +52,14 @@ def parse(name: str) -> TrecFiles:
 
 @dataclass(frozen=True)
 class TrecFiles:
-    """Three files with the face of a suite's module; its data set is named by the judgements."""
+    """Three files with the interface of a suite's module; the qrels file names the data set."""
 
     docs: Path
     queries: Path
     qrels: Path
 
     def datasets(self) -> list[str]:
-        """The name of the file of judgements, without its endings."""
+        """The name of the qrels file, without its endings."""
         return [self.qrels.name.split(".")[0]]
 
     def load(self, name: str) -> Suite:
@@ -68,7 +67,7 @@ class TrecFiles:
 
         Raises:
             UsageError: for another name.
-            BadInputError: for a broken record, or if nothing fits together.
+            BadInputError: for a broken record, or if no documents or judged queries are there.
         """
         if name not in self.datasets():
             raise unknown_name_error("data set of these files", name, self.datasets())
@@ -76,85 +75,76 @@ class TrecFiles:
             raise BadInputError(
                 f"{self.docs} is compressed, and documents are looked up by their place; unpack it"
             )
-        docs = Records(self.docs, _format(self.docs), FORM)
-        judged = trec.read_qrels(self.qrels)
-        texts = dict(_queries(self.queries))
-        queries = {query_id: texts[query_id] for query_id in judged if query_id in texts}
-        if not docs or not queries:
-            lacking = f"{self.docs} has no documents"
-            if docs:
-                lacking = (
-                    f"{self.queries} has none of the queries that {self.qrels} judges, such as "
-                    f"{next(iter(judged))!r}; it has {', '.join(map(repr, list(texts)[:3]))}"
-                )
-            raise BadInputError(lacking)
-        qrels = {query_id: judged[query_id] for query_id in queries}
-        return Suite(
+        judgements, texts = trec.read_qrels(self.qrels), dict(_queries(self.queries))
+        suite = build_suite(
+            Records(self.docs, _format(self.docs), FORM),
+            texts,
+            judgements,
             name=name,
-            docs=docs,
-            queries=queries,
-            qrels=qrels,
-            fingerprint=fingerprint(docs, queries, qrels),
             licence="not stated: local files",
             source=f"local files {self.docs.name}, {self.queries.name}, {self.qrels.name}",
             split=name,
         )
+        if not suite.docs:
+            raise BadInputError(f"{self.docs} has no documents")
+        if not suite.queries:
+            raise BadInputError(
+                f"{self.queries} has none of the queries that {self.qrels} judges, such as "
+                f"{next(iter(judgements))!r}; it has {', '.join(map(repr, list(texts)[:3]))}"
+            )
+        return suite
 
 
 def _format(path: Path) -> Format:
     with path.open("rb") as stream:
-        start = stream.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    return {b"<": Format(_tagged, _document), b"{": Format(lines, _json)}.get(
-        start, Format(lines, _tabbed)
-    )
+        first = stream.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if first == b"<":
+        return Format(_cut_documents, _parse_document)
+    return Format(cut_lines, _parse_json if first == b"{" else _parse_tabbed)
 
 
-def _tagged(stream: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
+def _cut_documents(stream: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
     """Everything from ``<DOC>`` to ``</DOC>``, each on a line of its own."""
-    place, held, start = stream.tell(), b"", (0, 0)
+    offset, record, start = stream.tell(), b"", (0, 0)
     for number, raw in enumerate(stream, 1):
         if raw.strip().upper() == b"<DOC>":
-            held, start = raw, (number, place)
-        elif held:
-            held += raw
+            record, start = raw, (number, offset)
+        elif record:
+            record += raw
             if raw.strip().upper() == b"</DOC>":
-                yield *start, held
-                held = b""
-        place += len(raw)
+                yield *start, record
+                record = b""
+        offset += len(raw)
 
 
-def _text(raw: bytes) -> str:
+def _decode(raw: bytes) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         return raw.decode("latin-1")  # as TREC's older disks are written
 
 
-def _document(raw: bytes, where: str) -> tuple[str, str]:
-    text = _text(raw)
-    found = _DOCNO.search(text)
-    if found is None:
+def _parse_document(raw: bytes, where: str) -> tuple[str, str]:
+    text = _decode(raw)
+    doc_id = _DOCNO.search(text)
+    if doc_id is None:
         raise BadInputError(f"{where}: a <DOC> without <DOCNO>")
-    return found[1].strip(), " ".join(_TAG.sub(" ", _DOCNO.sub("", text)).split())
+    return doc_id[1].strip(), " ".join(_TAG.sub(" ", _DOCNO.sub("", text)).split())
 
 
-def _json(raw: bytes, where: str) -> tuple[str, str]:
-    try:
-        record: Any = json.loads(raw)
-    except ValueError as error:
-        raise BadInputError(f"{where}: not JSON ({error}); expected {RECORD}") from None
-    names = record if isinstance(record, dict) else {}
-    key = next((names[name] for name in IDS if isinstance(names.get(name), str)), None)
-    text = next((names[name] for name in TEXTS if isinstance(names.get(name), str)), None)
+def _parse_json(raw: bytes, where: str) -> tuple[str, str]:
+    record = parse_object(raw, where, RECORD)
+    key = next((record[name] for name in IDS if isinstance(record.get(name), str)), None)
+    text = next((record[name] for name in TEXTS if isinstance(record.get(name), str)), None)
     if key is None or text is None:
         raise BadInputError(f"{where}: expected {RECORD}")
-    title = names.get("title")
-    whole = f"{title} {text}" if isinstance(title, str) and title and text != title else text
-    return key, whole
+    title = record.get("title")
+    has_title = isinstance(title, str) and title and text != title
+    return key, f"{title} {text}" if has_title else text
 
 
-def _tabbed(raw: bytes, where: str) -> tuple[str, str]:
-    key, tab, text = _text(raw).rstrip("\r\n").partition("\t")
+def _parse_tabbed(raw: bytes, where: str) -> tuple[str, str]:
+    key, tab, text = _decode(raw).rstrip("\r\n").partition("\t")
     if not tab or not key.strip():
         raise BadInputError(f"{where}: {key[:60]!r}; expected 'id<tab>text'")
     return key.strip(), text.strip()
@@ -162,15 +152,15 @@ def _tabbed(raw: bytes, where: str) -> tuple[str, str]:
 
 def _queries(path: Path) -> Iterator[tuple[str, str]]:
     """Ids and texts of a file of queries or topics."""
-    found = list(trec.lines(path))
-    if found and found[0][1].startswith("<"):
-        whole = "\n".join(line for _, line in found)
-        for topic in re.split(r"<top>", whole, flags=re.IGNORECASE)[1:]:
-            number, title = _NUMBER.search(topic), _TITLE.search(topic)
-            if number is None or title is None:
-                raise BadInputError(f"{path}: a <top> without <num> and <title>: {topic[:60]!r}")
-            yield number[1], " ".join(_TAG.sub(" ", title[1]).split())
+    lines = list(trec.read_lines(path))
+    first = lines[0][1][:1] if lines else ""
+    if first != "<":
+        parse = _parse_json if first == "{" else _parse_tabbed
+        yield from (parse(line.encode(), where) for where, line in lines)
         return
-    parse_line = _json if found and found[0][1].startswith("{") else _tabbed
-    for where, line in found:
-        yield parse_line(line.encode(), where)
+    topics = re.split(r"<top>", "\n".join(line for _, line in lines), flags=re.IGNORECASE)[1:]
+    for topic in topics:
+        number, title = _NUMBER.search(topic), _TITLE.search(topic)
+        if number is None or title is None:
+            raise BadInputError(f"{path}: a <top> without <num> and <title>: {topic[:60]!r}")
+        yield number[1], " ".join(_TAG.sub(" ", title[1]).split())

@@ -24,10 +24,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from rabbench.suites._fetch import Resource, read
-from rabbench.suites._fingerprint import fingerprint
+from rabbench.suites._strategies import strategy_suite
 from rabbench.types import BadInputError, Suite
 
 COMMIT = "f262d062ad74cb39b17ea476facc81568ddcba24"
@@ -78,46 +77,33 @@ FORMAT = "'score speaker turn text', speaker 0 or 1, the supporter's text after 
 _TURN = re.compile(r"\S+ (?P<speaker>[01]) \d+ (?:\[(?P<strategy>[^\]]+)\])?(?P<text>.*)")
 
 
-@dataclass(frozen=True)
-class Turn:
-    """One turn: who speaks, the strategy if it is the supporter, and the words."""
-
-    speaker: str
-    strategy: str | None
-    text: str
-
-
-def doc_id(strategy: str) -> str:
-    """The document of a strategy: ``providing-suggestions``."""
-    return strategy.lower().replace(" ", "-")
-
-
-def _turn(raw: str, where: str) -> Turn:
-    found = _TURN.fullmatch(" ".join(raw.split()))
-    if found is None:
+def _parse_turn(raw: str, where: str) -> tuple[str, str | None, str]:
+    """Speaker, strategy where it is the supporter, and words of a turn."""
+    fields = _TURN.fullmatch(" ".join(raw.split()))
+    if fields is None:
         raise BadInputError(f"{where}: turn {raw[:60]!r}; expected {FORMAT}")
-    return Turn(SPEAKERS[found["speaker"]], found["strategy"], found["text"].strip())
+    return SPEAKERS[fields["speaker"]], fields["strategy"], fields["text"].strip()
 
 
-def windows(text: str, name: str) -> Iterator[tuple[int, list[Turn], str]]:
-    """Each usable window: its line number, the turns before the last, and the last's strategy.
+def windows(text: str, name: str) -> Iterator[tuple[int, str, str]]:
+    """Line number, dialogue before the last turn, and the last turn's strategy of each window.
 
     Raises:
-        BadInputError: if a turn is broken, or the last one is not a supporter's with a known
-            strategy; the message gives file and line.
+        BadInputError: if a turn is broken, or the last one is not a supporter's with a strategy
+            of the list; the message gives file and line.
     """
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         where = f"{name}:{number}"
-        *before, last = [_turn(raw, where) for raw in line.split(" EOS ")]
-        if last.speaker != "Supporter" or last.strategy is None or last.strategy not in STRATEGIES:
+        *turns, (speaker, strategy, _) = [_parse_turn(raw, where) for raw in line.split(" EOS ")]
+        if speaker != "Supporter" or strategy is None or strategy not in STRATEGIES:
             raise BadInputError(
-                f"{where}: the last turn has strategy {last.strategy!r}; expected the supporter's "
+                f"{where}: the last turn has strategy {strategy!r}; expected the supporter's "
                 f"with one of {', '.join(STRATEGIES)}"
             )
-        if before:
-            yield number, before, last.strategy
+        if turns:
+            yield number, "\n".join(f"{speaker}: {words}" for speaker, _, words in turns), strategy
 
 
 def load(split: str) -> Suite:
@@ -127,22 +113,15 @@ def load(split: str) -> Suite:
         MissingError: if the file is neither here nor to be had.
         BadInputError: if the file is not the declared one.
     """
-    resource = FILES[split]
-    docs = {doc_id(name): f"{name}: {definition}" for name, definition in STRATEGIES.items()}
-    queries: dict[str, str] = {}
-    qrels: dict[str, dict[str, int]] = {}
-    for number, turns, strategy in windows(read(resource), resource.filename):
-        query_id = f"{split}-{number}"
-        queries[query_id] = "\n".join(f"{turn.speaker}: {turn.text}" for turn in turns)
-        qrels[query_id] = {doc_id(strategy): 1}
-    return Suite(
+    file = FILES[split]
+    return strategy_suite(
+        STRATEGIES,
+        {
+            f"{split}-{number}": (dialogue, strategy)
+            for number, dialogue, strategy in windows(read(file), file.filename)
+        },
         name=f"esconv/{split}",
-        docs=docs,
-        queries=queries,
-        qrels=qrels,
-        fingerprint=fingerprint(docs, queries, qrels),
         licence=TERMS,
-        source=f"{SOURCE} at {COMMIT[:8]}, {resource.filename}",
+        source=f"{SOURCE} at {COMMIT[:8]}, {file.filename}",
         split=split,
-        candidates=f"all {len(docs)} strategies",
     )

@@ -1,7 +1,7 @@
-"""Files a suite is made of, declared the ir_datasets way: name, pinned URL, content hash, licence.
+"""A data set's source files, declared as in ir_datasets: name, pinned URL, content hash, licence.
 
-Knows where a copy may lie (``RABBENCH_DATA``, then the cache) and how to fetch one; a file whose
-content is not the declared one is never used. Knows nothing of what the files say.
+Knows where a copy may lie (``RABBENCH_DATA``, then the cache) and how to fetch one; a file with
+another content hash is never used. Knows nothing of the content.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ TIMEOUT_S = 60
 class Resource:
     """One file of a data set.
 
-    ``git_blob`` is the file's id in its own repository: it says the same as ``sha256`` in the
-    terms of the source. ``terms`` is the licence, shown each time before the file is used.
+    ``sha256`` is the hash of its content, ``git_blob`` its id in the source's own repository.
+    ``terms`` is the licence, shown each time before the file is used.
     """
 
     family: str
@@ -37,14 +37,37 @@ class Resource:
     terms: str
 
 
-def _checked(data: bytes, resource: Resource, where: str, remedy: str) -> bytes:
-    found = hashlib.sha256(data).hexdigest()
-    if found != resource.sha256:
+def local_copy(family: str, filename: str) -> Path | None:
+    """A user's copy in the family's folder below ``RABBENCH_DATA``, or None."""
+    data = os.environ.get("RABBENCH_DATA")
+    path = Path(data).expanduser() / family / filename if data else None
+    return path if path is not None and path.is_file() else None
+
+
+def read(resource: Resource) -> str:
+    """The content of a file: a local copy, else the cached one, else a fresh download.
+
+    Raises:
+        MissingError: if there is no copy and the source cannot be reached.
+        BadInputError: if a copy or the download has another content hash; the message gives both.
+    """
+    _LOG.warning("%s: %s; licence: %s", resource.family, resource.url, resource.terms)
+    cached = home() / "data" / resource.family / resource.filename
+    path = local_copy(resource.family, resource.filename) or cached
+    if not path.is_file():
+        return _download(resource, cached).decode("utf-8")
+    data = path.read_bytes()
+    _check_hash(data, resource, str(path), f"remove it, or take it from {resource.url}")
+    return data.decode("utf-8")
+
+
+def _check_hash(data: bytes, resource: Resource, where: str, remedy: str) -> None:
+    sha256 = hashlib.sha256(data).hexdigest()
+    if sha256 != resource.sha256:
         raise BadInputError(
-            f"{where} is not the {resource.filename} that this release knows: sha256 {found}, "
+            f"{where} is not the {resource.filename} that this release knows: sha256 {sha256}, "
             f"expected {resource.sha256} (git blob {resource.git_blob[:8]}); {remedy}"
         )
-    return data
 
 
 def _download(resource: Resource, cached: Path) -> bytes:
@@ -58,28 +81,9 @@ def _download(resource: Resource, cached: Path) -> bytes:
             f"{resource.url} cannot be reached ({error}); set RABBENCH_DATA to a folder that has "
             f"{resource.family}/{resource.filename}, or run once with a network"
         ) from None
-    _checked(data, resource, resource.url, "the source has changed: report it")
+    _check_hash(data, resource, resource.url, "the source has changed: report it")
     cached.parent.mkdir(parents=True, exist_ok=True)
     partial = cached.with_name(f"{cached.name}.{os.getpid()}.partial")
     partial.write_bytes(data)
     partial.replace(cached)
     return data
-
-
-def read(resource: Resource) -> str:
-    """The content of a file: a local copy, else the cached one, else a fresh download.
-
-    Raises:
-        MissingError: if there is no copy and the source cannot be reached.
-        BadInputError: if a copy or the download has another content hash, which the message
-            gives beside the expected one.
-    """
-    _LOG.warning("%s: %s; licence: %s", resource.family, resource.url, resource.terms)
-    local = os.environ.get("RABBENCH_DATA")
-    places = [Path(local).expanduser() / resource.family / resource.filename] if local else []
-    cached = home() / "data" / resource.family / resource.filename
-    for path in (*places, cached):
-        if path.is_file():
-            remedy = f"remove it, or take it from {resource.url}"
-            return _checked(path.read_bytes(), resource, str(path), remedy).decode("utf-8")
-    return _download(resource, cached).decode("utf-8")

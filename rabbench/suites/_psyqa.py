@@ -23,12 +23,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rabbench.suites._fingerprint import fingerprint
+from rabbench.suites._fetch import local_copy
+from rabbench.suites._strategies import strategy_suite
 from rabbench.types import BadInputError, MissingError, Suite
 
 log = logging.getLogger(__name__)
@@ -57,11 +57,6 @@ FORMAT = (
 )
 
 
-def doc_id(strategy: str) -> str:
-    """The document of a strategy: ``direct-guidance``."""
-    return strategy.lower().replace(" ", "-")
-
-
 def part(question_id: object) -> str:
     """``test`` or ``train``: the first byte of the SHA-256 of the question's id."""
     first = hashlib.sha256(str(question_id).encode()).digest()[0]
@@ -69,9 +64,8 @@ def part(question_id: object) -> str:
 
 
 def _read() -> tuple[Path, Any]:
-    local = os.environ.get("RABBENCH_DATA")
-    path = Path(local).expanduser() / "psyqa" / FILE if local else None
-    if path is None or not path.is_file():
+    path = local_copy("psyqa", FILE)
+    if path is None:
         raise MissingError(
             f"PsyQA is given out by its authors on a signed form (github thu-coai/PsyQA); put its "
             f"{FILE} into a folder psyqa and set RABBENCH_DATA to the folder around it"
@@ -91,26 +85,25 @@ def windows(questions: Any, name: str) -> Iterator[tuple[str, str, str, str]]:
     """
     if not isinstance(questions, list):
         raise BadInputError(f"{name}: {type(questions).__name__} at the top; expected {FORMAT}")
-    for place, question in enumerate(questions):
-        where = f"{name}, question {place + 1}"
+    for place, question in enumerate(questions, 1):
+        where = f"{name}, question {place}"
         try:
             number = str(question["questionID"])
-            asked = "\n".join(
-                text.strip() for text in (question["question"], question["description"] or "")
-            ).strip()
-            for i, answer in enumerate(question["answers"]):
+            title, description = question["question"], question["description"] or ""
+            plea = f"{title.strip()}\n{description.strip()}".strip()
+            for i, answer in enumerate(question["answers"], 1):
                 text = answer["answer_text"]
-                for j, span in enumerate(answer.get("labels_sequence") or ()):
-                    start, strategy = _checked(span, text, f"{where} (id {number})")
-                    query = f"{asked}\n{text[:start]}" if start else asked
-                    yield number, f"psyqa-{number}-{i + 1}-{j + 1}", query, strategy
+                for j, span in enumerate(answer.get("labels_sequence") or (), 1):
+                    start, strategy = _parse_span(span, text, f"{where} (id {number})")
+                    query = f"{plea}\n{text[:start]}" if start else plea
+                    yield number, f"psyqa-{number}-{i}-{j}", query, strategy
         except (KeyError, TypeError, AttributeError) as error:
             raise BadInputError(
                 f"{where}: {type(error).__name__} {error}; expected {FORMAT}"
             ) from None
 
 
-def _checked(span: Any, text: str, where: str) -> tuple[int, str]:
+def _parse_span(span: Any, text: str, where: str) -> tuple[int, str]:
     start, end, strategy = span["start"], span["end"], span["type"]
     if not 0 <= start < end <= len(text):
         raise BadInputError(
@@ -131,27 +124,21 @@ def load(split: str) -> Suite:
         BadInputError: if it is not as the source has it, or has no labelled answer in this part.
     """
     path, questions = _read()
-    docs = {doc_id(name): f"{name}: {definition}" for name, definition in STRATEGIES.items()}
-    queries: dict[str, str] = {}
-    qrels: dict[str, dict[str, int]] = {}
+    labelled: dict[str, tuple[str, str]] = {}
     for number, query_id, query, strategy in windows(questions, str(path)):
         if part(number) == split:
-            if query_id in queries:
+            if query_id in labelled:
                 raise BadInputError(f"{path}: question id {number} stands twice; ids are unique")
-            queries[query_id] = query
-            qrels[query_id] = {doc_id(strategy): 1}
-    if not queries:
+            labelled[query_id] = query, strategy
+    if not labelled:
         raise BadInputError(
             f"{path}: no labelled answer among its {len(questions)} questions in part {split!r}"
         )
-    return Suite(
+    return strategy_suite(
+        STRATEGIES,
+        labelled,
         name=f"psyqa/{split}",
-        docs=docs,
-        queries=queries,
-        qrels=qrels,
-        fingerprint=fingerprint(docs, queries, qrels),
         licence=TERMS,
         source=f"local copy of thu-coai/PsyQA, {FILE}",
         split=f"{split}, a tenth of the questions being test",
-        candidates=f"all {len(docs)} strategies",
     )

@@ -1,43 +1,58 @@
 """The texts of a file by id, read from the file when asked for: 16 bytes a record in memory.
 
-Knows how a file is cut into records and how one is read through a format that it is given; keeps
-where each record starts, under a hash of its id, and streams the file for anything in order.
+Knows where each record starts, under a hash of its id. The format that cuts a file into records
+and reads one is given by the caller.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from array import array
-from collections.abc import Callable, ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from rabbench.suites._collection import StreamedTexts
 from rabbench.types import BadInputError
 
 
 class Format(NamedTuple):
-    """How a file is read.
+    """How a file is cut into records and how a record is read.
 
-    ``cut`` yields the number of the line where each record starts, its place, and its bytes;
-    ``parse`` gives id and text of one, told where it stands.
+    ``cut`` yields the line number, byte offset and bytes of each record; ``parse`` takes the bytes
+    and the place for a message, and returns id and text.
     """
 
     cut: Callable[[BinaryIO], Iterator[tuple[int, int, bytes]]]
     parse: Callable[[bytes, str], tuple[str, str]]
 
 
-def lines(stream: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
+def cut_lines(stream: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
     """A record a line; blank lines are none."""
-    place = stream.tell()
+    offset = stream.tell()
     for number, raw in enumerate(stream, 1):
         if raw.strip():
-            yield number, place, raw
-        place += len(raw)
+            yield number, offset, raw
+        offset += len(raw)
 
 
-class Records(Mapping[str, str]):
+def parse_object(raw: bytes, where: str, expected: str) -> dict[str, Any]:
+    """The JSON object of a record; empty for JSON of another type.
+
+    Raises:
+        BadInputError: if it is not JSON; the message has the place and what was expected.
+    """
+    try:
+        record = json.loads(raw)
+    except ValueError as error:  # JSON's and UTF-8's errors
+        raise BadInputError(f"{where}: not JSON ({error}); expected {expected}") from None
+    return record if isinstance(record, dict) else {}
+
+
+class Records(StreamedTexts):
     """The texts of a file.
 
     Args:
@@ -54,82 +69,55 @@ class Records(Mapping[str, str]):
         self._format = form
         if not path.is_file():
             raise BadInputError(f"no {path}; {expected}")
-        hashes, places = array("Q"), array("Q")
-        for _, place, key, _ in self._all():
+        hashes, offsets = array("Q"), array("Q")
+        for _, offset, key, _ in self._scan():
             hashes.append(_hash(key))
-            places.append(place)
-        found = np.array(hashes, dtype=np.uint64)
-        order = np.argsort(found, kind="stable")
-        self._hashes, self._places = found[order], np.array(places, dtype=np.uint64)[order]
-        if len(found) and (self._hashes[1:] == self._hashes[:-1]).any():
-            self._refuse_repeated()
+            offsets.append(offset)
+        unsorted = np.array(hashes, dtype=np.uint64)
+        order = np.argsort(unsorted, kind="stable")
+        self._hashes, self._offsets = unsorted[order], np.array(offsets, dtype=np.uint64)[order]
+        repeated = self._hashes[1:][self._hashes[1:] == self._hashes[:-1]]
+        if repeated.size:
+            self._refuse_repeated(set(repeated.tolist()))
 
-    def _all(self) -> Iterator[tuple[int, int, str, str]]:
-        """Line, place, id and text of each record, streamed."""
+    def _scan(self) -> Iterator[tuple[int, int, str, str]]:
+        """Line number, offset, id and text of each record, streamed."""
         with self._path.open("rb") as stream:
-            for number, place, raw in self._format.cut(stream):
-                yield number, place, *self._format.parse(raw, f"{self._path}:{number}")
+            for number, offset, raw in self._format.cut(stream):
+                yield number, offset, *self._format.parse(raw, f"{self._path}:{number}")
 
-    def _refuse_repeated(self) -> None:
-        seen: set[str] = set()
-        doubtful = set(self._hashes[1:][self._hashes[1:] == self._hashes[:-1]].tolist())
-        for number, _, key, _ in self._all():
-            if key in seen:
+    def _refuse_repeated(self, hashes: set[int]) -> None:
+        """Refuse an id that stands twice; different ids may share one of these hashes."""
+        ids: set[str] = set()
+        for number, _, key, _ in self._scan():
+            if key in ids:
                 raise BadInputError(
                     f"{self._path}:{number}: id {key!r} stands twice; ids are unique"
                 )
-            if _hash(key) in doubtful:
-                seen.add(key)
+            if _hash(key) in hashes:
+                ids.add(key)
 
     def __getitem__(self, key: str) -> str:
         """The text of one record."""
-        wanted = np.uint64(_hash(key))
-        first = int(np.searchsorted(self._hashes, wanted, side="left"))
-        last = int(np.searchsorted(self._hashes, wanted, side="right"))
-        for place in self._places[first:last].tolist():
+        target = np.uint64(_hash(key))
+        first, last = (
+            int(np.searchsorted(self._hashes, target, side)) for side in ("left", "right")
+        )
+        for offset in self._offsets[first:last].tolist():
             with self._path.open("rb") as stream:
-                stream.seek(place)
+                stream.seek(offset)
                 _, _, raw = next(self._format.cut(stream))
-            found, text = self._format.parse(raw, str(self._path))
-            if found == key:
+            record_id, text = self._format.parse(raw, str(self._path))
+            if record_id == key:
                 return text
         raise KeyError(key)
-
-    def __iter__(self) -> Iterator[str]:
-        return (key for _, _, key, _ in self._all())
 
     def __len__(self) -> int:
         return len(self._hashes)
 
-    def items(self) -> ItemsView[str, str]:
-        """Ids and texts, streamed in the file's order."""
-        return _Items(self)
-
-    def values(self) -> ValuesView[str]:
-        """The texts, streamed in the file's order."""
-        return _Values(self)
-
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Ids and texts in one pass over the file."""
-        return ((key, text) for _, _, key, text in self._all())
-
-
-class _Items(ItemsView[str, str]):
-    def __init__(self, records: Records) -> None:
-        super().__init__(records)
-        self._records = records
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        return self._records.pairs()
-
-
-class _Values(ValuesView[str]):
-    def __init__(self, records: Records) -> None:
-        super().__init__(records)
-        self._records = records
-
-    def __iter__(self) -> Iterator[str]:
-        return (text for _, text in self._records.pairs())
+        return ((key, text) for _, _, key, text in self._scan())
 
 
 def _hash(key: str) -> int:

@@ -30,8 +30,8 @@ import hashlib
 import re
 from collections.abc import Iterator
 
+from rabbench.suites._collection import build_suite
 from rabbench.suites._fetch import Resource, read
-from rabbench.suites._fingerprint import fingerprint
 from rabbench.types import BadInputError, Suite
 
 COMMIT = "69886495c40568ed782833c4440c831cf7bfda7a"
@@ -73,8 +73,8 @@ def plans(text: str, name: str) -> Iterator[tuple[str, list[str]]]:
                 f"{name}:{number}: {line[:60]!r}; expected 'instruction<tab>1. skill, 2. … n. done'"
             )
         instruction = " ".join(f"{behind_done} {instruction}".split())
-        *skills, done = steps
-        behind_done = re.sub(r"^done[.,\s]*", "", done)
+        *skills, end = steps
+        behind_done = re.sub(r"^done[.,\s]*", "", end)
         yield instruction, [_ARTICLE.sub("the ", skill) for skill in skills]
 
 
@@ -98,34 +98,32 @@ def load(split: str | None = None) -> Suite:
         BadInputError: if the file is not the declared one.
     """
     wording: dict[str, str] = {}
-    wanted: dict[str, set[str]] = {}
+    skills_by_key: dict[str, set[str]] = {}
     for instruction, skills in plans(read(PLANS), PLANS.filename):
         wording.setdefault(_key(instruction), instruction)
-        wanted.setdefault(_key(instruction), set()).update(skills)
-    ids = {skill: skill.replace(" ", "-") for skill in sorted(set().union(*wanted.values()))}
+        skills_by_key.setdefault(_key(instruction), set()).update(skills)
+    skills = sorted(set().union(*skills_by_key.values()))
+    ids = {skill: skill.replace(" ", "-") for skill in skills}
     queries: dict[str, str] = {}
     qrels: dict[str, dict[str, int]] = {}
     excluded: dict[str, frozenset[str]] = {}
-    for number, (key, steps) in enumerate(wanted.items(), 1):
+    for number, (key, steps) in enumerate(skills_by_key.items(), 1):
         if split not in (None, half(key)):
             continue
         query_id = f"saycan-{number}"
+        relevant = {skill for skill in steps if not moving(skill)} or steps
         queries[query_id] = wording[key]
-        handling = {skill for skill in steps if not moving(skill)}
-        relevant = handling or steps
         qrels[query_id] = {ids[skill]: 1 for skill in sorted(relevant)}
-        if dropped := frozenset(ids[skill] for skill in steps - relevant):
-            excluded[query_id] = dropped
-    docs = {doc_id: skill for skill, doc_id in ids.items()}
-    return Suite(
+        if steps - relevant:
+            excluded[query_id] = frozenset(ids[skill] for skill in steps - relevant)
+    return build_suite(
+        {doc_id: skill for skill, doc_id in ids.items()},
+        queries,
+        qrels,
         name="saycan" if split is None else f"saycan/{split}",
-        docs=docs,
-        queries=queries,
-        qrels=qrels,
-        fingerprint=fingerprint(docs, queries, qrels),
         licence=PLANS.terms,
         source=f"github say-can/say-can.github.io at {COMMIT[:8]}, {PLANS.filename}",
         excluded=excluded,
         split=split or "all instructions",
-        candidates=f"all {len(docs)} skills",
+        candidates=f"all {len(ids)} skills",
     )

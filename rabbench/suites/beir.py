@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rabbench.suites import _irds
 from rabbench.types import Suite
 
 DEFAULTS: Mapping[str, str] = {
@@ -19,7 +20,7 @@ DEFAULTS: Mapping[str, str] = {
 }
 """What a short name means, where that is not the test split."""
 
-OWN_ID_EXCLUDED = frozenset({"arguana"})
+SELF_EXCLUDED = frozenset({"arguana"})
 """Data sets whose queries are documents of the collection: a query must not find itself."""
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
@@ -54,15 +55,12 @@ LICENCES: Mapping[str, str] = {
 }
 UNSTATED = "not stated by BEIR: see the data set's own pages"
 
-
 DEFAULT: tuple[str, ...] = ()
 """None: all of BEIR is 20 GB and more to fetch, so some data sets must be named."""
 
 
 def datasets() -> list[str]:
     """The names that ``load`` takes; nothing is read but ir_datasets' registry."""
-    from rabbench.suites import _irds
-
     return _irds.names("beir", DEFAULTS)
 
 
@@ -74,13 +72,11 @@ def load(name: str) -> Suite:
         MissingError: if the data is neither under ``IR_DATASETS_HOME`` nor to be had.
         BadInputError: if it is damaged or empty.
     """
-    from rabbench.suites import _irds
-
     dataset_id = _irds.resolve("beir", name, DEFAULTS)
     base = dataset_id.split("/")[1]
-    return _irds.suite(
+    return _irds.load(
         dataset_id,
         licence=LICENCES.get(base, UNSTATED),
         split=dataset_id.removeprefix(f"beir/{base}").strip("/") or "test",
-        exclude=(lambda query_id: frozenset({query_id})) if base in OWN_ID_EXCLUDED else None,
+        exclude_query_id=base in SELF_EXCLUDED,
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rabbench.suites import _irds
 from rabbench.types import Suite
 
 EXCLUDED_GRADE = -100
@@ -35,8 +36,6 @@ DEFAULT: tuple[str, ...] = ()
 
 def datasets() -> list[str]:
     """The names that ``load`` takes."""
-    from rabbench.suites import _irds
-
     return _irds.names("bright", {})
 
 
@@ -47,10 +46,8 @@ def metrics(name: str) -> tuple[str, ...]:
 
 def load(name: str) -> Suite:
     """Load a data set by short name (``biology``) or full id; errors as in ``beir.load``."""
-    from rabbench.suites import _irds
-
     dataset_id = _irds.resolve("bright", name, {})
-    return _irds.suite(
+    return _irds.load(
         dataset_id,
         licence="CC BY 4.0",
         split="long" if dataset_id.endswith("-long") else "short",

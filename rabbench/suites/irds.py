@@ -12,12 +12,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 
+from rabbench.suites import _irds
 from rabbench.types import Suite, UsageError
 
 DEFAULT: tuple[str, ...] = ()
 """None: one must be named."""
 
-OWN_SUITE: Mapping[str, str] = {
+SUITE_OF_FAMILY: Mapping[str, str] = {
     "beir": "beir",
     "nano-beir": "nano-beir",
     "bright": "bright",
@@ -30,7 +31,9 @@ def datasets() -> list[str]:
     """The ids that ``load`` takes; nothing but ir_datasets' registry is read."""
     import ir_datasets
 
-    return sorted(name for name in ir_datasets.registry if name.split("/")[0] not in OWN_SUITE)
+    return sorted(
+        name for name in ir_datasets.registry if name.split("/")[0] not in SUITE_OF_FAMILY
+    )
 
 
 def load(name: str) -> Suite:
@@ -44,12 +47,11 @@ def load(name: str) -> Suite:
     """
     import ir_datasets
 
-    from rabbench.suites import _irds
-
     family, _, rest = name.partition("/")
-    if family in OWN_SUITE:
+    if family in SUITE_OF_FAMILY:
         raise UsageError(
-            f"{name!r} has rules of its own; give --suite {OWN_SUITE[family]} --datasets {rest}"
+            f"{name!r} has rules of its own; give --suite {SUITE_OF_FAMILY[family]} "
+            f"--datasets {rest}"
         )
     if name not in ir_datasets.registry:
         near = difflib.get_close_matches(name, datasets(), n=5)
@@ -57,14 +59,14 @@ def load(name: str) -> Suite:
             f"unknown ir_datasets id {name!r}; near it: {', '.join(near) or 'none'}; all are at "
             "https://ir-datasets.com"
         )
-    of = ir_datasets.registry[name]
-    lacking = [part for part in ("docs", "queries", "qrels") if not getattr(of, f"has_{part}")()]
+    entry, parts = ir_datasets.registry[name], ("docs", "queries", "qrels")
+    lacking = [part for part in parts if not getattr(entry, f"has_{part}")()]
     if lacking:
-        parts = [other for other in datasets() if other.startswith(f"{name}/")]
+        subsets = [subset for subset in datasets() if subset.startswith(f"{name}/")]
         raise UsageError(
             f"ir_datasets id {name!r} has no {' and no '.join(lacking)}; its parts: "
-            f"{', '.join(parts) or 'none'}"
+            f"{', '.join(subsets) or 'none'}"
         )
-    return _irds.suite(
+    return _irds.load(
         name, licence=f"not stated here: see https://ir-datasets.com/{family}", split=rest
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rabbench.suites import _irds
 from rabbench.types import Suite
 
 FAMILY = "msmarco-passage"
@@ -27,8 +28,6 @@ DEFAULT = ("dev",)
 
 def datasets() -> list[str]:
     """The names that ``load`` takes."""
-    from rabbench.suites import _irds
-
     return _irds.names(FAMILY, DEFAULTS)
 
 
@@ -41,10 +40,8 @@ def metrics(name: str) -> tuple[str, ...]:
 
 def load(name: str) -> Suite:
     """Load a data set by name (``dev``, ``trec-dl-2019``); errors as in ``beir.load``."""
-    from rabbench.suites import _irds
-
     dataset_id = _irds.resolve(FAMILY, name, DEFAULTS)
-    return _irds.suite(
+    return _irds.load(
         dataset_id,
         licence="MS MARCO terms: non-commercial research",
         split=dataset_id.removeprefix(f"{FAMILY}/"),

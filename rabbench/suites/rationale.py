@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rabbench.suites import bright
+from rabbench.suites import _esconv, _psyqa, _saycan, bright
 from rabbench.types import Suite, unknown_name_error
 
 DEFAULT = ("esconv", "saycan")
@@ -23,7 +23,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "bright-long": tuple(f"bright/{name}" for name in bright.LONG),
 }
 
-OWN = ("esconv", "esconv/dev", "psyqa", "psyqa/train", "saycan", "saycan/train", "saycan/test")
+SETS = ("esconv", "esconv/dev", "psyqa", "psyqa/train", "saycan", "saycan/train", "saycan/test")
 
 TRAIN = {
     "esconv": "esconv/dev",
@@ -36,7 +36,7 @@ TRAIN = {
 
 def datasets() -> list[str]:
     """The names that ``load`` takes."""
-    return [*OWN, *(name for names in GROUPS.values() for name in names)]
+    return [*SETS, *(name for names in GROUPS.values() for name in names)]
 
 
 def metrics(name: str) -> tuple[str, ...]:
@@ -58,8 +58,6 @@ def load(name: str) -> Suite:
         MissingError: if the files are neither here nor to be had.
         BadInputError: if a file is not the declared one, or damaged.
     """
-    from rabbench.suites import _esconv, _psyqa, _saycan
-
     if name not in datasets():
         raise unknown_name_error("rationale data set", name, datasets())
     family, _, part = name.partition("/")

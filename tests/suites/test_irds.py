@@ -67,7 +67,7 @@ def test_every_name_that_stands_as_data_is_one_that_ir_datasets_has() -> None:
         "cqadupstack": 12,
     }
     bases = {name.split("/")[0] for name in known}
-    assert {*beir.LICENCES, *beir.OWN_ID_EXCLUDED} <= bases
+    assert {*beir.LICENCES, *beir.SELF_EXCLUDED} <= bases
     assert {"scifact", "scifact/train", "msmarco", "msmarco/dev"} <= set(known)
     assert list(nano_beir.DEFAULT) == nano_beir.datasets()
     assert {*bright.SHORT, *bright.LONG} == set(bright.datasets())

@@ -10,8 +10,9 @@ import pytest
 from rabbench import quality
 from rabbench.quality import QualityConfig
 from rabbench.quality.datasets import open_suite
-from rabbench.suites import _card, _compose, _records
-from rabbench.suites._records import Format, Records, lines
+from rabbench.suites import _compose, _records
+from rabbench.suites._collection import doc_words_histogram
+from rabbench.suites._records import Format, Records, cut_lines
 from rabbench.types import BadInputError, UsageError
 
 TREC_DOCS = (
@@ -116,7 +117,7 @@ def test_records_with_equal_hashes_are_told_apart(
 ) -> None:
     monkeypatch.setattr(_records, "_hash", lambda key: len(key))
     (tmp_path / "f").write_text("a\tx\nb\ty\ncc\tz\n")
-    records = Records(tmp_path / "f", Format(lines, _compose._tabbed), "")
+    records = Records(tmp_path / "f", Format(cut_lines, _compose._parse_tabbed), "")
     assert [records[key] for key in ("a", "b", "cc")] == ["x", "y", "z"]
     assert "d" not in records
     assert (list(records), list(records.values()), len(records)) == (["a", "b", "cc"], [*"xyz"], 3)
@@ -131,7 +132,7 @@ def test_records_take_sixteen_bytes_each(tmp_path: Path) -> None:
             f"a-rather-long-document-id-{i:08}\t{'word ' * 20}\n" for i in range(count)
         )
     tracemalloc.start()
-    records = Records(tmp_path / "f", Format(lines, _compose._tabbed), "")
+    records = Records(tmp_path / "f", Format(cut_lines, _compose._parse_tabbed), "")
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(records) == count
@@ -142,7 +143,6 @@ def test_records_take_sixteen_bytes_each(tmp_path: Path) -> None:
 def test_a_card_counts_lengths_by_doublings(tmp_path: Path) -> None:
     docs = "\n".join(f"d{i}\t{'w ' * words}" for i, words in enumerate((0, 1, 2, 3, 4, 7, 8)))
     found = open_suite(written(tmp_path, docs, "1\tx\n", "1 0 d1 1\n"))
-    details = _card.details(found.load("robust"))
-    assert details["doc_words_histogram"] == {"0": 1, "1": 1, "2": 2, "4": 2, "8": 1}
-    assert details["candidates"] == "every document of the collection"
-    assert details["split"] == "robust"
+    suite = found.load("robust")
+    assert doc_words_histogram(suite.docs) == {"0": 1, "1": 1, "2": 2, "4": 2, "8": 1}
+    assert (suite.candidates, suite.split) == ("every document of the collection", "robust")
