@@ -1,6 +1,6 @@
-"""Where and with what a run happens: machine, device, versions, threads, commit, cache folder.
+"""The environment of a run: machine, device, versions, threads, commit, cache folder.
 
-Describes; changes nothing and runs nothing at import.
+Describes it; changes nothing and runs nothing at import.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ PACKAGES = (
 
 def home() -> Path:
     """The cache folder: ``RABBENCH_HOME``, or the platform's own place for caches."""
-    if chosen := os.environ.get("RABBENCH_HOME"):
-        return Path(chosen).expanduser()
+    if folder := os.environ.get("RABBENCH_HOME"):
+        return Path(folder).expanduser()
     from platformdirs import user_cache_path
 
     return user_cache_path("rabbench")
@@ -39,27 +39,27 @@ def device(name: str) -> str:
     """The torch device behind ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
-        MissingError: if ``cuda`` is asked for and there is none.
+        MissingError: for ``cuda`` on a machine without one.
         UsageError: for any other name.
     """
     import torch
 
     if name not in {"auto", "cpu", "cuda"}:
         raise UsageError(f"unknown device {name!r}; known: auto, cpu, cuda")
-    found = torch.cuda.is_available()
-    if name == "cuda" and not found:
+    has_cuda = torch.cuda.is_available()
+    if name == "cuda" and not has_cuda:
         raise MissingError("--device cuda: torch sees no CUDA device here; use --device cpu")
-    return "cuda" if found and name != "cpu" else "cpu"
+    return "cuda" if has_cuda and name != "cpu" else "cpu"
 
 
 def _versions() -> dict[str, str]:
-    found = {"rabbench": rabbench.__version__, "python": platform.python_version()}
+    versions = {"rabbench": rabbench.__version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            versions[package] = "not installed"
+    return versions
 
 
 def _git(*arguments: str) -> str | None:
@@ -67,14 +67,14 @@ def _git(*arguments: str) -> str | None:
     source = Path(rabbench.__file__).parent.parent
     if git is None or not (source / ".git").exists():
         return None
-    done = subprocess.run(  # noqa: S603 - fixed arguments, no shell
+    process = subprocess.run(  # noqa: S603 - fixed arguments, no shell
         [git, "-C", str(source), *arguments], capture_output=True, text=True, check=False
     )
-    return done.stdout.strip() if done.returncode == 0 else None
+    return process.stdout.strip() if process.returncode == 0 else None
 
 
 def clock() -> dict[str, float]:
-    """How steady time is here: the timer's step, and the spread of a fixed piece of work.
+    """Steadiness of the clock: the timer's step, and the spread of a fixed piece of work.
 
     ``noise`` is the interquartile range of 200 runs of about half a millisecond, over their
     median; on an idle machine it is a few percent at most.
@@ -101,7 +101,7 @@ def _cpu() -> str:
 
 
 def describe() -> dict[str, Any]:
-    """Machine, device, versions, threads and commit, as they stand in a results file.
+    """Machine, device, versions, threads and commit, in the form of a results file.
 
     ``machine`` is a hash of the host's name and hardware: equal means comparable times.
     """

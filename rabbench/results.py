@@ -1,7 +1,6 @@
 """Reads and writes ``results.json``: schema version, atomic write, resume, clear refusals.
 
-Does not know what a row means; it only keeps rows, replaces the row of the same identity and
-refuses a file of another schema or another configuration.
+Knows the identity of a row, not its meaning; refuses a file of another schema or configuration.
 """
 
 from __future__ import annotations
@@ -20,14 +19,19 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 FILENAME = "results.json"
+FIELDS = ("system", "phase", "measure", "value", "unit", "better", "status")
 IDENTITY = (
     "doc_len", "query_len", "n_docs", "n_queries", "k", "batch", "pairs",
     "model", "attention", "dtype", "device", "dataset", "depth", "step", "seed", "variant",
 )  # fmt: skip
+"""Params that identify a row; others (counters, notes) describe its value and change with it."""
+
+REPORT_KEYS = ("breakeven", "baseline")
+"""Keys of the configuration that change a report's judgement, not a measurement."""
 
 
 def _clean(value: Any) -> Any:
-    """JSON has no NaN: written as null."""
+    """A value as JSON has it: NaN and infinity become null."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Mapping):
@@ -38,7 +42,7 @@ def _clean(value: Any) -> Any:
 
 
 def results_to_json(results: Results) -> dict[str, Any]:
-    """The results as the dictionary that is written."""
+    """The results as the dictionary of the file."""
     return {**_head(results), "rows": [_clean(asdict(row)) for row in results.rows]}
 
 
@@ -96,55 +100,49 @@ def load_results(path: Path | str) -> Results:
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path} is not a results file: {error}") from None
-    found = raw.get("schema") if isinstance(raw, dict) else None
-    if found != SCHEMA:
+    schema = raw.get("schema") if isinstance(raw, dict) else None
+    if schema != SCHEMA:
         raise BadInputError(
-            f"{path} has schema {found!r}, this rabbench reads schema {SCHEMA}; use the release "
+            f"{path} has schema {schema!r}, this rabbench reads schema {SCHEMA}; use the release "
             "that wrote it, or measure again into another --out folder"
         )
     try:
-        rows = tuple(Measurement(**row) for row in raw["rows"])
         return Results(
-            command=raw["command"],
-            config=raw["config"],
-            environment=raw["environment"],
+            rows=tuple(Measurement(**row) for row in raw["rows"]),
             suites=tuple(raw["suites"]),
-            rows=rows,
+            **{key: raw[key] for key in ("command", "config", "environment")},
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BadInputError(f"{path} is damaged: {type(error).__name__}: {error}") from None
 
 
 def row_key(row: Measurement) -> tuple[str, ...]:
-    """What makes two rows the same measurement: the name and the params of the contract.
-
-    Other params (counters, notes) describe the value and change with it.
-    """
+    """The identity of a row: system, phase, measure and the params of :data:`IDENTITY`."""
     params = {key: row.params[key] for key in IDENTITY if key in row.params}
     return (row.system, row.phase, row.measure, json.dumps(_clean(params), sort_keys=True))
 
 
 class ResultsStore:
-    """The results of one command as they grow; every ``add`` is on disk before it returns.
+    """The growing results of one command; every ``add`` is on disk before it returns.
 
     Args:
-        out: the results folder, or None to keep the rows in memory only.
-        results: command, config and environment; rows found on disk join it when resuming.
-        resume: continue what ``out`` holds. Without it a finished folder is written anew.
+        out: the results folder; None keeps the rows in memory.
+        results: command, config and environment; when resuming, the rows on disk are added.
+        resume: continue the results in ``out``. Without it a finished folder is written anew.
 
     Raises:
-        UsageError: if ``resume`` finds results of another command or configuration.
+        UsageError: if ``resume`` meets results of another command or configuration.
     """
 
     def __init__(self, out: Path | None, results: Results, *, resume: bool = False) -> None:
         self.out = out
         self.results = results
-        # A row never changes, so its identity and its line are made once. The row is kept beside
-        # them, since its id() is the key.
+        # A row never changes, so its key and its line are computed once. The entry holds the row
+        # too: while it lives, no other has its id().
         self._lines: dict[int, tuple[Measurement, tuple[str, ...], str]] = {}
         if resume and out is not None and (out / FILENAME).exists():
             earlier = load_results(out)
-            _require_same(earlier, results, out)
+            _refuse_other_run(earlier, results, out)
             self.results = replace(results, rows=earlier.rows, suites=earlier.suites)
 
     @property
@@ -153,40 +151,35 @@ class ResultsStore:
         return tuple(self.results.rows)
 
     def add(self, *rows: Measurement) -> None:
-        """Keep rows, each in place of an earlier one of the same identity, and save."""
+        """Add rows, each in place of an earlier one of the same identity, and save."""
         new = {self._line(row)[1]: row for row in rows}
-        kept = [row for row in self.results.rows if self._line(row)[1] not in new]
-        self.results = replace(self.results, rows=(*kept, *new.values()))
-        self._save()
+        earlier = [row for row in self.results.rows if self._line(row)[1] not in new]
+        self._save(rows=(*earlier, *new.values()))
 
     def drop(self, stale: Callable[[Measurement], bool]) -> None:
-        """Leave out rows that no longer hold."""
-        kept = tuple(row for row in self.results.rows if not stale(row))
-        if len(kept) < len(self.results.rows):
-            self.results = replace(self.results, rows=kept)
-            self._save()
+        """Remove rows that no longer hold."""
+        valid = tuple(row for row in self.results.rows if not stale(row))
+        if len(valid) < len(self.results.rows):
+            self._save(rows=valid)
 
     def add_suite(self, suite: Mapping[str, Any]) -> None:
-        """Keep the card of a suite, in place of an earlier one of the same name."""
-        kept = [old for old in self.results.suites if old.get("name") != suite.get("name")]
-        self.results = replace(self.results, suites=(*kept, dict(suite)))
-        self._save()
+        """Add the card of a suite, in place of an earlier one of the same name."""
+        earlier = [card for card in self.results.suites if card.get("name") != suite.get("name")]
+        self._save(suites=(*earlier, dict(suite)))
 
     def _line(self, row: Measurement) -> tuple[Measurement, tuple[str, ...], str]:
         if id(row) not in self._lines:
             self._lines[id(row)] = (row, row_key(row), _text(row))
         return self._lines[id(row)]
 
-    def _save(self) -> None:
+    def _save(self, **changes: Any) -> None:
+        self.results = replace(self.results, **changes)
         if self.out is not None:
             lines = (self._line(row)[2] for row in self.results.rows)
             write_text(self.out / FILENAME, _document(self.results, lines))
 
 
-JUDGED = ("breakeven", "baseline")  # what changes a report's judgement, not what was measured
-
-
-def _require_same(earlier: Results, now: Results, out: Path) -> None:
+def _refuse_other_run(earlier: Results, now: Results, out: Path) -> None:
     before, after = _clean(earlier.config), _clean(now.config)
     if earlier.command != now.command:
         raise UsageError(
@@ -195,7 +188,7 @@ def _require_same(earlier: Results, now: Results, out: Path) -> None:
         )
     differ = [
         f"{key}: {before.get(key)!r} there, {after.get(key)!r} now"
-        for key in sorted({*before, *after} - {*JUDGED})
+        for key in sorted({*before, *after} - {*REPORT_KEYS})
         if before.get(key) != after.get(key)
     ]
     if differ:
@@ -213,22 +206,13 @@ def frame(results: Results) -> pd.DataFrame:
 
     Returns:
         Columns ``system, phase, measure, value, unit, better, status, n_samples`` and the params.
-        A value that was not measured is NaN, its status says why.
+        A value that was not measured is NaN, with its reason in the status.
     """
     import pandas as pd
 
     records = []
     for row in results.rows:
-        fields = {
-            "system": row.system,
-            "phase": row.phase,
-            "measure": row.measure,
-            "value": row.value,
-            "unit": row.unit,
-            "better": row.better,
-            "status": row.status,
-            "n_samples": len(row.samples),
-        }
+        fields = {name: getattr(row, name) for name in FIELDS}
         params = {key: value for key, value in row.params.items() if not isinstance(value, Mapping)}
-        records.append({**fields, **params})
+        records.append({**fields, "n_samples": len(row.samples), **params})
     return pd.DataFrame.from_records(records)

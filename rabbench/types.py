@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, replace
+from dataclasses import MISSING, asdict, dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 Scores = dict[str, float]
@@ -27,25 +27,21 @@ Status = Literal["ok", "oom", "timeout", "unsupported", "error"]
 Better = Literal["lower", "higher"]
 
 Progress = Callable[[str, int, int], None]
-"""How a long job tells where it is: ``progress(what, done, total)``; jobs never print."""
+"""A job's report of its position: ``progress(stage, completed, total)``; jobs never print."""
 
 
-def no_progress(what: str, done: int, total: int) -> None:
-    """A progress that says nothing; the default of every job."""
+def no_progress(stage: str, completed: int, total: int) -> None:
+    """A progress that is shown nowhere; the default of every job."""
 
 
 class RabbenchError(Exception):
-    """An error a user can act on: it says what was wrong and what to do.
-
-    ``exit_code`` follows the command line's contract: 2 wrong usage, 3 something missing
-    (a model, data set or device), 4 a bad input file.
-    """
+    """An error a user can act on, with its remedy; ``exit_code`` is that of the command line."""
 
     exit_code = 2
 
 
 class UsageError(RabbenchError):
-    """The request itself is wrong: an unknown name, an impossible option (exit code 2)."""
+    """A wrong request: an unknown name, an impossible option (exit code 2)."""
 
     exit_code = 2
 
@@ -57,7 +53,7 @@ class MissingError(RabbenchError):
 
 
 class BadInputError(RabbenchError):
-    """A file was found but cannot be read as what it should be (exit code 4)."""
+    """A file that does not have the format it should have (exit code 4)."""
 
     exit_code = 4
 
@@ -66,10 +62,10 @@ class BadInputError(RabbenchError):
 class Suite:
     """One test collection: documents, queries and judgements.
 
-    ``docs`` and ``queries`` map ids to text and may be lazy. ``fingerprint`` is a content hash of
-    what was loaded. ``excluded`` lists documents that must not count for a query (ArguAna's own
-    query, BRIGHT's excluded ids). ``licence`` and ``source`` are shown before use. ``split`` and
-    ``candidates`` say which part of the data set this is and what a query's candidates are.
+    ``docs`` and ``queries`` map ids to text and may be lazy. ``fingerprint`` is the hash of
+    documents, queries and judgements. ``excluded`` lists documents that must not count for a query
+    (ArguAna's own query, BRIGHT's excluded ids). ``licence`` and ``source`` are shown before use.
+    ``split`` is the part of the data set, ``candidates`` the candidates of a query, in words.
     """
 
     name: str
@@ -101,15 +97,8 @@ class Shape:
     batch: int = 1
 
     def params(self) -> dict[str, int]:
-        """The shape as it stands in a row's ``params``."""
-        return {
-            "doc_len": self.doc_len,
-            "query_len": self.query_len,
-            "n_docs": self.n_docs,
-            "n_queries": self.n_queries,
-            "k": self.k,
-            "batch": self.batch,
-        }
+        """The shape in the form of a row's ``params``."""
+        return asdict(self)
 
 
 REQUIRED: Any = MISSING
@@ -225,13 +214,12 @@ class Options:
 class Workload:
     """One phase of one system at one shape, ready to run: all that a measure may see.
 
-    ``run`` does the work once on ``device``; each call covers ``units`` documents, queries or
-    pairs, and a measure divides by it. ``trace`` gives the same forward as a module and its inputs
-    on the ``meta`` device with eager attention (no weights, no memory), ``closed_form`` the FLOPs
-    from the configuration under a pair convention, ``"dense"`` or ``"causal"``. Both are None
-    where the phase runs no tensor operations (BM25).
-    ``index_bytes`` is what the index phase keeps for a document. ``prepare`` loads what ``run``
-    needs (weights, inputs) and is not part of what is measured.
+    ``run`` does the work once on ``device``; a call covers ``units`` documents, queries or pairs,
+    and a measure divides by them. ``prepare`` loads weights and inputs and is not measured.
+    ``trace`` gives the same forward as a module and its inputs on the ``meta`` device with eager
+    attention (no weights, no memory), ``closed_form`` the FLOPs from the configuration under a
+    pair convention, ``"dense"`` or ``"causal"``. Both are None for a phase without tensor
+    operations (BM25). ``index_bytes`` is the size of a document in the index.
     """
 
     system: str
@@ -249,11 +237,11 @@ class Workload:
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One workload still to be built: a picklable recipe with what identifies its rows.
+    """A workload still to be built: a picklable recipe with the identity of its rows.
 
     ``params`` are the row's params (shape, model, device …). ``build()`` makes the workload in
-    this process; a child process can unpickle the point and do the same. ``samples`` are those
-    that an interrupted run has already taken.
+    this process; a child process can unpickle the point and do the same. ``samples`` are those of
+    an interrupted run.
     """
 
     system: str
@@ -267,9 +255,9 @@ class Point:
 class Measurement:
     """One row of the results file.
 
-    ``value`` is None, with a ``status`` other than ``ok``, where nothing was measured; never 0.
-    ``samples`` are the raw figures behind the value: a list for costs, and for quality the score
-    of each query by its id.
+    ``value`` is None, with a ``status`` other than ``ok``, for a number that was not measured;
+    never 0. ``samples`` are the raw figures behind the value: a list for costs, and for quality
+    the score of each query by its id.
     """
 
     system: str
@@ -283,23 +271,23 @@ class Measurement:
     samples: Sequence[float] | Mapping[str, float] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a row that claims a value it does not have."""
-        measured = self.value is not None and math.isfinite(self.value)
-        if measured != (self.status == "ok"):
+        """Refuse a row whose status denies its value."""
+        finite = self.value is not None and math.isfinite(self.value)
+        if finite != (self.status == "ok"):
             raise ValueError(
                 f"{self.system}/{self.phase}/{self.measure}: value {self.value!r} with status "
                 f"{self.status!r}: a finite value needs 'ok', anything else must be None"
             )
 
     def with_changes(self, **changes: Any) -> Measurement:
-        """A copy with some fields changed; ``params`` given here are added to the present ones."""
+        """A copy with other fields; ``params`` are added to the present ones."""
         changes["params"] = {**self.params, **changes.get("params", {})}
         return replace(self, **changes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """What one command measured; the content of ``results.json`` (schema 1)."""
+    """The measurements of one command; the content of ``results.json`` (schema 1)."""
 
     command: str
     config: Mapping[str, Any]
@@ -311,10 +299,9 @@ class Results:
 
 @runtime_checkable
 class System(Protocol):
-    """Everything that answers queries. One file in ``systems/`` makes one, by ``build(options)``.
+    """A retrieval system. One file in ``systems/`` makes one, by ``build(options)``.
 
-    ``name`` as in the registry; ``phases`` the phases it has a workload for; ``params`` what
-    identifies this build in a row (``model``, ``attention``, ``dtype``, ``device``, ``trained``).
+    ``name`` is that of the registry, ``phases`` are those with a workload.
     """
 
     name: str
@@ -322,10 +309,10 @@ class System(Protocol):
 
     @property
     def params(self) -> Mapping[str, Any]:
-        """What identifies this build in a row."""
+        """The build in a row: ``model``, ``attention``, ``dtype``, ``device``, ``trained``."""
 
     def index(self, docs: Mapping[str, str]) -> None:
-        """Take in the collection, replacing any earlier one."""
+        """Index a collection in place of any earlier one."""
 
     def search(self, queries: Mapping[str, str], k: int) -> Run:
         """The best ``k`` documents of each query with their scores, over the whole collection."""
@@ -336,10 +323,10 @@ class System(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How much a measure may do.
+    """The limits of a measure.
 
-    ``rounds`` is the least number of samples of each point, ``max_rounds`` the most; between them
-    a point is sampled until it has run for ``min_time_s``. ``timeout_s`` ends a point that hangs,
+    ``rounds`` is the least number of samples of a point, ``max_rounds`` the most; between them a
+    point is sampled until it has run for ``min_time_s``. ``timeout_s`` ends a point that hangs,
     ``memory_limit`` (bytes) one that allocates more; both where a point runs in a child process.
     ``reference_layers`` gives the layers of a point's own model that are timed before each of its
     latency samples, so that a change of the machine's speed shows; None times nothing.
@@ -367,7 +354,10 @@ class Measure(Protocol):
 def cost_row(
     point: Point, measure: str, value: float | None, unit: str, **extra: Any
 ) -> Measurement:
-    """A cost row of a point; lower is better for every cost. ``params`` are added to its own."""
+    """A cost row of a point; lower is better. ``extra`` are further fields of the row.
+
+    ``params`` among them are added to the point's.
+    """
     return Measurement(
         system=point.system,
         phase=point.phase,
@@ -375,9 +365,8 @@ def cost_row(
         value=value,
         unit=unit,
         better="lower",
-        status=extra.get("status", "ok"),
-        params={**point.params, **extra.get("params", {})},
-        samples=extra.get("samples", ()),
+        params={**point.params, **extra.pop("params", {})},
+        **extra,
     )
 
 
@@ -390,9 +379,10 @@ def rank(scores: Mapping[str, float], k: int | None = None) -> list[tuple[str, f
     Raises:
         ValueError: if a score is NaN, which has no place in an order.
     """
-    bad = [doc_id for doc_id, score in scores.items() if math.isnan(score)]
-    if bad:
-        raise ValueError(f"NaN score for document {bad[0]!r} ({len(bad)} in all): cannot rank")
+    nan_ids = [doc_id for doc_id, score in scores.items() if math.isnan(score)]
+    if nan_ids:
+        count = f"{len(nan_ids)} in all"
+        raise ValueError(f"NaN score for document {nan_ids[0]!r} ({count}): cannot rank")
     ordered = sorted(scores.items(), key=lambda item: item[0], reverse=True)
     ordered.sort(key=lambda item: item[1], reverse=True)
     return ordered if k is None else ordered[:k]
@@ -404,5 +394,5 @@ def top_k(scores: Mapping[str, float], k: int) -> Scores:
 
 
 def unknown_name_error(kind: str, name: str, names: Iterable[str]) -> UsageError:
-    """The error for an unknown name: it lists what is known."""
+    """The error for an unknown name; it lists all names."""
     return UsageError(f"unknown {kind} {name!r}; known: {', '.join(sorted(names))}")
