@@ -5,9 +5,10 @@
         --systems rabtriever,run:control.trec
 
 Where the student is above the bi-encoder of the same backbone, its teacher's answers, its latents
-and the discriminant of ``rabbench/training/start.py`` may each be the reason. Here the bi-encoder's
-similarity is joined by the same discriminant, fit to the labels of the same training queries, since
-a bi-encoder has no teacher; the run is ranked beside the student with a paired test.
+and the discriminant of ``rabbench/train/initialisation.py`` may each be the reason. Here the
+bi-encoder's similarity is joined by the same discriminant. It is fit to the labels of the same
+training queries, since a bi-encoder has no teacher. ``rabbench quality`` compares the run with the
+student in a paired test.
 """
 
 from __future__ import annotations
@@ -38,27 +39,27 @@ def main() -> int:
     arguments = parser.parse_args()
     backbone = resolve(arguments.model, device=arguments.device)
     texts = biencoder_inputs(backbone, Options().max_doc_len, None)
-    _, suite = data.training_set(TrainingData(suite="demo"))
-    kept, _ = data.split(suite, TrainingData(suite="demo").held_out)
+    split = data.load_split(TrainingData(suite="demo"))
+    suite, train = split.suite, split.train
     test = open_suite("demo").load("test")
 
-    def encoded(found: list[list[int]]) -> torch.Tensor:
-        return normalize(backbone.encode(found, batch=16).float(), dim=-1)
+    def encode(sequences: list[list[int]]) -> torch.Tensor:
+        return normalize(backbone.encode(sequences, batch=16).float(), dim=-1)
 
-    documents = encoded([texts.document(text) for text in suite.docs.values()])  # (N, d)
-    queries = encoded([texts.query(text) for text in kept.queries.values()])  # (Q, d)
-    new = encoded([texts.query(text) for text in test.queries.values()])
+    documents = encode([texts.document(text) for text in suite.docs.values()])  # (N, d)
+    queries = encode([texts.query(text) for text in train.queries.values()])  # (Q, d)
+    new = encode([texts.query(text) for text in test.queries.values()])
     labels = torch.tensor(
-        [[float(kept.qrels[query].get(doc, 0) > 0) for doc in suite.docs] for query in kept.queries]
+        [[float(train.qrels[q].get(doc, 0) > 0) for doc in suite.docs] for q in train.queries]
     )  # (Q, N)
 
-    def standard(x: torch.Tensor) -> torch.Tensor:
+    def standardise(x: torch.Tensor) -> torch.Tensor:
         x = (x - queries.mean(0)) / queries.std(0)
         return torch.cat([x, torch.ones_like(x[:, :1])], 1)  # (…, d + 1)
 
-    q, z = standard(queries), (documents - documents.mean(0)) / documents.std(0)
-    form = initialisation.joined(q, z, labels / labels.sum(1, keepdim=True))
-    scores = standard(new) @ form @ z.T
+    q, z = standardise(queries), (documents - documents.mean(0)) / documents.std(0)
+    form = initialisation.first_form(q, z, labels / labels.sum(1, keepdim=True))
+    scores = standardise(new) @ form @ z.T
     run = {
         query: dict(zip(suite.docs, row, strict=True))
         for query, row in zip(test.queries, scores.tolist(), strict=True)

@@ -2,14 +2,13 @@
 
     python benchmarks/train_chain.py --size small [--datasets demo,saycan] [--out DIR]
 
-For each data set a teacher, its student and a bi-encoder of the same backbone are trained and
-ranked beside BM25 and MiniLM on queries never trained on. ``ablation`` trains students without each
+For each data set a teacher, its student and a bi-encoder of the same backbone are trained, and
+ranked with BM25 and MiniLM on queries never trained on. ``ablation`` trains students without each
 part of the method; ``plain`` does so for a student that starts blind to the document and has
 nothing but the losses, as in the paper. ``small`` and ``medium`` are for two CPU cores, ``full`` is
-for a GPU. What is finished is kept: the same command goes on where it was interrupted, and
-``seconds-NAME.json`` says what each step took. At the end stands what ``train_thresholds.py`` says
-of each data set, as in its ``thresholds.json``; the exit code is 1 if one that is held to its
-claims misses them.
+for a GPU. Finished steps stay: the same command goes on where it was interrupted, and
+``seconds-NAME.json`` has the duration of each step. The verdicts of ``train_thresholds.py`` on each
+data set come last, as in its ``thresholds.json``; the exit code is 1 if a required claim is missed.
 """
 
 from __future__ import annotations
@@ -33,25 +32,25 @@ BASE = "smollm2-135m"
 VARIANTS = "--variants no-mse,no-reverse-kl,off-policy,no-latent"
 """The method of the paper without each part of it."""
 
-Words = Mapping[str, str]
-"""Options of the command line by step. ``data`` and ``ranked`` are those of all trainings and of
-all rankings; an ablation adds its own to the student's."""
+OptionsByStep = Mapping[str, str]
+"""Command-line options by step. ``data`` and ``ranked`` are those of all trainings and of all
+rankings; an ablation adds its own to the student's."""
 
-EVERY: Words = {
+ALL_SIZES: OptionsByStep = {
     "teacher": "--contrastive 1 --learning-rate 1e-3",
     "biencoder": "--learning-rate 1e-3",
     "ranked": "--metrics hit_rate@1,recall@3,mrr,ndcg@10 "
     "--systems bm25,dense,llm-biencoder,teacher-cached,rabtriever",
-    # Uniform draws are others than its own only in later rounds, and of fewer than all documents.
+    # Uniform draws differ from its own only in later rounds, and if not all documents are drawn.
     "plain": "--start state --keep 0 --candidates 3 --rounds 4 --learning-rate 3e-4 --epochs 10 "
     + VARIANTS,
 }
-CPU: Words = {
+CPU: OptionsByStep = {
     "teacher": "--lora-layers 15 --epochs 1 --per-query 3 --batch 8 --evaluate-every 100",
     "student": "--rounds 1",
     "biencoder": "--lora-layers 15 --per-query 1",
 }
-SIZES: Mapping[str, Words] = {
+SIZES: Mapping[str, OptionsByStep] = {
     "small": CPU
     | {
         "data": "--dtype bfloat16",  # but what is trained
@@ -74,16 +73,16 @@ ABLATIONS = ("ablation", "plain")
 class Task:
     """A data set as the command line names it, and what it adds to each size's options.
 
-    ``words`` has the options by size, ``every`` among them; an ablation is run where they name it.
-    ``held`` names the claims of ``train_thresholds.py`` that the chain fails without.
+    ``options`` are by size, ``every`` among them; an ablation is run where they name it.
+    ``required`` names the claims of ``train_thresholds.py`` that the chain fails without.
     """
 
     suite: str
     train: str
     test: str
-    words: Mapping[str, Words] = field(default_factory=dict)
+    options: Mapping[str, OptionsByStep] = field(default_factory=dict)
     negatives: str = "random"
-    held: tuple[str, ...] = ("untrained", "biencoder", "retention")
+    required: tuple[str, ...] = ("untrained", "biencoder", "retention")
 
 
 TASKS = {
@@ -92,8 +91,8 @@ TASKS = {
         train="train",
         test="test",
         negatives="dense",
-        held=train_thresholds.HELD,
-        words={
+        required=train_thresholds.CLAIMS,
+        options={
             "every": {"ranked": "--depth 200"},
             "small": {
                 "teacher": "--epochs 2 --per-query 2",
@@ -116,7 +115,7 @@ TASKS = {
         train="saycan/train",
         test="saycan/test",
         negatives="dense",
-        words={
+        options={
             "every": {"ranked": "--depth 200"},
             "small": {
                 "teacher": "--epochs 6 --per-query 7 --batch 4",
@@ -135,7 +134,7 @@ TASKS = {
         suite="rationale",
         train="esconv/dev",
         test="esconv",
-        words={
+        options={
             "small": {
                 "data": "--max-queries 600 --max-query-tokens 40",
                 "teacher": "--batch 4",
@@ -165,8 +164,8 @@ TASKS = {
         train="scifact/train",
         test="scifact",
         negatives="bm25",
-        held=(),
-        words={
+        required=(),
+        options={
             "small": {
                 "data": "--max-queries 80 --max-doc-tokens 128",
                 "teacher": "--batch 4",
@@ -195,31 +194,39 @@ def steps(
     name: str, task: Task, size: str, model: str, out: Path
 ) -> Iterator[tuple[Path, list[str]]]:
     """Each command of a data set with the folder that it fills, in order."""
-    levels = (EVERY, SIZES[size], task.words.get("every", {}), task.words.get(size, {}))
+    levels = (ALL_SIZES, SIZES[size], task.options.get("every", {}), task.options.get(size, {}))
 
-    def words(*kinds: str) -> list[str]:
+    def options(*kinds: str) -> list[str]:
         """The options of these steps; of the same option the last counts."""
-        found = [level.get(kind, "").split() for kind in kinds for level in levels]
-        return [word for words in found for word in words]
+        return [word for kind in kinds for level in levels for word in level.get(kind, "").split()]
 
     folder = out / name
     teacher, student, pair = (folder / kind for kind in ("teacher", "student", "biencoder"))
     data = ["--suite", task.suite, "--datasets", task.train]
-    fresh = ["--model", model, "--negatives", task.negatives]
-    taught = ["--teacher", str(teacher)]
-    yield teacher, ["train", "teacher", *data, *fresh, *words("data", "teacher")]
-    yield student, ["train", "student", *data, *taught, *words("data", "student")]
-    yield pair, ["train", "biencoder", *data, *fresh, *words("data", "biencoder")]
-    ranked = ["--suite", task.suite, "--datasets", task.test, *words("ranked")]
+    base = ["--model", model, "--negatives", task.negatives]
+    distil = ["--teacher", str(teacher)]
+    yield teacher, ["train", "teacher", *data, *base, *options("data", "teacher")]
+    yield student, ["train", "student", *data, *distil, *options("data", "student")]
+    yield pair, ["train", "biencoder", *data, *base, *options("data", "biencoder")]
+    rank = ["quality", "--suite", task.suite, "--datasets", task.test, *options("ranked")]
     trained = ["--model", str(student), "--biencoder-model", str(pair)]
-    yield folder / "quality", ["quality", *ranked, *trained]
-    untrained = ["--model", model, "--systems", "teacher-cached", *words("untrained")]
-    yield folder / "untrained", ["quality", *ranked, *untrained]
+    yield folder / "quality", [*rank, *trained]
+    untrained = ["--model", model, "--systems", "teacher-cached", *options("untrained")]
+    yield folder / "untrained", [*rank, *untrained]
     for kind in ABLATIONS:
-        if kind in task.words.get(size, {}):
-            options = words("data", "student", kind)
-            evaluated = ["--evaluate", task.test, *options]
-            yield folder / kind, ["train", "ablation", *data, *taught, *evaluated]
+        if kind in task.options.get(size, {}):
+            words = ["--evaluate", task.test, *options("data", "student", kind)]
+            yield folder / kind, ["train", "ablation", *data, *distil, *words]
+
+
+def run_step(folder: Path, command: list[str], seconds: dict[str, float]) -> int:
+    """Run a command, or go on with it; adds its duration and returns its exit code."""
+    resume = (folder / FILENAME).is_file()
+    before = seconds.get(folder.name, 0.0) if resume else 0.0
+    start = time.monotonic()
+    code = cli.main([*command, "--out", str(folder), *(["--resume"] if resume else [])])
+    seconds[folder.name] = round(before + time.monotonic() - start, 1)
+    return code
 
 
 def main() -> int:
@@ -230,32 +237,28 @@ def main() -> int:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, default=Path("rabbench-results/chain"))
     arguments = parser.parse_args()
-    met = True
+    failed = False
     for name in arguments.datasets.split(","):
         if name not in TASKS:
             print(f"unknown data set {name!r}; known: {', '.join(TASKS)}", file=sys.stderr)
             return 2
         task, path = TASKS[name], arguments.out / f"seconds-{name}.json"
-        taken: dict[str, float] = json.loads(path.read_text()) if path.is_file() else {}
+        seconds: dict[str, float] = json.loads(path.read_text()) if path.is_file() else {}
         for folder, command in steps(name, task, arguments.size, arguments.model, arguments.out):
             if (folder / "report.md").is_file():
                 continue
-            resume = ["--resume"] if (folder / FILENAME).is_file() else []
             print(f"{name}: rabbench {' '.join(command)}", file=sys.stderr, flush=True)
-            before = taken.get(folder.name, 0.0) if resume else 0.0
-            start = time.monotonic()
-            code = cli.main([*command, "--device", arguments.device, "--out", str(folder), *resume])
-            taken[folder.name] = round(before + time.monotonic() - start, 1)
-            write_text(path, json.dumps(taken, indent=1) + "\n")
+            code = run_step(folder, [*command, "--device", arguments.device], seconds)
+            write_text(path, json.dumps(seconds, indent=1) + "\n")
             if code:
                 return code
             if folder.name == "quality":
                 for kind in ("teacher", "student", "biencoder"):
                     card.add_scores(folder.parent / kind, load_results(folder))
-        verdicts = train_thresholds.recorded(arguments.out / name, task.held)
-        print(f"{name}:\n{train_thresholds.told(verdicts)}", flush=True)
-        met &= not any(verdict.missed for verdict in verdicts)
-    return 0 if met else 1
+        verdicts = train_thresholds.record(arguments.out / name, task.required)
+        print(f"{name}:", *verdicts, sep="\n", flush=True)
+        failed |= any(verdict.missed for verdict in verdicts)
+    return int(failed)
 
 
 if __name__ == "__main__":

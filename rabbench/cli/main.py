@@ -90,7 +90,7 @@ def _train(arguments: argparse.Namespace) -> int:
     job = import_module(f"rabbench.train.{arguments.kind}")
     devices = import_module("rabbench.train.devices")
     with (
-        devices.joined(getattr(config, "student", config).options.device) as first,
+        devices.process_group(getattr(config, "student", config).options.device) as first,
         show_progress(arguments.quiet or not first) as progress,
     ):
         run = job.run

@@ -6,13 +6,15 @@ folder of its own and ranked by ``rabbench.quality``; knows no loss and no metri
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from rabbench import environment, quality
+from rabbench import quality
 from rabbench.config.train import FULL, VARIANTS, AblationConfig
-from rabbench.results import ResultsStore
 from rabbench.train import devices, student
+from rabbench.train.folder import open_store
 from rabbench.types import Measurement, Progress, Results, no_progress, unknown_name_error
 
 
@@ -33,55 +35,47 @@ def run(
     for name in config.variants:
         if name not in VARIANTS:
             raise unknown_name_error("variant", name, VARIANTS)
-    names = list(dict.fromkeys((FULL, *config.variants)))
-    started = Results(
-        command="train",
-        config={"kind": "ablation", **asdict(config)},
-        environment=environment.describe(),
-    )
-    store = ResultsStore(out if devices.first() else None, started, resume=resume)
-    jobs = [(name, seed) for seed in range(config.seeds) for name in names]
-    for done, (name, seed) in enumerate(jobs):
-        told = _named(f"{name}, seed {seed} ({done + 1} of {len(jobs)})", progress)
+    names = dict.fromkeys((FULL, *config.variants))
+    store = open_store("ablation", config, out, resume=resume)
+    students = [(name, seed) for seed in range(config.seeds) for name in names]
+    for i, (name, seed) in enumerate(students):
+        label = f"{name}, seed {seed} ({i + 1} of {len(students)})"
+        labelled = _label_progress(label, progress)
         folder = out / f"{name}-{seed}"
-        chosen = replace(config.student, **VARIANTS[name])
-        chosen = replace(chosen, schedule=replace(chosen.schedule, seed=seed))
-        student.run(chosen, out=folder, resume=resume, progress=told)
-        if devices.first():
-            store.add(*_evaluated(config, folder, name, seed, told))
+        schedule = replace(config.student.schedule, seed=seed)
+        variant = replace(config.student, **VARIANTS[name], schedule=schedule)
+        student.run(variant, out=folder, resume=resume, progress=labelled)
+        if devices.is_first():
+            store.add(*_evaluate(config, folder, {"variant": name, "seed": seed}, labelled))
         devices.wait()
-    progress("done", len(jobs), len(jobs))
+    progress("done", len(students), len(students))
     return store.results
 
 
-def _named(name: str, progress: Progress) -> Progress:
-    """A progress that says whose it is."""
-
-    def told(what: str, done: int, total: int) -> None:
-        progress(f"{name}: {what}", done, total)
-
-    return told
+def _label_progress(label: str, progress: Progress) -> Progress:
+    """A progress whose every step names the student."""
+    return lambda step, done, total: progress(f"{label}: {step}", done, total)
 
 
-def _evaluated(
-    config: AblationConfig, folder: Path, name: str, seed: int, progress: Progress
+def _evaluate(
+    config: AblationConfig, folder: Path, params: Mapping[str, Any], progress: Progress
 ) -> list[Measurement]:
     """The quality rows of one student, as rows of this table."""
-    found = quality.run(
+    trained = config.student
+    results = quality.run(
         quality.QualityConfig(
-            suite=config.student.data.suite,
+            suite=trained.data.suite,
             datasets=(config.dataset,) if config.dataset else (),
             systems=("rabtriever",),
             metrics=config.metrics,
             max_queries=config.max_test_queries,
             options=replace(
-                config.student.options,
+                trained.options,
                 model=str(folder),
-                depth=config.student.depth,
-                first_stage=config.student.first_stage,
+                depth=trained.depth,
+                first_stage=trained.first_stage,
             ),
         ),
         progress=progress,
     )
-    params = {"variant": name, "seed": seed}
-    return [row.with_changes(phase="ablation", params=params) for row in found.rows]
+    return [row.with_changes(phase="ablation", params=params) for row in results.rows]

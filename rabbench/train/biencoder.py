@@ -6,21 +6,18 @@ random negative set a query and every other document of the batch as further neg
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import set_seed
 
 from rabbench.config.train import BiencoderConfig
-from rabbench.models import losses
 from rabbench.models.biencoder import BiEncoderInputs, biencoder_inputs
-from rabbench.train import card, data, loop
-from rabbench.train.batches import last_states, left_padded
-from rabbench.train.data import Group
-from rabbench.train.teacher import base, trainable
+from rabbench.train import data, finetune
+from rabbench.train.batches import Inputs, last_states, left_padded
+from rabbench.train.data import TrainingGroup
 from rabbench.types import Progress, Results, Suite, no_progress
 
 
@@ -30,38 +27,31 @@ class ContrastiveLoss:
 
     temperature: float
 
-    def __call__(
-        self, model: Any, inputs: Mapping[str, torch.Tensor]
-    ) -> tuple[torch.Tensor, dict[str, float]]:
+    def __call__(self, model: Any, inputs: Inputs) -> tuple[torch.Tensor, dict[str, float]]:
         """The loss of one batch of Q queries and N documents."""
-        queries = last_states(model, inputs, "query")  # (Q, d)
-        documents = last_states(model, inputs, "document")  # (N, d)
-        scores = queries @ documents.T  # (Q, N)
-        loss, hits = losses.contrastive(scores, inputs["first"], inputs["barred"], self.temperature)
-        return loss, {"first_in_batch": float(hits.float().mean())}
+        documents = last_states(model, inputs, "document_")  # (N, d)
+        loss, hits = finetune.contrastive_loss(model, inputs, documents, self.temperature)
+        return loss, {"first_in_batch": hits}
 
 
-class Collate:
+@dataclass(frozen=True)
+class TextCollator:
     """Groups to the token ids of their queries and of all their documents, each once."""
 
-    def __init__(self, texts: BiEncoderInputs, suite: Suite) -> None:
-        self.texts, self.suite = texts, suite
+    texts: BiEncoderInputs
+    suite: Suite
 
-    def __call__(self, groups: Sequence[Group]) -> dict[str, torch.Tensor]:
-        """Token ids, the place of each positive (Q,), and what is no negative (Q, N)."""
-        doc_ids = list(
-            dict.fromkeys(d for group in groups for d in (group.positive, *group.negatives))
+    def __call__(self, groups: Sequence[TrainingGroup]) -> dict[str, torch.Tensor]:
+        """Token ids of Q queries and N documents, and what :func:`contrastive_loss` needs."""
+        ids = dict.fromkeys(id_ for group in groups for id_ in (group.positive, *group.negatives))
+        doc_ids, query_ids = list(ids), [group.query_id for group in groups]
+        documents = [self.texts.document(self.suite.docs[doc_id]) for doc_id in doc_ids]
+        return left_padded(documents, "document_") | finetune.contrastive_inputs(
+            self.suite,
+            [(query_id, self.texts.query(self.suite.queries[query_id])) for query_id in query_ids],
+            doc_ids=doc_ids,
+            positives=[doc_ids.index(group.positive) for group in groups],
         )
-        first = [doc_ids.index(group.positive) for group in groups]
-        asked = [group.query_id for group in groups]
-        queries = left_padded([self.texts.query(self.suite.queries[id_]) for id_ in asked])
-        documents = left_padded([self.texts.document(self.suite.docs[d]) for d in doc_ids])
-        return {
-            **{f"query_{name}": tensor for name, tensor in queries.items()},
-            **{f"document_{name}": tensor for name, tensor in documents.items()},
-            "first": torch.tensor(first),
-            "barred": torch.tensor(data.barred(self.suite, asked, doc_ids, first)),
-        }
 
 
 def run(
@@ -69,45 +59,17 @@ def run(
 ) -> Results:
     """Train a bi-encoder and write its folder; arguments and errors as the teacher's training."""
     options = config.options
-    backbone = base(options, config.lora)
+    backbone = finetune.resolve_base(options, config.lora)
     texts = biencoder_inputs(backbone, options.max_doc_len, options.max_query_len)
-    job = card.Job("biencoder", config, out, resume=resume)
-    if job.finished:
-        return job.store.results
-    schedule = config.schedule
-    visits = max(1, round(schedule.epochs))
-    prepared = data.prepare(
-        config.data, visits=visits, seed=schedule.seed, options=options, progress=progress
-    )
-    held_out = prepared.held_out
-    collate, loss = Collate(texts, prepared.suite), ContrastiveLoss(config.temperature)
-    set_seed(schedule.seed)  # before the adapter gets its first weights
-    model = trainable(backbone, config.lora)
-
-    def validate() -> dict[str, float]:
-        if not held_out:
-            return {}
-        model.eval()
-        with torch.no_grad():
-            device = next(model.parameters()).device
-            inputs = {key: value.to(device) for key, value in collate(held_out).items()}
-            value, parts = loss(model, inputs)
-        return {
-            "held_out_loss": float(value),
-            "held_out_first_in_batch": parts["first_in_batch"],
-        }
-
-    log = loop.fit(
-        "bi-encoder",
-        model,
-        loss=loss,
-        items=prepared.items,
-        collate=collate,
-        validate=validate,
-        schedule=replace(schedule, epochs=1.0),  # the visits are in the items
-        device=options.device,
+    loss = ContrastiveLoss(config.temperature)
+    return finetune.train(
+        "biencoder",
+        config,
+        backbone,
+        texts=texts.prompt.texts,
+        build_objective=lambda suite: finetune.Objective(TextCollator(texts, suite), loss),
+        validation_batch=data.HELD_OUT_GROUPS,  # all at once, since they are negatives of another
         out=out,
         resume=resume,
         progress=progress,
     )
-    return job.finish(model, log, base=backbone, prompt=texts.prompt.texts, data=prepared)

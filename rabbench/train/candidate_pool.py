@@ -1,4 +1,4 @@
-"""What the distillation learns from: everything encoded once, and what the teacher was asked.
+"""The distillation's data: encoded texts, and the pool of candidates that the teacher has answered.
 
 Knows the suite's texts, the frozen backbone and the draw of candidates; knows no loss and no
 training loop.
@@ -15,146 +15,145 @@ import torch
 from rabbench.config.train import StudentConfig
 from rabbench.models.teacher import Prompt
 from rabbench.results import write_text
-from rabbench.train import data, devices, distil
-from rabbench.train.distil import Standardised
+from rabbench.train import data, devices
+from rabbench.train.distil import StandardisedPredictor, gumbel_top_k
 from rabbench.train.states import TeacherStates
 from rabbench.types import Progress, Suite
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """Everything of the data that the frozen backbone has to say.
+class EncodedSuite:
+    """Queries and candidates as the frozen backbone reads them.
 
     Attributes:
-        query_ids, doc_ids: what the rows stand for.
+        query_parts, document_parts: token ids, for the teacher.
         h_q: (Q, d) float32; z_d: (N, d) float32.
         allowed: (Q, N) bool, the candidates of each query.
         relevant: (Q, N) bool.
-        query_parts, document_parts: token ids, for the teacher.
     """
 
-    query_ids: list[str]
-    doc_ids: list[str]
+    query_parts: list[list[int]]
+    document_parts: list[list[int]]
     h_q: torch.Tensor
     z_d: torch.Tensor
     allowed: torch.Tensor
     relevant: torch.Tensor
-    query_parts: list[list[int]]
-    document_parts: list[list[int]]
 
 
 def encode(
     suite: Suite, teacher: TeacherStates, prompt: Prompt, config: StudentConfig, progress: Progress
-) -> Encoded:
+) -> EncodedSuite:
     """Encode all queries and all their candidates with the frozen backbone, which is the teacher's.
 
     A collection of at most ``config.depth`` documents gives every document as a candidate, a
     larger one the first stage's best and the relevant ones.
     """
-    query_ids = list(suite.queries)
-    right = {query_id: set(data.relevant(suite, query_id)) for query_id in query_ids}
+    positives = {query_id: set(data.relevant(suite, query_id)) for query_id in suite.queries}
     if len(suite.docs) <= config.depth:
         doc_ids = list(suite.docs)
-        candidates = {query_id: set(doc_ids) for query_id in query_ids}
+        candidates = {query_id: set(doc_ids) for query_id in suite.queries}
     else:
         options = replace(config.options, depth=config.depth)
-        found = data.first_stage(config.first_stage, suite, options, progress)
-        candidates = {q: {*list(found.get(q, {}))[: config.depth], *right[q]} for q in query_ids}
+        run = data.first_stage_run(config.first_stage, suite, options, progress)
+        candidates = {
+            query_id: {*list(run.get(query_id, {}))[: config.depth], *positives[query_id]}
+            for query_id in suite.queries
+        }
         doc_ids = sorted(set().union(*candidates.values()))
-    query_parts = [prompt.query(suite.queries[query_id]) for query_id in query_ids]
+    query_parts = [prompt.query(text) for text in suite.queries.values()]
     document_parts = [prompt.document(suite.docs[doc_id]) for doc_id in doc_ids]
-    device = teacher.backbone.device
-    h_q = teacher.alone(query_parts).to(device)
-    z_d = teacher.alone(document_parts).to(device)
-    place = {doc_id: i for i, doc_id in enumerate(doc_ids)}
-    allowed = torch.zeros(len(query_ids), len(doc_ids), dtype=torch.bool)
+    column = {doc_id: i for i, doc_id in enumerate(doc_ids)}
+    allowed = torch.zeros(len(query_parts), len(doc_ids), dtype=torch.bool)
     relevant = torch.zeros_like(allowed)
-    for i, query_id in enumerate(query_ids):
+    for i, query_id in enumerate(suite.queries):
         excluded = suite.excluded.get(query_id, frozenset())
-        allowed[i, [place[d] for d in candidates[query_id] - excluded]] = True
-        relevant[i, [place[d] for d in right[query_id]]] = True
-    return Encoded(
-        query_ids,
-        doc_ids,
-        h_q,
-        z_d,
-        allowed.to(device),
-        relevant.to(device),
+        allowed[i, [column[doc_id] for doc_id in candidates[query_id] - excluded]] = True
+        relevant[i, [column[doc_id] for doc_id in positives[query_id]]] = True
+    device = teacher.backbone.device
+    return EncodedSuite(
         query_parts,
         document_parts,
+        h_q=teacher.encode_parts(query_parts).to(device),
+        z_d=teacher.encode_parts(document_parts).to(device),
+        allowed=allowed.to(device),
+        relevant=relevant.to(device),
     )
 
 
-class Asked:
-    """Which documents the teacher has been asked about for each query, round by round.
+class CandidatePool:
+    """The documents that the teacher has answered for each query, round by round.
 
     A round draws candidates for every query from the student's ranking as it then is, and asks
-    the teacher about all of them at once; what earlier rounds asked stays in the training, since
-    it costs nothing more. Each round is on disk before it is used, so that a resumed training
+    the teacher about all of them at once; those of earlier rounds stay in the training, since
+    they cost nothing more. Each round is on disk before it is used, so that a resumed training
     has the rounds that the interrupted one drew.
 
     Args:
         encoded: queries and documents.
         config: how to draw.
-        teacher: is asked.
-        folder: where the rounds are kept while the training lasts.
+        teacher: answers.
+        folder: where the rounds lie while the training lasts.
+
+    Attributes:
+        columns: of each query, its documents in the pool; the relevant ones from the start.
+        states: of each query, h_T of those documents: (K, d).
+        n_rounds: rounds so far.
     """
 
     def __init__(
-        self, encoded: Encoded, config: StudentConfig, teacher: TeacherStates, folder: Path
+        self, encoded: EncodedSuite, config: StudentConfig, teacher: TeacherStates, folder: Path
     ) -> None:
         self.encoded, self.config, self.teacher, self.folder = encoded, config, teacher, folder
-        self.places: list[list[int]] = [
+        self.columns: list[list[int]] = [
             row.nonzero()[:, 0].tolist()[: config.candidates] for row in encoded.relevant
         ]
         self.states: list[torch.Tensor] = []
-        self.rounds = 0
+        self.n_rounds = 0
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
-        """All pairs asked so far, in the order of ``states``: query and document."""
-        return [(query, place) for query, places in enumerate(self.places) for place in places]
+        """All pairs in the pool, in the order of ``states``: row of the query, column."""
+        return [(row, column) for row, columns in enumerate(self.columns) for column in columns]
 
     def posterior(self, direction: torch.Tensor) -> torch.Tensor:
-        """The teacher's scores as shares of each query, softmax over what was asked: (Q, N)."""
-        found = torch.zeros_like(self.encoded.allowed, dtype=torch.float32)
-        for row, places, states in zip(found, self.places, self.states, strict=True):
-            row[places] = (states @ direction).softmax(0)
-        return found
+        """The teacher's scores as shares of each query, softmax over its pool: (Q, N)."""
+        shares = torch.zeros_like(self.encoded.allowed, dtype=torch.float32)
+        for row, columns, states in zip(shares, self.columns, self.states, strict=True):
+            row[columns] = (states @ direction).softmax(0)
+        return shares
 
-    def spread(self, direction: torch.Tensor) -> float:
+    def score_spread(self, direction: torch.Tensor) -> float:
         """The standard deviation of the teacher's scores of a query, a mean over queries."""
-        found = [(states @ direction).std(correction=0) for states in self.states]
-        return float(torch.stack(found).mean())
+        spreads = [(states @ direction).std(correction=0) for states in self.states]
+        return float(torch.stack(spreads).mean())
 
-    def refresh(self, student: Standardised, direction: torch.Tensor) -> None:
-        """Begin a round: draw, ask, keep."""
-        path = self.folder / f"round-{self.rounds}.json"
-        if devices.first() and not path.is_file():
-            drawn = [self._draw(query, student, direction) for query in range(len(self.places))]
-            write_text(path, json.dumps(drawn))
+    def draw_round(self, student: StandardisedPredictor, direction: torch.Tensor) -> None:
+        """Draw candidates of every query, or read those of an interrupted training; ask."""
+        path = self.folder / f"round-{self.n_rounds}.json"
+        if devices.is_first() and not path.is_file():
+            draws = [self._draw(row, student, direction) for row in range(len(self.columns))]
+            write_text(path, json.dumps(draws))
         devices.wait()
-        drawn = json.loads(path.read_text())
-        for query, places in enumerate(drawn):
-            self.places[query] += [place for place in places if place not in self.places[query]]
-        encoded = self.encoded
-        found = self.teacher.ask(
-            [(encoded.document_parts[place], encoded.query_parts[q]) for q, place in self.pairs]
+        for pool, columns in zip(self.columns, json.loads(path.read_text()), strict=True):
+            pool += [column for column in columns if column not in pool]
+        documents, queries = self.encoded.document_parts, self.encoded.query_parts
+        states = self.teacher.encode_pairs(
+            [(documents[col], queries[row]) for row, col in self.pairs]
         )
         self.teacher.flush()
-        self.states = list(found.to(encoded.h_q).split([len(places) for places in self.places]))
-        self.rounds += 1
+        self.states = list(states.to(self.encoded.h_q).split(list(map(len, self.columns))))
+        self.n_rounds += 1
 
-    def _draw(self, query: int, student: Standardised, direction: torch.Tensor) -> list[int]:
+    def _draw(self, row: int, student: StandardisedPredictor, direction: torch.Tensor) -> list[int]:
         """Candidates of one query, none relevant; chance depends on seed, round and query."""
         encoded, config = self.encoded, self.config
-        h_q = encoded.h_q[query : query + 1]
-        (scores,) = distil.own_ranking(student, h_q, encoded.z_d, direction)  # (N,)
-        free = encoded.allowed[query] & ~encoded.relevant[query]
-        generator = torch.Generator().manual_seed(
-            (config.schedule.seed << 40) + (self.rounds << 24) + query
-        )
-        tau = config.tau if config.sampling == "on-policy" else torch.inf
-        scores = torch.where(free, scores, -torch.inf).cpu()
-        drawn: list[int] = distil.draw(scores, config.candidates, tau, generator).tolist()
-        return drawn
+        (scores,) = student.score(encoded.h_q[row : row + 1], encoded.z_d, direction)  # (N,)
+        free = encoded.allowed[row] & ~encoded.relevant[row]
+        seed = (config.schedule.seed << 40) + (self.n_rounds << 24) + row
+        columns: list[int] = gumbel_top_k(
+            torch.where(free, scores, -torch.inf).cpu(),
+            config.candidates,
+            tau=config.tau if config.sampling == "on-policy" else torch.inf,
+            generator=torch.Generator().manual_seed(seed),
+        ).tolist()
+        return columns

@@ -15,124 +15,108 @@ from rabbench.config.train import TrainingData
 from rabbench.quality.datasets import open_suite, sample_queries
 from rabbench.types import Options, Progress, Run, Suite, UsageError, no_progress
 
-HELD_OUT_GROUPS = 64  # at most, so that evaluation stays a small part of training
-HARD = 20  # ranks of the first stage that hard negatives come from
+HELD_OUT_GROUPS = 64  # at most, so that validation stays a small part of training
+HARD_RANKS = 20  # ranks of the first stage that hard negatives come from
 
 
 @dataclass(frozen=True)
-class Group:
+class TrainingGroup:
     """A query, one relevant document and some that are not.
 
-    ``own`` has for each of the latter a query that it is relevant to, or None where there is none.
+    ``negative_queries`` has for each negative a query that it is relevant to, None where there is
+    no such query; it is empty where they were not drawn.
     """
 
     query_id: str
     positive: str
     negatives: tuple[str, ...]
-    own: tuple[str | None, ...] = ()
+    negative_queries: tuple[str | None, ...] = ()
 
 
-def training_set(data: TrainingData) -> tuple[str, Suite]:
-    """The data set to learn from, by name: the training split of what was named, if it has one.
+@dataclass(frozen=True)
+class SplitSuite:
+    """A training data set: ``suite`` is the whole of it, ``train`` and ``held_out`` its queries."""
+
+    name: str
+    suite: Suite
+    train: Suite
+    held_out: Suite
+
+
+def load_split(data: TrainingData) -> SplitSuite:
+    """Load a data set's training split, if it has one, and hold queries out by their id's hash.
 
     Raises:
         UsageError: for an unknown suite or data set, or one without queries.
         MissingError: if the data are not there.
     """
-    found = open_suite(data.suite)
-    splits = getattr(found.module, "TRAIN", {})
-    names = [data.dataset] if data.dataset else found.dataset_names(())
+    handle = open_suite(data.suite)
+    names = [data.dataset] if data.dataset else handle.dataset_names(())
     if len(names) != 1:
         raise UsageError(f"name one data set to train on; {data.suite} has {', '.join(names)}")
-    name = splits.get(names[0], names[0])
-    suite = found.load(name)
+    name = getattr(handle.module, "TRAIN", {}).get(names[0], names[0])
+    suite = handle.load(name)
     if data.max_queries is not None:
         suite = sample_queries(suite, data.max_queries, seed=0)
-    return name, suite
 
+    def is_held_out(query_id: str) -> bool:
+        digest = hashlib.sha256(query_id.encode()).digest()
+        return int.from_bytes(digest[:4]) / 2**32 < data.held_out
 
-def split(suite: Suite, held_out: float) -> tuple[Suite, Suite]:
-    """The queries to learn from and those held out, by a hash of the query's id."""
-
-    def place(query_id: str) -> float:
-        return int.from_bytes(hashlib.sha256(query_id.encode()).digest()[:4]) / 2**32
-
-    def only(query_ids: Sequence[str]) -> Suite:
-        queries = {query_id: suite.queries[query_id] for query_id in query_ids}
-        return replace(
-            suite, queries=queries, qrels={query_id: suite.qrels[query_id] for query_id in queries}
-        )
-
-    held = [query_id for query_id in suite.queries if place(query_id) < held_out]
-    kept = [query_id for query_id in suite.queries if place(query_id) >= held_out]
-    if not kept:
+    held_out = [query_id for query_id in suite.queries if is_held_out(query_id)]
+    train = [query_id for query_id in suite.queries if not is_held_out(query_id)]
+    if not train:
         raise UsageError(
-            f"no query of {suite.name} is left to train on; lower --held-out {held_out}"
+            f"no query of {suite.name} is left to train on; lower --held-out {data.held_out}"
         )
-    return only(kept), only(held)
+    return SplitSuite(name, suite, _select(suite, train), _select(suite, held_out))
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """What a contrastive training needs of its data.
-
-    ``name`` is the data set's, ``suite`` the whole of it, ``n_queries`` how many are learnt from,
-    ``items`` the groups in training order, ``held_out`` the groups to evaluate on.
-    """
-
-    name: str
-    suite: Suite
-    n_queries: int
-    items: list[Group]
-    held_out: list[Group]
+def _select(suite: Suite, query_ids: Sequence[str]) -> Suite:
+    """The suite with these queries alone."""
+    queries = {query_id: suite.queries[query_id] for query_id in query_ids}
+    return replace(suite, queries=queries, qrels={id_: suite.qrels[id_] for id_ in queries})
 
 
-def prepare(
+def draw_groups(
+    split: SplitSuite,
     data: TrainingData,
     *,
     visits: int,
     seed: int,
     options: Options,
-    own: bool = False,
+    negative_queries: bool = False,
     progress: Progress = no_progress,
-) -> Prepared:
-    """Load, split and draw: every query is visited ``visits`` times, each time anew.
+) -> tuple[list[TrainingGroup], list[TrainingGroup]]:
+    """Draw the groups to train on, in training order, and those to validate on.
 
     Args:
-        data: what to learn from.
-        visits: of each query.
-        seed: of all draws.
+        split: the loaded data.
+        data: which negatives, and how many for each query.
+        visits: of each query, each with documents drawn anew.
+        seed: of the draws to train on.
         options: of the system that gives hard negatives.
-        own: whether negatives come with queries of their own (not those to evaluate on).
+        negative_queries: whether training negatives come with queries of theirs.
         progress: told while that system works.
 
     Raises:
-        UsageError: for an unknown suite, data set or system, or no queries to learn from.
-        MissingError: if the data, or what the system needs, are not there.
+        UsageError: for an unknown system.
+        MissingError: if what the system needs is not there.
     """
-    name, suite = training_set(data)
-    kept, held = split(suite, data.held_out)
     hard = None
     if data.negatives != "random":
-        hard = first_stage(data.negatives, suite, options, progress)
-    count = data.per_query
-    items = groups(kept, per_query=count, rounds=visits, seed=seed, hard=hard, own=own)
-    held_out = groups(held, per_query=count, rounds=1, seed=0, hard=hard)[:HELD_OUT_GROUPS]
-    return Prepared(name, suite, len(kept.queries), items, held_out)
-
-
-def barred(
-    suite: Suite, query_ids: Sequence[str], doc_ids: Sequence[str], first: Sequence[int]
-) -> list[list[bool]]:
-    """Which of a batch's documents are no negatives of each query: (Q, N).
-
-    Those are the relevant and the excluded ones, but for the query's own positive at ``first``.
-    """
-    found = []
-    for query_id, own in zip(query_ids, first, strict=True):
-        taken = {*relevant(suite, query_id), *suite.excluded.get(query_id, ())}
-        found.append([doc_id in taken and at != own for at, doc_id in enumerate(doc_ids)])
-    return found
+        hard = first_stage_run(data.negatives, split.suite, options, progress)
+    n = data.per_query
+    train = sample_groups(
+        split.train,
+        per_query=n,
+        visits=visits,
+        seed=seed,
+        hard=hard,
+        negative_queries=negative_queries,
+    )
+    held_out = sample_groups(split.held_out, per_query=n, visits=1, seed=0, hard=hard)
+    return train, held_out[:HELD_OUT_GROUPS]
 
 
 def relevant(suite: Suite, query_id: str) -> list[str]:
@@ -140,51 +124,59 @@ def relevant(suite: Suite, query_id: str) -> list[str]:
     return sorted(doc_id for doc_id, grade in suite.qrels[query_id].items() if grade > 0)
 
 
-def first_stage(name: str, suite: Suite, options: Options, progress: Progress = no_progress) -> Run:
+def no_negatives(suite: Suite, query_id: str) -> set[str]:
+    """The documents that are no negatives of a query: relevant or excluded."""
+    return {*relevant(suite, query_id), *suite.excluded.get(query_id, ())}
+
+
+def first_stage_run(
+    name: str, suite: Suite, options: Options, progress: Progress = no_progress
+) -> Run:
     """The best documents of every training query by a system."""
     system = registry.load("systems", name).build(options)
     progress(f"hard negatives: {name}", 0, 1)
     system.index(suite.docs)
-    found: Run = system.search(suite.queries, max(HARD, options.depth))
-    return found
+    run: Run = system.search(suite.queries, max(HARD_RANKS, options.depth))
+    return run
 
 
-def groups(
+def sample_groups(
     suite: Suite,
     *,
     per_query: int,
-    rounds: int,
+    visits: int,
     seed: int,
     hard: Run | None = None,
-    own: bool = False,
-) -> list[Group]:
-    """Groups for ``rounds`` visits of every query, in training order; each draws documents anew.
+    negative_queries: bool = False,
+) -> list[TrainingGroup]:
+    """Groups of every query in training order; each visit draws documents anew.
 
-    Half of the negatives are drawn from the ``HARD`` best wrong documents of the first stage,
-    where one is given, the rest from all documents. Neither relevant nor excluded documents are
-    negatives. With ``own`` each comes with a query of its own, drawn from the suite's.
+    Half of the negatives are drawn from the ``HARD_RANKS`` best wrong documents of the run
+    ``hard``, if there is one, the rest from all documents.
     """
     doc_ids = sorted(suite.docs)
-    askers: dict[str, list[str]] = {}
-    for query_id in sorted(suite.queries) if own else ():
+    queries_of: dict[str, list[str | None]] = {}
+    for query_id in sorted(suite.queries):
         for doc_id in relevant(suite, query_id):
-            askers.setdefault(doc_id, []).append(query_id)
-    found = []
+            queries_of.setdefault(doc_id, []).append(query_id)
+    groups = []
     shuffle = random.Random(seed)  # noqa: S311 - no secret
-    for visit in range(rounds):
+    for visit in range(visits):
         for query_id in shuffle.sample(sorted(suite.queries), len(suite.queries)):
             rng = random.Random(f"{seed}:{visit}:{query_id}")  # noqa: S311 - no secret
-            right = relevant(suite, query_id)
-            if not right:
+            positives = relevant(suite, query_id)
+            if not positives:
                 continue
-            taken = {*right, *suite.excluded.get(query_id, ())}
-            wrong: list[str] = []
+            barred = no_negatives(suite, query_id)
+            negatives: list[str] = []
             if hard is not None:
-                best = [doc_id for doc_id in hard.get(query_id, {}) if doc_id not in taken][:HARD]
-                wrong = rng.sample(best, min((per_query + 1) // 2, len(best)))
-            free = [doc_id for doc_id in doc_ids if doc_id not in taken and doc_id not in wrong]
-            wrong += rng.sample(free, min(per_query - len(wrong), len(free)))
-            positive = rng.choice(right)
-            theirs = [rng.choice(askers.get(doc_id, [None])) for doc_id in wrong] if own else []
-            found.append(Group(query_id, positive, tuple(wrong), tuple(theirs)))
-    return found
+                best = [id_ for id_ in hard.get(query_id, {}) if id_ not in barred][:HARD_RANKS]
+                negatives = rng.sample(best, min((per_query + 1) // 2, len(best)))
+            free = [id_ for id_ in doc_ids if id_ not in barred and id_ not in negatives]
+            negatives += rng.sample(free, min(per_query - len(negatives), len(free)))
+            group = TrainingGroup(query_id, rng.choice(positives), tuple(negatives))
+            if negative_queries:
+                query_ids = tuple(rng.choice(queries_of.get(id_, [None])) for id_ in negatives)
+                group = replace(group, negative_queries=query_ids)
+            groups.append(group)
+    return groups

@@ -2,9 +2,9 @@
 
     accelerate launch --num_processes 4 -m rabbench train teacher …
 
-The Trainer gives each process its share of a step's queries and averages the gradients. Here
-stands what it leaves to us: the first process writes, all read what it wrote, and work that can be
-divided is. Processes share one disk. Of a training in one process nothing here changes anything.
+The Trainer gives each process its share of a step's queries and averages the gradients. The rest
+is here: the first process writes, all read what it wrote, and divisible work is divided. Processes
+share one disk. A training in one process is unchanged by all of this.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ T = TypeVar("T")
 
 
 @contextmanager
-def joined(device: str) -> Iterator[bool]:
-    """This process joins the others of its training; yields whether it is the first.
+def process_group(device: str) -> Iterator[bool]:
+    """Join the other processes of this training; yields whether this is the first.
 
     Args:
         device: ``cpu`` or ``cuda``, of which each process then has its own.
@@ -34,7 +34,7 @@ def joined(device: str) -> Iterator[bool]:
         state.destroy_process_group()
 
 
-def first() -> bool:
+def is_first() -> bool:
     """Whether this process is the one that writes."""
     return bool(PartialState().is_main_process)
 
@@ -49,27 +49,27 @@ def wait() -> None:
     PartialState().wait_for_everyone()
 
 
-def agreed(value: T) -> T:
+def broadcast(value: T) -> T:
     """The first process's value, in all of them."""
-    sent = [value]
-    broadcast_object_list(sent)  # in place
-    return sent[0]
+    values = [value]
+    broadcast_object_list(values)  # in place
+    return values[0]
 
 
-def share(jobs: Sequence[T]) -> Sequence[T]:
-    """This process's part of the jobs; each job is in one process's part."""
+def share(items: Sequence[T]) -> Sequence[T]:
+    """This process's part of the items; each item is in one process's part."""
     state = PartialState()
-    return jobs[state.process_index :: state.num_processes]
+    return items[state.process_index :: state.num_processes]
 
 
-def highest(value: int) -> int:
+def maximum(value: int) -> int:
     """The highest of all processes' values."""
-    here = torch.tensor(value, device=PartialState().device)
-    return int(reduce(here, reduction="max"))
+    tensor = torch.tensor(value, device=PartialState().device)
+    return int(reduce(tensor, reduction="max"))
 
 
 def mean(values: Mapping[str, float]) -> dict[str, float]:
     """Each figure's mean over the processes; all have the same figures, in any order."""
     names = sorted(values)
-    here = torch.tensor([values[name] for name in names], device=PartialState().device)
-    return dict(zip(names, reduce(here, reduction="mean").tolist(), strict=True))
+    tensor = torch.tensor([values[name] for name in names], device=PartialState().device)
+    return dict(zip(names, reduce(tensor, reduction="mean").tolist(), strict=True))

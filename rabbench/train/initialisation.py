@@ -1,4 +1,4 @@
-"""What the predictor scores before the first step of training, solved for and not learnt.
+"""The predictor's scores before the first step of training, solved for and not learnt.
 
 Scores are bilinear, qᵀ·A·z, of the standardised query state q, a 1 behind it, and the document
 latent z. Gradient steps on a predictor that starts at random, or blind to the document, overfit
@@ -12,30 +12,28 @@ from math import pi, sqrt
 
 import torch
 
-from rabbench.train.distil import Standardised, own_ranking
+from rabbench.train.distil import StandardisedPredictor
 
 SPREAD = 1.0  # of a query's first scores, in log-odds, but
-WIDEST = 2.0  # times the teacher's own at most
-NEAR = 0.1  # root mean square of what a unit sees of each side: gelu's even part is square there
-UNSEEN = 0.1  # of the states' variance, 1: what others may have where these have none
-SHRUNK = 1.0  # added to the queries' variance around their documents; their own variance is 1
-TIED = 0.1  # of the latents' variance, 1: a document's scores are to be linear in its latent
-RIDGE = 0.1  # of the queries' own variance
+MAX_SPREAD_RATIO = 2.0  # times the teacher's own at most
+UNIT_RMS = 0.1  # of a unit's input from each side: gelu's even part is a square near 0
+UNSEEN_VARIANCE = 0.1  # the states' own is 1: what new ones may have where these have none
+COVARIANCE_RIDGE = 1.0  # added to the queries' variance around their documents; their own is 1
+LATENT_RIDGE = 0.1  # of the latents' variance, 1: a document's scores are linear in its latent
+SHIFT_RIDGE = 0.1  # of the queries' own variance
 
 
 @torch.no_grad()
 def fit_scores(
-    student: Standardised,
+    student: StandardisedPredictor,
     h_q: torch.Tensor,
     z_d: torch.Tensor,
+    *,
     direction: torch.Tensor,
     posterior: torch.Tensor | None = None,
-    spread: float = SPREAD,
+    teacher_spread: float = SPREAD,
 ) -> None:
     """Begin with scores that compare the latents: by similarity, and by the teacher's answers.
-
-    The similarity is the product of the standardised states. Where the teacher has answered, a
-    discriminant fit to its answers is added, with equal spread.
 
     Args:
         student: its first layer and its direction w are set.
@@ -43,40 +41,42 @@ def fit_scores(
         z_d: (N, d), the documents' latents.
         direction: w (d,), along which the head reads the score.
         posterior: (Q, N), how the teacher spreads each query over the documents; rows sum to 1.
-        spread: the teacher's own, a mean over queries; a far wider one would be unlearnt first.
+        teacher_spread: of its scores, a mean over queries; a far wider one would be unlearnt first.
     """
-    q, z = standardised(student, h_q, z_d)
-    form = joined(q, z, posterior)
-    set_form(student, form, q, z, direction)
-    found = _spread(own_ranking(student, h_q, z_d, direction))
-    student.predictor.out.weight.mul_(min(SPREAD, WIDEST * spread) / found)
+    q, z = standardise(student, h_q, z_d)
+    set_form(student, first_form(q, z, posterior), q, z, direction=direction)
+    spread = _mean_spread(student.score(h_q, z_d, direction))
+    student.predictor.out.weight.mul_(min(SPREAD, MAX_SPREAD_RATIO * teacher_spread) / spread)
 
 
-def joined(q: torch.Tensor, z: torch.Tensor, posterior: torch.Tensor | None) -> torch.Tensor:
-    """The similarity's form A (d + 1, d), and with answers the discriminant's beside it."""
-    width = z.shape[1]
-    form = torch.cat([torch.eye(width).to(z), torch.zeros(1, width).to(z)])
-    if posterior is None:
-        return form
-    found = discriminant(q, z, posterior)
-    return form / _spread(q @ form @ z.T) + found / _spread(q @ found @ z.T)
-
-
-def standardised(
-    student: Standardised, h_q: torch.Tensor, z_d: torch.Tensor
+def standardise(
+    student: StandardisedPredictor, h_q: torch.Tensor, z_d: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The states as the first layer sees them: q (Q, d + 1), the last of each 1, and z (N, d)."""
-    q = (h_q - student.query_mean) / student.query_spread
-    z = (z_d - student.document_mean) / student.document_spread
+    """The arguments of a form: q (Q, d + 1), the last of each 1, and z (N, d)."""
+    q, z = student.standardise_query(h_q), student.standardise_document(z_d)
     return torch.cat([q, torch.ones_like(q[:, :1])], 1), z
 
 
-def _spread(scores: torch.Tensor) -> torch.Tensor:
+def first_form(q: torch.Tensor, z: torch.Tensor, posterior: torch.Tensor | None) -> torch.Tensor:
+    """The form A (d + 1, d) of the similarity qᵀ·z; with answers, plus the discriminant's.
+
+    Both have equal spread.
+    """
+    similarity = torch.eye(z.shape[1] + 1, z.shape[1]).to(z)
+    if posterior is None:
+        return similarity
+    discriminant = fit_discriminant(q, z, posterior)
+    return similarity / _mean_spread(q @ similarity @ z.T) + discriminant / _mean_spread(
+        q @ discriminant @ z.T
+    )
+
+
+def _mean_spread(scores: torch.Tensor) -> torch.Tensor:
     """The mean over queries of the standard deviation of their scores: (Q, N) → a scalar."""
     return scores.std(1, correction=0).mean().clamp(min=1e-6)
 
 
-def discriminant(q: torch.Tensor, z: torch.Tensor, posterior: torch.Tensor) -> torch.Tensor:
+def fit_discriminant(q: torch.Tensor, z: torch.Tensor, posterior: torch.Tensor) -> torch.Tensor:
     """Linear discriminant analysis of queries by document, with the teacher's answers as classes.
 
     Each document is a Gaussian of the queries that belong to it, all with one covariance Σ, shrunk;
@@ -97,22 +97,24 @@ def discriminant(q: torch.Tensor, z: torch.Tensor, posterior: torch.Tensor) -> t
     centre = posterior.T @ q / count.clamp(min=1e-6)[:, None]  # (N, d)
     scatter = q.T @ q - (centre.T * count) @ centre  # (d, d), around the centres
     eye = torch.eye(z.shape[1]).to(z)
-    slope = torch.linalg.solve(scatter / len(q) + SHRUNK * eye, centre.T).T  # (N, d), Σ⁻¹·centre
+    covariance = scatter / len(q) + COVARIANCE_RIDGE * eye
+    slope = torch.linalg.solve(covariance, centre.T).T  # (N, d), Σ⁻¹·centre
     offset = count.clamp(min=0.1).log() - (slope * centre).sum(1) / 2  # (N,)
     odds = torch.cat([slope, offset[:, None]], 1)  # (N, d + 1)
     share = count / count.sum()  # (N,)
     odds = odds - share @ odds
     weighted = z.T * share  # (d, N)
-    tied: torch.Tensor = torch.linalg.solve(weighted @ z + TIED * eye, weighted @ odds)
-    return tied.T
+    form: torch.Tensor = torch.linalg.solve(weighted @ z + LATENT_RIDGE * eye, weighted @ odds).T
+    return form
 
 
 @torch.no_grad()
 def set_form(
-    student: Standardised,
+    student: StandardisedPredictor,
     form: torch.Tensor,
     q: torch.Tensor,
     z: torch.Tensor,
+    *,
     direction: torch.Tensor,
 ) -> None:
     """Make the predictor's scores the bilinear form, with four units for each product of it.
@@ -134,12 +136,12 @@ def set_form(
     """
     root_q, inverse_q = _roots(q)
     root_z, inverse_z = _roots(z)
-    left, size, right = torch.linalg.svd(root_q.T @ form @ root_z, full_matrices=False)
+    u, size, v = torch.linalg.svd(root_q.T @ form @ root_z, full_matrices=False)
     predictor = student.predictor
     count = min(len(predictor.query.weight) // 4, int((size > 1e-6 * size[0]).sum()))
-    a = NEAR * (inverse_q @ left[:, :count]).T  # (count, d + 1)
-    b = NEAR * (inverse_z @ right[:count].T).T  # (count, d)
-    size = size[:count] / (4 * sqrt(2 / pi) * NEAR * NEAR)
+    a = UNIT_RMS * (inverse_q @ u[:, :count]).T  # (count, d + 1)
+    b = UNIT_RMS * (inverse_z @ v[:count].T).T  # (count, d)
+    size = size[:count] / (4 * sqrt(2 / pi) * UNIT_RMS * UNIT_RMS)
     rows = slice(0, 4 * count)
     query = torch.cat([a, -a, a, -a])
     predictor.query.weight[rows], predictor.query.bias[rows] = query[:, :-1], query[:, -1]
@@ -150,29 +152,34 @@ def set_form(
 
 
 def _roots(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """A root R of the rows' second moments, R·Rᵀ = xᵀ·x / n + UNSEEN, (d, d), and R⁻ᵀ."""
+    """A root R of the rows' second moments and R⁻ᵀ, (d, d) each.
+
+    R·Rᵀ = xᵀ·x / n + UNSEEN_VARIANCE.
+    """
     value, vector = torch.linalg.eigh(x.T @ x / len(x))
-    value = (value.clamp(min=0) + UNSEEN).sqrt()
+    value = (value.clamp(min=0) + UNSEEN_VARIANCE).sqrt()
     return vector * value, vector / value
 
 
 @torch.no_grad()
-def shift(student: Standardised, h_q: torch.Tensor, z_d: torch.Tensor, h_t: torch.Tensor) -> None:
+def fit_shift(
+    student: StandardisedPredictor, h_q: torch.Tensor, z_d: torch.Tensor, h_t: torch.Tensor
+) -> None:
     """Solve for the shift S and the bias by ridge regression.
 
     Otherwise the first steps learn it with the units that compare the latents, and unlearn that.
 
     Args:
         student: whose shift and bias are set.
-        h_q: (P, d), the queries' states of pairs that the teacher was asked about.
+        h_q: (P, d), the queries' states of pairs that the teacher has answered.
         z_d: (P, d), their documents' latents.
         h_t: (P, d), the teacher's states.
     """
-    x = (h_q - student.query_mean) / student.query_spread  # (P, d)
+    x = student.standardise_query(h_q)  # (P, d)
     y = h_t - student(h_q, z_d)  # (P, d)
     x_mean, y_mean = x.mean(0), y.mean(0)
     x, y = x - x_mean, y - y_mean
-    moments = x.T @ x + RIDGE * len(x) * torch.eye(x.shape[1], device=x.device)
-    found = torch.linalg.solve(moments, x.T @ y).T  # (d, d)
-    student.predictor.shift.weight.add_(found)
-    student.predictor.out.bias.add_(y_mean - found @ x_mean)
+    moments = x.T @ x + SHIFT_RIDGE * len(x) * torch.eye(x.shape[1], device=x.device)
+    shift = torch.linalg.solve(moments, x.T @ y).T  # (d, d)
+    student.predictor.shift.weight.add_(shift)
+    student.predictor.out.bias.add_(y_mean - shift @ x_mean)

@@ -1,8 +1,8 @@
 """transformers' Trainer with a loss of our own: what all three trainings share.
 
-The Trainer brings what is not ours to write: accumulation, mixed precision, clipping, schedules,
-and a state on disk from which an interrupted training goes on with the same result. On several
-devices (``devices.py``) it divides the batches. Knows steps and logs; no text and no ranking.
+The Trainer brings accumulation, mixed precision, clipping, schedules, and a state on disk from
+which an interrupted training goes on with the same result. On several devices (``devices.py``) it
+divides the batches. Knows steps and logs; no text and no ranking.
 """
 
 from __future__ import annotations
@@ -14,62 +14,56 @@ from statistics import fmean
 from typing import Any
 
 import torch
-from transformers import (
-    PrinterCallback,
-    Trainer,
-    TrainerCallback,
-    TrainingArguments,
-)
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from rabbench.config.train import Schedule
 from rabbench.train import devices
+from rabbench.train.batches import Inputs
 from rabbench.types import Measurement, Progress
 
-Inputs = Mapping[str, torch.Tensor]
-Logged = dict[str, float]
-Loss = Callable[[Any, Inputs], tuple[torch.Tensor, Logged]]
+Figures = dict[str, float]
+Loss = Callable[[Any, Inputs], tuple[torch.Tensor, Figures]]
 """``(model, inputs) → (loss, parts to log)``; the model is wrapped where there are devices."""
 
 STATE = "state"
-WHOLE = "whole"  # a file in each state that was written to its end
+COMPLETE = "whole"  # a file in each state that was written to its end
 HIGHER = ("held_out_first", "held_out_mrr", "first_in", "r2", "tau", "effective_rank", "spread")
+NO_FIGURES = ("step", "epoch", "total_flos", "train_")  # prefixes in the Trainer's log
 
 
-class _Loop(Trainer):  # type: ignore[misc] # transformers is untyped here
-    """The Trainer with a loss function and an evaluation of ours."""
+class _LossTrainer(Trainer):  # type: ignore[misc] # transformers is untyped here
+    """The Trainer with a loss function and a validation of ours."""
 
-    def __init__(self, *, loss: Loss, validate: Callable[[], Logged], **options: Any) -> None:
+    def __init__(self, *, loss: Loss, validate: Callable[[], Figures], **options: Any) -> None:
         super().__init__(**options)
-        self.own_loss, self.validate = loss, validate
+        self.batch_loss, self.validate = loss, validate
         self.parts: dict[str, list[float]] = {}
         # Our loss is a mean over the batch: the Trainer divides it by the accumulation.
         self.loss_is_scaled_for_ga = False
 
     def compute_loss(self, model: Any, inputs: Any, *_: Any, **__: Any) -> torch.Tensor:
         """Our loss; its parts are averaged until they are logged."""
-        loss, parts = self.own_loss(model, inputs)
+        loss, parts = self.batch_loss(model, inputs)
         for name, value in parts.items():
             self.parts.setdefault(name, []).append(value)
         return loss
 
-    def evaluate(self, *_: Any, **__: Any) -> Logged:
-        """Our evaluation on held-out queries, in place of a loss on batches."""
-        found = self.validate()
-        self.log(dict(found))
-        return found
+    def evaluate(self, *_: Any, **__: Any) -> Figures:
+        """Our validation on held-out queries, in place of a loss on batches."""
+        figures = self.validate()
+        self.log(dict(figures))
+        return figures
 
     def log(self, logs: dict[str, float], *rest: Any) -> None:
         """The Trainer's log with the parts of our loss."""
         if "loss" in logs:
-            found = {name: fmean(values) for name, values in self.parts.items()}
-            logs = {**logs, **devices.mean(found)}
+            means = {name: fmean(values) for name, values in self.parts.items()}
+            logs = {**logs, **devices.mean(means)}
             self.parts = {}
         super().log(logs, *rest)
 
 
-class _Told(TrainerCallback):  # type: ignore[misc] # transformers is untyped here
-    """Tells the progress of a training."""
-
+class _ReportProgress(TrainerCallback):  # type: ignore[misc] # transformers is untyped here
     def __init__(self, name: str, progress: Progress) -> None:
         self.name, self.progress, self.loss = name, progress, ""
 
@@ -81,29 +75,34 @@ class _Told(TrainerCallback):  # type: ignore[misc] # transformers is untyped he
         self.progress(f"training {self.name}{self.loss}", state.global_step, state.max_steps)
 
 
-class _Marks(TrainerCallback):  # type: ignore[misc] # transformers is untyped here
+class _MarkComplete(TrainerCallback):  # type: ignore[misc] # transformers is untyped here
     """Marks each state on disk once all processes have written their part of it."""
 
-    def on_save(self, given: Any, state: Any, _: Any, **__: Any) -> None:
+    def on_save(self, arguments: Any, state: Any, _: Any, **__: Any) -> None:
         devices.wait()
-        if devices.first():
-            (Path(given.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
+        if devices.is_first():
+            (Path(arguments.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
 
 
-def _last(folder: Path) -> str | None:
-    """The newest whole state; removes all others, which are older or half written."""
-    found = [path.parent for path in folder.glob(f"checkpoint-*/{WHOLE}")]
-    last = max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+def _newest_state(folder: Path) -> str | None:
+    """The newest complete state; removes all others, which are older or half written."""
+    complete = [path.parent for path in folder.glob(f"checkpoint-*/{COMPLETE}")]
+    newest = max(complete, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
     devices.wait()  # all have looked
-    for path in folder.glob("checkpoint-*") if devices.first() else ():
-        if path != last:
+    for path in folder.glob("checkpoint-*") if devices.is_first() else ():
+        if path != newest:
             shutil.rmtree(path)
-    return None if last is None else str(last)
+    return None if newest is None else str(newest)
 
 
-def arguments(schedule: Schedule, out: Path, *, device: str) -> TrainingArguments:
+def remove_state(out: Path) -> None:
+    """Remove the state of a training that is finished or begun anew."""
+    shutil.rmtree(out / STATE, ignore_errors=True)
+
+
+def trainer_arguments(schedule: Schedule, out: Path, *, device: str) -> TrainingArguments:
     """The schedule in the Trainer's words."""
-    given = TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(out / STATE),
         num_train_epochs=schedule.epochs,
         max_steps=schedule.max_steps or -1,
@@ -119,7 +118,7 @@ def arguments(schedule: Schedule, out: Path, *, device: str) -> TrainingArgument
         seed=schedule.seed,
         save_strategy="steps",
         save_steps=schedule.save_every,
-        save_total_limit=2,  # the last one stays until the next is whole
+        save_total_limit=2,  # the last one stays until the next is complete
         eval_strategy="steps",
         eval_steps=schedule.evaluate_every,
         logging_steps=schedule.log_every,
@@ -131,9 +130,9 @@ def arguments(schedule: Schedule, out: Path, *, device: str) -> TrainingArgument
         dataloader_pin_memory=device != "cpu",
         ddp_find_unused_parameters=False,  # a step uses all, some in several forwards
     )
-    if given.n_gpu > 1:
-        given._n_gpu = 1  # one process, one device; the Trainer would split our forwards
-    return given
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1  # one process, one device; the Trainer would split our forwards
+    return arguments
 
 
 def fit(
@@ -143,13 +142,12 @@ def fit(
     loss: Loss,
     items: Sequence[Any],
     collate: Callable[[Sequence[Any]], Inputs],
-    validate: Callable[[], Logged],
+    validate: Callable[[], Figures],
     schedule: Schedule,
     device: str,
     out: Path,
-    resume: bool,
     progress: Progress,
-) -> list[dict[str, float]]:
+) -> list[Figures]:
     """Train a model in place and return the log: a dictionary for each logged step.
 
     Args:
@@ -161,52 +159,46 @@ def fit(
         validate: figures on held-out queries.
         schedule: how long and how fast.
         device: ``cpu`` or ``cuda``.
-        out: its folder ``state`` holds the state while training lasts.
-        resume: go on from that state, where there is one.
+        out: its folder ``state`` holds the state while training lasts; if there is one already,
+            training goes on from it.
         progress: told after each update.
     """
-    if not resume and devices.first():
-        shutil.rmtree(out / STATE, ignore_errors=True)
-    devices.wait()
-    last = _last(out / STATE)
-    trainer = _Loop(
+    newest = _newest_state(out / STATE)
+    trainer = _LossTrainer(
         loss=loss,
         validate=validate,
         model=model,
-        args=arguments(schedule, out, device=device),
+        args=trainer_arguments(schedule, out, device=device),
         train_dataset=list(items),
         eval_dataset=[],
         data_collator=collate,
-        callbacks=[_Told(name, progress), _Marks()],
+        callbacks=[_ReportProgress(name, progress), _MarkComplete()],
     )
     trainer.remove_callback(PrinterCallback)  # the log goes into the results file
-    trainer.train(resume_from_checkpoint=last)
+    trainer.train(resume_from_checkpoint=newest)
     trainer.evaluate()
     return list(trainer.state.log_history)
 
 
-def finish(out: Path) -> None:
-    """Remove the state of a training whose result is saved."""
-    shutil.rmtree(out / STATE, ignore_errors=True)
-
-
-def rows(system: str, log: Sequence[Mapping[str, float]], params: Mapping[str, Any]) -> list[Any]:
+def log_rows(
+    system: str, log: Sequence[Mapping[str, float]], params: Mapping[str, Any]
+) -> list[Measurement]:
     """The log as rows of a results file: phase ``train``, a row for each figure and step."""
-    found = []
-    for entry in log:
-        at = {"step": int(entry["step"]), "epoch": round(float(entry.get("epoch", 0.0)), 4)}
-        for name, value in entry.items():
-            if name in {"step", "epoch", "total_flos"} or name.startswith("train_"):
-                continue
-            found.append(
-                Measurement(
-                    system=system,
-                    phase="train",
-                    measure=name,
-                    value=float(value),
-                    unit="1",
-                    better="higher" if name.startswith(HIGHER) else "lower",
-                    params={**params, **at},
-                )
-            )
-    return found
+    return [
+        Measurement(
+            system=system,
+            phase="train",
+            measure=name,
+            value=float(value),
+            unit="1",
+            better="higher" if name.startswith(HIGHER) else "lower",
+            params={
+                **params,
+                "step": int(entry["step"]),
+                "epoch": round(float(entry.get("epoch", 0.0)), 4),
+            },
+        )
+        for entry in log
+        for name, value in entry.items()
+        if not name.startswith(NO_FIGURES)
+    ]

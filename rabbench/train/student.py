@@ -1,37 +1,36 @@
 """Distils a trained teacher into Rabtriever's predictor, on the student's own candidates.
 
-The backbone is the teacher's and frozen, so documents and queries are encoded once and kept. A
-round draws candidates of every query from the student's present ranking and asks the teacher about
-just those (a pair is never computed twice); steps of ``distil.py`` follow.
+The backbone is the teacher's and frozen, so documents and queries are encoded once. A round draws
+candidates of every query from the student's present ranking and asks the teacher about just those
+(a pair is never computed twice); steps of ``distil.py`` follow.
 Source: arXiv 2604.23336.
 """
 
 from __future__ import annotations
 
 import random
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch.nn.utils.rnn import pad_sequence
 
 from rabbench.config.train import StudentConfig
 from rabbench.models.backbone import resolve
-from rabbench.models.checkpoint import PREDICTOR
 from rabbench.models.student import Predictor
 from rabbench.models.teacher import Prompt, answer_direction
-from rabbench.train import card, data, devices, distil, initialisation, loop, states
-from rabbench.train.candidate_pool import Asked, Encoded, encode
-from rabbench.train.distil import Standardised, Weights
-from rabbench.train.states import TeacherStates
+from rabbench.train import data, devices, distil, initialisation, loop
+from rabbench.train.batches import Inputs
+from rabbench.train.candidate_pool import CandidatePool, EncodedSuite, encode
+from rabbench.train.distil import LossWeights, StandardisedPredictor
+from rabbench.train.folder import TrainingFolder
+from rabbench.train.states import TeacherStates, states_folder
 from rabbench.types import Progress, Results, UsageError, no_progress
 
-UNASKED = 24  # documents of a query, anew in each epoch, whose scores are held where they started
+N_ANCHORS = 24  # documents of a query, anew in each epoch, whose scores are held where they started
 MONITOR_EVERY = 10  # steps between looks at gradients and collapse, which cost extra
 
 
@@ -40,77 +39,81 @@ class StudentLoss:
 
     def __init__(
         self,
-        student: Standardised,
-        asked: Asked,
+        student: StandardisedPredictor,
+        pool: CandidatePool,
         config: StudentConfig,
         direction: torch.Tensor,
     ) -> None:
-        self.asked, self.config, self.direction = asked, config, direction
-        self.start = deepcopy(student).requires_grad_(False)
-        self.weights = Weights(config.mse, config.reverse_kl, config.within)
-        head = asked.teacher.backbone.model.get_output_embeddings()
-        self.vocabulary: torch.Tensor = head.weight[
-            _rows(len(head.weight), config)
-        ].float()  # (V, d)
-        self.calls = 0
+        self.pool, self.config, self.direction = pool, config, direction
+        self.initial_student = deepcopy(student).requires_grad_(False)
+        self.weights = LossWeights(config.mse, config.reverse_kl, config.within)
+        self.anchor_weight = 0.0 if config.start == "state" else config.keep
+        head = pool.teacher.backbone.model.get_output_embeddings().weight  # (V, d)
+        self.vocabulary = head[_sample_rows(len(head), config)].float()
+        self.n_steps = 0
 
     def head(self, hidden: torch.Tensor) -> torch.Tensor:
         """The teacher's LM head, which stays as it is: (…, d) → (…, V)."""
-        return hidden @ self.vocabulary.T
+        logits: torch.Tensor = hidden @ self.vocabulary.T
+        return logits
 
-    def __call__(
-        self, model: Any, inputs: Mapping[str, torch.Tensor]
-    ) -> tuple[torch.Tensor, dict[str, float]]:
-        """One step; now and then also what the monitors see."""
-        student: Standardised = getattr(model, "module", model)
-        asked, encoded = self.asked, self.asked.encoded
-        due = devices.highest(int(inputs["round"].max()))
-        while asked.rounds <= due:
-            asked.refresh(student, self.direction)
+    def __call__(self, model: Any, inputs: Inputs) -> tuple[torch.Tensor, dict[str, float]]:
+        """One step; every ``MONITOR_EVERY`` steps also what shows a collapse."""
+        student: StandardisedPredictor = getattr(model, "module", model)
+        pool, encoded = self.pool, self.pool.encoded
+        due = devices.maximum(int(inputs["round"].max()))
+        while pool.n_rounds <= due:
+            pool.draw_round(student, self.direction)
         queries = inputs["query"].tolist()
-        places = [torch.tensor(asked.places[query]) for query in queries]
-        padded = pad_sequence(places, batch_first=True).to(encoded.z_d.device)  # (B, K)
-        mask = pad_sequence([torch.ones(len(one), dtype=torch.bool) for one in places], True)
-        mask = mask.to(padded.device)  # (B, K)
-        h_t = pad_sequence([asked.states[query] for query in queries], True)  # (B, K, d)
+        columns, mask = _pad([torch.tensor(pool.columns[query]) for query in queries])
+        z_d, mask = encoded.z_d[columns.to(encoded.z_d.device)], mask.to(encoded.z_d.device)
+        h_t = pad_sequence([pool.states[query] for query in queries], True)  # (B, K, d)
         parts, predicted = distil.distillation_step(
-            model, self.head, encoded.h_q[queries], encoded.z_d[padded], h_t, mask, self.weights
+            model,
+            self.head,
+            h_q=encoded.h_q[queries],
+            z_d=z_d,
+            h_t=h_t,
+            mask=mask,
+            weights=self.weights,
         )
-        if self.config.keep and self.config.start != "state":
-            parts["keep"] = self.config.keep * self._drift(model, queries, inputs["epoch"].tolist())
+        if self.anchor_weight:
+            drift = self._anchor_drift(model, queries, inputs["epoch"].tolist())
+            parts["keep"] = self.anchor_weight * drift
         logged = {f"loss_{name}": float(part.detach()) for name, part in parts.items()}
-        if self.calls % MONITOR_EVERY == 0:
+        if self.n_steps % MONITOR_EVERY == 0:
             parameters = [p for p in student.parameters() if p.requires_grad]
             logged |= distil.gradient_shares(parts, parameters)
-            logged |= distil.monitors(predicted, h_t, mask, self.direction)
-        self.calls += 1
+            logged |= distil.collapse_figures(predicted, h_t, mask, self.direction)
+        self.n_steps += 1
         return torch.stack(list(parts.values())).sum(), logged
 
-    def _drift(self, model: Any, queries: list[int], epochs: list[int]) -> torch.Tensor:
-        """How far scores have moved since the start where the teacher was not asked."""
-        encoded = self.asked.encoded
-        drawn = []
+    def _anchor_drift(self, model: Any, queries: list[int], epochs: list[int]) -> torch.Tensor:
+        """How far scores of documents outside the pool have moved since the start."""
+        encoded = self.pool.encoded
+        draws = []
         for query, epoch in zip(queries, epochs, strict=True):
             free = encoded.allowed[query].cpu().clone()  # (N,)
-            free[self.asked.places[query]] = False
-            seed = (self.config.schedule.seed << 40) + (epoch << 24) + query
+            free[self.pool.columns[query]] = False
             scores = torch.where(free, 0.0, -torch.inf)
+            seed = (self.config.schedule.seed << 40) + (epoch << 24) + query
             generator = torch.Generator().manual_seed(seed)
-            drawn.append(distil.draw(scores, UNASKED, torch.inf, generator))
-        padded = pad_sequence(drawn, batch_first=True).to(encoded.z_d.device)  # (B, K)
-        mask = pad_sequence([torch.ones(len(one), dtype=torch.bool) for one in drawn], True)
-        z_d = encoded.z_d[padded]  # (B, K, d)
+            draws.append(distil.gumbel_top_k(scores, N_ANCHORS, tau=torch.inf, generator=generator))
+        columns, mask = _pad(draws)
+        z_d = encoded.z_d[columns.to(encoded.z_d.device)]  # (B, K, d)
         h_q = encoded.h_q[queries][:, None].expand_as(z_d)
-        before = self.start(h_q, z_d) @ self.direction
-        return distil.drift(model(h_q, z_d) @ self.direction, before, mask.to(padded.device))
+        before = self.initial_student(h_q, z_d) @ self.direction
+        now = model(h_q, z_d) @ self.direction
+        return distil.score_drift(now, before, mask.to(now.device))
 
 
-def _blind(predictor: Predictor) -> None:
-    """W_d = 0, in training as in every later ranking."""
-    predictor.document.weight.requires_grad_(False).zero_()
+def _pad(columns: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Columns (B, K), padded with 0, and the mask of those that are real."""
+    mask = [torch.ones(len(row), dtype=torch.bool) for row in columns]
+    return pad_sequence(list(columns), True), pad_sequence(mask, True)
 
 
-def _rows(size: int, config: StudentConfig) -> torch.Tensor:
+def _sample_rows(size: int, config: StudentConfig) -> torch.Tensor:
     """Rows of the LM head that the KL compares: all, or a sample drawn by the seed."""
     if config.vocabulary is None or config.vocabulary >= size:
         return torch.arange(size)
@@ -118,15 +121,39 @@ def _rows(size: int, config: StudentConfig) -> torch.Tensor:
     return torch.randperm(size, generator=generator)[: config.vocabulary].sort().values
 
 
-def reciprocal_rank(student: Standardised, encoded: Encoded, direction: torch.Tensor) -> float:
+def reciprocal_rank(
+    student: StandardisedPredictor, encoded: EncodedSuite, direction: torch.Tensor
+) -> float:
     """MRR of the student over all candidates of the held-out queries; ties count against it."""
-    if not encoded.query_ids:
-        return 0.0
-    scores = distil.own_ranking(student, encoded.h_q, encoded.z_d, direction)  # (Q, N)
+    scores = student.score(encoded.h_q, encoded.z_d, direction)  # (Q, N)
     scores = scores.masked_fill(~encoded.allowed, -torch.inf)
     best = scores.masked_fill(~encoded.relevant, -torch.inf).amax(-1, keepdim=True)  # (Q, 1)
     ahead = ((scores >= best) & ~encoded.relevant).sum(-1)  # (Q,)
     return float((1.0 / (1 + ahead)).mean())
+
+
+def initialise(
+    student: StandardisedPredictor,
+    pool: CandidatePool,
+    config: StudentConfig,
+    direction: torch.Tensor,
+) -> None:
+    """Set the first scores as ``config.start`` names them, and draw the first round from them."""
+    h_q, z_d = pool.encoded.h_q, pool.encoded.z_d
+
+    def fit_scores(**answers: Any) -> None:
+        if config.start != "state":
+            initialisation.fit_scores(student, h_q, z_d, direction=direction, **answers)
+        if not config.latent:  # W_d = 0, in training as in every later ranking
+            student.predictor.document.weight.requires_grad_(False).zero_()
+
+    fit_scores()
+    pool.draw_round(student, direction)
+    if config.start != "state":
+        posterior = pool.posterior(direction) if config.start == "answers" else None
+        fit_scores(posterior=posterior, teacher_spread=pool.score_spread(direction))
+        rows, columns = (list(indices) for indices in zip(*pool.pairs, strict=True))
+        initialisation.fit_shift(student, h_q[rows], z_d[columns], torch.cat(pool.states))
 
 
 def run(
@@ -146,98 +173,68 @@ def run(
     """
     if not (config.mse or config.reverse_kl or config.within):
         raise UsageError("all losses have weight 0; give --mse, --reverse-kl or --within a weight")
-    options = config.options
+    options, schedule = config.options, config.schedule
     backbone = resolve(
         options.model, device=options.device, dtype=options.dtype, attention=options.attention
     )
     prompt = Prompt(backbone, options.max_doc_len, options.max_query_len)
     direction = answer_direction(backbone, prompt)  # w (d,)
-    job = card.Job("student", config, out, resume=resume)
-    if job.finished:
-        return job.store.results
-    name, suite = data.training_set(config.data)
-    kept, held = data.split(suite, config.data.held_out)
-    teacher = TeacherStates(
-        backbone, states.folder_of(backbone), batch=options.batch, progress=progress
-    )
-    encoded = encode(kept, teacher, prompt, config, progress)
-    held_out = encode(held, teacher, prompt, config, progress) if held.queries else None
-    seed = config.schedule.seed
-    predictor = Predictor(backbone.shape.width, config.inner, seed=seed).to(backbone.device)
-    student = Standardised(predictor, encoded.h_q, encoded.z_d)
-    if config.start != "state":
-        initialisation.fit_scores(student, encoded.h_q, encoded.z_d, direction)
-    if not config.latent:
-        _blind(predictor)
-    asked = Asked(encoded, config, teacher, out / loop.STATE)
+    folder = TrainingFolder("student", config, out, resume=resume)
+    if folder.finished:
+        return folder.results
+    split = data.load_split(config.data)
+    teacher = TeacherStates(backbone, states_folder(backbone), options.batch, progress)
+    encoded = encode(split.train, teacher, prompt, config, progress)
+    held_out = None
+    if split.held_out.queries:
+        held_out = encode(split.held_out, teacher, prompt, config, progress)
+    predictor = Predictor(backbone.shape.width, config.inner, seed=schedule.seed)
+    student = StandardisedPredictor(predictor.to(backbone.device), encoded.h_q, encoded.z_d)
+    pool = CandidatePool(encoded, config, teacher, out / loop.STATE)
 
     def validate() -> dict[str, float]:
-        found = {"teacher_pairs": float(teacher.computed)}
+        figures = {"teacher_pairs": float(teacher.n_computed)}
         if held_out is not None:
-            found["held_out_mrr"] = reciprocal_rank(student, held_out, direction)
-        return found
+            figures["held_out_mrr"] = reciprocal_rank(student, held_out, direction)
+        return figures
 
-    if not resume and devices.first():
-        shutil.rmtree(out / loop.STATE, ignore_errors=True)
-    devices.wait()
     try:
-        asked.refresh(student, direction)
-        if config.start != "state":
-            posterior = asked.posterior(direction) if config.start == "answers" else None
-            spread = asked.spread(direction)
-            initialisation.fit_scores(
-                student, encoded.h_q, encoded.z_d, direction, posterior, spread
-            )
-            if not config.latent:
-                _blind(predictor)
-            query, place = zip(*asked.pairs, strict=True)
-            h_q, z_d = encoded.h_q[list(query)], encoded.z_d[list(place)]
-            initialisation.shift(student, h_q, z_d, torch.cat(asked.states))
-        loss = StudentLoss(student, asked, config, direction)
+        initialise(student, pool, config, direction)
         log = [{"step": 0.0, **validate()}]
         log += loop.fit(
             "student",
             student,
-            loss=loss,
-            items=_visits(len(encoded.query_ids), config),
+            loss=StudentLoss(student, pool, config, direction),
+            items=_visits(len(split.train.queries), config),
             collate=_collate,
             validate=validate,
-            schedule=replace(config.schedule, epochs=1.0),  # the visits are in the items
+            schedule=replace(schedule, epochs=1.0),  # the visits are in the items
             device=options.device,
             out=out,
-            resume=True,  # an old state is gone by now, unless it is to be gone on with
             progress=progress,
         )
     finally:
         teacher.flush()
-    plain = student.plain()
-    if devices.first():
-        weights = {name: weight.cpu().contiguous() for name, weight in plain.state_dict().items()}
-        save_file(weights, out / PREDICTOR)
-        card.halve(out / PREDICTOR)
-        if backbone.checkpoint is not None:
-            card.copy_adapter(backbone.checkpoint, out)
     extra = {
         "teacher": backbone.checkpoint.card if backbone.checkpoint else None,
-        "pairs_asked": sum(map(len, asked.places)),
+        "pairs_asked": len(pool.pairs),
     }
-    learnt = data.Prepared(name, suite, len(kept.queries), [], [])
-    return job.finish(plain, log, base=backbone, prompt=prompt.texts, data=learnt, extra=extra)
+    return folder.finish(
+        student.fold(), log, base=backbone, texts=prompt.texts, split=split, extra=extra
+    )
 
 
-def _visits(queries: int, config: StudentConfig) -> list[tuple[int, int, int]]:
+def _visits(n_queries: int, config: StudentConfig) -> list[tuple[int, int, int]]:
     """Query, round and epoch of every visit, in training order: each epoch shuffles all queries."""
     epochs = max(1, round(config.schedule.epochs))
     rng = random.Random(config.schedule.seed)  # noqa: S311 - no secret
-    found = []
-    for epoch in range(epochs):
-        order = rng.sample(range(queries), queries)
-        found += [(query, epoch * config.rounds // epochs, epoch) for query in order]
-    return found
+    return [
+        (query, epoch * config.rounds // epochs, epoch)
+        for epoch in range(epochs)
+        for query in rng.sample(range(n_queries), n_queries)
+    ]
 
 
-def _collate(items: Sequence[tuple[int, int, int]]) -> dict[str, torch.Tensor]:
-    names = ("query", "round", "epoch")
-    return {
-        name: torch.tensor(one) for name, one in zip(names, zip(*items, strict=True), strict=True)
-    }
+def _collate(visits: Sequence[tuple[int, int, int]]) -> dict[str, torch.Tensor]:
+    columns = zip(*visits, strict=True)
+    return dict(zip(("query", "round", "epoch"), map(torch.tensor, columns), strict=True))

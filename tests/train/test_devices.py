@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from rabbench.models import checkpoint
 from rabbench.results import load_results
 from rabbench.train import devices
+from tests.train.tiny_training import logged_values
 
 DATA = (
     "--suite", "demo", "--max-queries", "19", "--held-out", "0.2", "--max-doc-tokens", "48",
@@ -31,24 +32,23 @@ STUDENT = (
 
 
 def _train(processes: int, *command: object, out: Path, home: Path) -> dict[str, Any]:
-    """Run a training as its command; what its card says."""
+    """Run a training as its command and return its card."""
     # accelerate's own launcher starts several processes only where there are as many GPUs; for
     # those it calls this one.
     launcher = ("-m", "torch.distributed.run", "--nproc-per-node", str(processes))
     words = [*(launcher if processes > 1 else ()), "-m", "rabbench", *map(str, command)]
-    environment = {**os.environ, "RABBENCH_HOME": str(home), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, *words, "--batch", str(4 // processes), "--out", str(out)],
-        env=environment,
+        env={**os.environ, "RABBENCH_HOME": str(home), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=240,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("report.html") == 1  # one process writes and speaks
-    found: dict[str, Any] = json.loads((out / checkpoint.CARD).read_text())
-    return found
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.count("report.html") == 1  # one process writes and speaks
+    card: dict[str, Any] = json.loads((out / checkpoint.CARD).read_text())
+    return card
 
 
 @pytest.mark.e2e
@@ -60,9 +60,11 @@ def test_two_processes_train_what_one_does(tiny_model: Path, tmp_path: Path) -> 
     ]
     assert [card["processes"] for card in cards] == [1, 2]
     assert cards[0]["data"]["n_queries"] % 4 == 0  # else the last step is not the same
-    theirs = load_file(single / "teacher" / checkpoint.ADAPTER)
-    for name, weight in load_file(double / "teacher" / checkpoint.ADAPTER).items():
-        assert float((weight - theirs[name]).abs().max()) < 2e-3, name
+    expected = load_file(single / "teacher" / checkpoint.ADAPTER)
+    weights = load_file(double / "teacher" / checkpoint.ADAPTER)
+    assert weights.keys() == expected.keys() != set()
+    for name, weight in weights.items():
+        assert float((weight - expected[name]).abs().max()) < 2e-3, name
     teacher = single / "teacher"
     cards = [
         _train(count, *STUDENT, "--teacher", teacher, out=out / "student", home=out / "home")
@@ -70,16 +72,12 @@ def test_two_processes_train_what_one_does(tiny_model: Path, tmp_path: Path) -> 
     ]
     assert cards[0]["pairs_asked"] == cards[1]["pairs_asked"] > 0
     # The figures of a step, not the weights: units that hardly count are where rounding leads them.
-    steps = [_losses(out / "student") for out in (single, double)]
+    steps = [logged_values(load_results(out / "student"), "loss") for out in (single, double)]
     assert len(steps[0]) > 1
     assert steps[1] == pytest.approx(steps[0], rel=1e-3)
     # The two divided the pairs: had both run all, their shards would be those of one.
-    assert _pairs(double) == _pairs(single)
+    assert _count_pairs(double) == _count_pairs(single)
     assert len(_shards(double)) > len(_shards(single))
-
-
-def _losses(folder: Path) -> list[float]:
-    return [float(row.value or 0) for row in load_results(folder).rows if row.measure == "loss"]
 
 
 def _shards(folder: Path) -> list[Path]:
@@ -87,17 +85,17 @@ def _shards(folder: Path) -> list[Path]:
     return list((folder / "home" / "states").glob("*/*.safetensors"))
 
 
-def _pairs(folder: Path) -> int:
+def _count_pairs(folder: Path) -> int:
     return sum(len(load_file(path)["keys"]) for path in _shards(folder))
 
 
 def test_one_process_has_all_the_work_and_the_word() -> None:
-    with devices.joined("cpu") as first:
+    with devices.process_group("cpu") as first:
         assert first
-        assert devices.first()
+        assert devices.is_first()
         assert devices.count() == 1
     devices.wait()
     assert devices.share([1, 2, 3]) == [1, 2, 3]
-    assert devices.agreed({"a": 1}) == {"a": 1}
-    assert devices.highest(3) == 3
+    assert devices.broadcast({"a": 1}) == {"a": 1}
+    assert devices.maximum(3) == 3
     assert devices.mean({"b": 2.0, "a": 1.0}) == {"a": 1.0, "b": 2.0}

@@ -55,7 +55,7 @@ def _trained_teacher(model: Path, folder: Path, attention: str = "sdpa") -> Teac
     backbone = resolve(str(model), attention=attention)
     pairs = [([5, 6, 7, 8], [9, 10]), ([11, 12], [13, 14, 15])]
     with torch.no_grad():
-        states, _ = batches.pair_states(backbone.model, batches.blocks(pairs))
+        states, _ = batches.pair_states(backbone.model, batches.block_pairs(pairs))
     alone = backbone.encode([[*document, *query] for document, query in pairs], batch=1)
     torch.testing.assert_close(states, alone, rtol=1e-4, atol=1e-5)
 
@@ -67,12 +67,12 @@ def _trained_teacher(model: Path, folder: Path, attention: str = "sdpa") -> Teac
     trained = resolve(str(folder), attention=attention)
     pair = [[*pairs[0][0], *pairs[0][1]]]
     prompt = Prompt(trained, 48)
-    before, after = (Teacher(one, prompt).score(pair) for one in (backbone, trained))
+    before, after = (Teacher(reader, prompt).score(pair) for reader in (backbone, trained))
     assert abs(float(after - before)) > 1e-5
     return config
 
 
-def _student_of(teacher: Path, config: TeacherConfig) -> StudentConfig:
+def _student_config(teacher: Path, config: TeacherConfig) -> StudentConfig:
     return StudentConfig(
         data=DATA,
         schedule=config.schedule,
@@ -86,7 +86,7 @@ def _student_of(teacher: Path, config: TeacherConfig) -> StudentConfig:
 @pytest.mark.e2e
 def test_a_teacher_and_its_student_are_trained(model: Path, tmp_path: Path) -> None:
     config = _trained_teacher(model, tmp_path / "teacher")
-    students.run(_student_of(tmp_path / "teacher", config), out=tmp_path / "student")
+    students.run(_student_config(tmp_path / "teacher", config), out=tmp_path / "student")
     assert (tmp_path / "student" / checkpoint.PREDICTOR).is_file()
 
 
@@ -97,4 +97,4 @@ def test_a_teacher_without_fused_attention_is_trained(model: Path, tmp_path: Pat
         _trained_teacher(model, tmp_path / "teacher")
     config = _trained_teacher(model, tmp_path / "teacher", attention="eager")
     with pytest.raises(UsageError, match="caps its logits"):  # the fold would not be exact
-        students.run(_student_of(tmp_path / "teacher", config), out=tmp_path / "student")
+        students.run(_student_config(tmp_path / "teacher", config), out=tmp_path / "student")

@@ -41,8 +41,8 @@ def _started(kind: str, *options: object, out: Path) -> subprocess.Popen[str]:
 
 
 def _finished(training: subprocess.Popen[str]) -> None:
-    _, said = training.communicate(timeout=PATIENCE_S)
-    assert training.returncode == 0, said
+    _, stderr = training.communicate(timeout=PATIENCE_S)
+    assert training.returncode == 0, stderr
 
 
 def _after_a_save(out: Path) -> bool:
@@ -50,9 +50,9 @@ def _after_a_save(out: Path) -> bool:
 
 
 def _in_a_save(out: Path) -> bool:
-    """The second state is begun and not whole."""
+    """The second state is begun and not complete."""
     begun = {path.parent for path in out.glob("state/checkpoint-*/*")}
-    return len(begun) > 1 and not all((path / loop.WHOLE).exists() for path in begun)
+    return len(begun) > 1 and not all((path / loop.COMPLETE).exists() for path in begun)
 
 
 def _kill(training: subprocess.Popen[str], out: Path, moment: Callable[[Path], bool]) -> None:

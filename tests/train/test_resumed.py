@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,29 +12,15 @@ from rabbench.train import loop
 from rabbench.train import student as students
 from rabbench.train import teacher as teachers
 from rabbench.types import UsageError
-from tests.train.tiny_training import assert_same_weights, student_config, teacher_config
-
-
-class _KilledError(Exception):
-    """Stands for a kill at a step."""
-
-
-def _killer(step: int) -> Callable[[str, int, int], None]:
-    def progress(what: str, done: int, total: int) -> None:
-        if what.startswith("training") and done == step:
-            raise _KilledError
-
-    return progress
-
-
-def _counter(steps: list[int]) -> Callable[[str, int, int], None]:
-    """A progress that keeps the steps it is told of."""
-
-    def progress(what: str, done: int, total: int) -> None:
-        if what.startswith("training"):
-            steps.append(done)
-
-    return progress
+from tests.train.conftest import TrainedTeacher
+from tests.train.tiny_training import (
+    KilledError,
+    assert_same_weights,
+    kill_at,
+    record_steps,
+    student_config,
+    teacher_config,
+)
 
 
 @pytest.mark.e2e
@@ -46,11 +31,11 @@ def test_an_interrupted_teacher_resumes_to_the_same_weights(
     config = teacher_config(tiny_model, contrastive=contrastive)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     teachers.run(config, out=whole)
-    with pytest.raises(_KilledError):
-        teachers.run(config, out=parts, progress=_killer(5))
-    assert not (parts / checkpoint.CARD).exists()
+    with pytest.raises(KilledError):
+        teachers.run(config, out=parts, progress=kill_at(5))
     steps: list[int] = []
-    teachers.run(config, out=parts, resume=True, progress=_counter(steps))
+    assert not (parts / checkpoint.CARD).exists()
+    teachers.run(config, out=parts, resume=True, progress=record_steps(steps))
     assert steps[0] == 5  # from the state of step 4, not from the beginning
     assert_same_weights(parts / checkpoint.ADAPTER, whole / checkpoint.ADAPTER)
 
@@ -60,46 +45,38 @@ def test_an_interrupted_student_resumes_to_the_same_weights(
     teacher_folder: Path, student_folder: Path, tmp_path: Path
 ) -> None:
     config = student_config(teacher_folder)
-    with pytest.raises(_KilledError):
-        students.run(config, out=tmp_path, progress=_killer(13))  # in the second round
+    with pytest.raises(KilledError):
+        students.run(config, out=tmp_path, progress=kill_at(13))  # in the second round
     steps: list[int] = []
-    students.run(config, out=tmp_path, resume=True, progress=_counter(steps))
+    students.run(config, out=tmp_path, resume=True, progress=record_steps(steps))
     assert steps[0] == 13  # from the state of step 12
     assert_same_weights(tmp_path / checkpoint.PREDICTOR, student_folder / checkpoint.PREDICTOR)
 
 
-def test_another_configuration_is_not_resumed(tiny_model: Path, tmp_path: Path) -> None:
-    with pytest.raises(_KilledError):
-        teachers.run(teacher_config(tiny_model), out=tmp_path, progress=_killer(3))
+def test_another_configuration_is_not_resumed(
+    tiny_model: Path, interrupted_teacher: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(interrupted_teacher, tmp_path / "teacher")
     with pytest.raises(UsageError, match=r"configuration differs .*objective"):
-        teachers.run(teacher_config(tiny_model, objective="sft"), out=tmp_path, resume=True)
+        teachers.run(teacher_config(tiny_model, objective="sft"), out=out, resume=True)
 
 
 def test_a_state_half_written_is_passed_over(
-    tiny_model: Path, teacher_folder: Path, tmp_path: Path
+    tiny_model: Path, teacher_folder: Path, interrupted_teacher: Path, tmp_path: Path
 ) -> None:
-    config = teacher_config(tiny_model)  # as the whole one was trained
-    with pytest.raises(_KilledError):
-        teachers.run(config, out=tmp_path, progress=_killer(5))
-    state = tmp_path / loop.STATE
+    out = shutil.copytree(interrupted_teacher, tmp_path / "teacher")
+    state = out / loop.STATE
     torn = shutil.copytree(state / "checkpoint-4", state / "checkpoint-6")
-    (torn / loop.WHOLE).unlink()
+    (torn / loop.COMPLETE).unlink()
     (torn / checkpoint.ADAPTER).write_bytes(b"")
     steps: list[int] = []
-    teachers.run(config, out=tmp_path, resume=True, progress=_counter(steps))
-    assert steps[0] == 5
-    assert_same_weights(tmp_path / checkpoint.ADAPTER, teacher_folder / checkpoint.ADAPTER)
+    teachers.run(teacher_config(tiny_model), out=out, resume=True, progress=record_steps(steps))
+    assert steps[0] == 5  # from the state of step 4
+    assert_same_weights(out / checkpoint.ADAPTER, teacher_folder / checkpoint.ADAPTER)
 
 
-def test_until_a_state_is_whole_the_one_before_stays(tiny_model: Path, tmp_path: Path) -> None:
-    left: list[set[str]] = []
-
-    def progress(what: str, done: int, total: int) -> None:
-        if what.startswith("training"):
-            left.append({path.parent.name for path in tmp_path.glob(f"*/*/{loop.WHOLE}")})
-
-    teachers.run(teacher_config(tiny_model), out=tmp_path, progress=progress)
-    assert left[2:6] == [
+def test_until_a_state_is_complete_the_one_before_stays(trained_teacher: TrainedTeacher) -> None:
+    assert trained_teacher.states[2:6] == [
         {"checkpoint-2"},
         {"checkpoint-2"},
         {"checkpoint-2", "checkpoint-4"},
@@ -110,24 +87,22 @@ def test_until_a_state_is_whole_the_one_before_stays(tiny_model: Path, tmp_path:
 def test_a_finished_training_is_not_begun_again(
     tiny_model: Path, teacher_folder: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "teacher"
-    shutil.copytree(teacher_folder, out)
+    out = shutil.copytree(teacher_folder, tmp_path / "teacher")
     (out / loop.STATE).mkdir()  # as after a kill just before its end
     config = teacher_config(tiny_model)
     steps: list[int] = []
-    results = teachers.run(config, out=out, resume=True, progress=_counter(steps))
+    results = teachers.run(config, out=out, resume=True, progress=record_steps(steps))
     assert not steps
     assert not (out / loop.STATE).exists()
     assert any(row.measure == "loss" for row in results.rows)
     # Without --resume it is, and its folder is no checkpoint meanwhile.
-    with pytest.raises(_KilledError):
-        teachers.run(config, out=out, progress=_killer(1))
+    with pytest.raises(KilledError):
+        teachers.run(config, out=out, progress=kill_at(1))
     assert checkpoint.find(str(out)) is None
 
 
 def test_a_teacher_is_not_written_over_by_its_student(teacher_folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "teacher"
-    shutil.copytree(teacher_folder, out)
+    out = shutil.copytree(teacher_folder, tmp_path / "teacher")
     with pytest.raises(UsageError, match="is the model that is trained from"):
         students.run(student_config(out), out=out)
     before, after = (checkpoint.read(folder).card for folder in (teacher_folder, out))
