@@ -30,7 +30,7 @@ def with_load(results: Results, load: Mapping[str, Any]) -> Results:
 
 def write(results: Results, out: Path) -> Written:
     """Write ``out/report.md`` and ``out/report.html``."""
-    from rabbench.report import ablation
+    from rabbench.report import training
     from rabbench.report.build import build_page
     from rabbench.report.render.cells import table_lines
     from rabbench.report.render.html import render_html
@@ -41,5 +41,5 @@ def write(results: Results, out: Path) -> Written:
     write_text(out / MARKDOWN, render_markdown(page))
     write_text(out / HTML, render_html(page))
     tables = [table for section in page.sections for table in section.tables]
-    printed = [table_lines(table) for table in tables if table.id == ablation.ABLATION]
+    printed = [table_lines(table) for table in tables if table.id == training.ABLATION]
     return Written((out / MARKDOWN, out / HTML), list(page.verdict), printed)

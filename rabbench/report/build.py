@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rabbench.report import ablation, provenance, training, warnings
+from rabbench.report import provenance, training, warnings
 from rabbench.report.cost import factors, headline, ledger, opening, paper, roofline, timings
 from rabbench.report.cost import tables as cost_tables
 from rabbench.report.cost.break_even import Payoff, load_of
@@ -29,8 +29,8 @@ from rabbench.report.labels import (
     slots,
 )
 from rabbench.report.page import Figure, Page, Section, Table
-from rabbench.report.quality import tables as quality_tables
-from rabbench.report.quality.sections import HIDDEN, Quality
+from rabbench.report.quality import HIDDEN, Quality
+from rabbench.report.quality.rankings import is_quality
 from rabbench.report.wording import cell
 from rabbench.scaling.fits import Fit, fit_sweeps
 from rabbench.types import Measurement, Results
@@ -63,7 +63,7 @@ def build_page(results: Results, *, draw: bool = True) -> Page:
     payoff = Payoff(costs, load_of(results.config), labels)
     growing = headline.verdict(fits, ratios, labels)
     brief = [opening.growth(fits, labels), opening.factor(ratios, labels), payoff.brief()]
-    found = [*growing, *payoff.sentences(), *quality.findings(), *ablation.verdict(rows)]
+    found = [*growing, *payoff.sentences(), *quality.findings(), *training.ablation_sentences(rows)]
     said = opening.three(
         list(filter(None, brief)) or growing, quality.opening(), training.opening(rows)
     )
@@ -78,10 +78,7 @@ def build_page(results: Results, *, draw: bool = True) -> Page:
         *_cost_sections(costs, fits, ratios, labels, drawn, glance.figures, occupied),
         *(replace(one, group="Cost") for one in roofline.sections(rows, labels)),
         *quality.sections(colours, glance.figures, draw=draw),
-        *(
-            replace(one, group="Training")
-            for one in training.sections(rows, results.config, draw=draw)
-        ),
+        *training.sections(rows, results.config, draw=draw),
         *_other_sections(rows),
         provenance.suites(results.suites, HIDDEN, FEW_SUITES),
         provenance.section(results),
@@ -146,7 +143,7 @@ def _glance(
 
 def _title(results: Results) -> str:
     if results.command == "train":
-        return training.about(results.config)
+        return training.training_title(results.config)
     return TITLES.get(results.command, f"rabbench {results.command}")
 
 
@@ -265,7 +262,7 @@ def _other_sections(rows: Sequence[Measurement]) -> list[Section]:
     others = [
         row
         for row in rows
-        if not (is_cost(row) or quality_tables.is_quality(row) or roofline.knows(row))
+        if not (is_cost(row) or is_quality(row) or roofline.knows(row))
         and not training.is_training(row)
         and row.measure != LONGEST
     ]

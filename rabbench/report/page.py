@@ -18,10 +18,11 @@ from rabbench.types import Measurement
 Value = str | float | int | None
 Role = Literal[
     "text", "order", "count", "score", "change", "difference", "share", "factor", "ratio", "amount",
-    "exact", "duration", "digits", "log", "p",
+    "exact", "duration", "digits", "log", "p", "percent",
 ]  # fmt: skip
-"""How a value reads: a metric's ``score``, a ``share`` of 1, an ``amount`` of its unit, a ``log``
-of a training; an ``order`` of growth is the one word that stands out."""
+"""How a value reads: a metric's ``score``, a ``share`` of 1 (``percent``: with a decimal), an
+``amount`` of its unit, a ``log`` of a training; an ``order`` of growth is the one word that stands
+out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +33,8 @@ class Cell:
     ``words`` stand in place of the value where it has none or reads as no number ("never"),
     ``lead`` before it ("exponent") and ``note`` behind it ("at 4,096 tokens"). ``below`` are
     further lines of less weight. ``link`` is the id of what backs it, a section's or ``table-…``.
-    ``best`` marks the best of a column, ``letters`` are the systems (by the letters in front of
-    their names) that are significantly worse.
+    ``best`` marks the best of a column; ``letter`` is a system's short name in front of its name,
+    ``letters`` are the systems that are significantly worse, by their short names.
     """
 
     value: Value = None
@@ -47,6 +48,7 @@ class Cell:
     below: Sequence[Cell] = ()
     link: str = ""
     best: bool = False
+    letter: str = ""
     letters: Sequence[str] = ()
 
     @classmethod

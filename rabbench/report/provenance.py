@@ -39,6 +39,16 @@ def section(results: Results) -> Section:
     )
 
 
+def source_text(results: Results) -> str:
+    """The run in a line: command, release, commit, machine, date."""
+    environment = results.environment
+    release = (environment.get("versions") or {}).get("rabbench")
+    return (
+        f"rabbench {results.command}, release {release}, commit {environment.get('commit')}, "
+        f"machine {environment.get('machine')}, {environment.get('date')}"
+    )
+
+
 def _sentences(results: Results) -> list[str]:
     found = results.environment
     date = str(found.get("date") or "")[:16].replace("T", " ")

@@ -1,168 +1,308 @@
-"""A training in a report: its curves, its last figures, and the section of an ablation.
+"""A training in a report: its curves and its log; and an ablation, one part changed at a time.
 
-Reads rows of phase ``train`` (a figure at a step); knows no loss by name but what to draw together.
+Reads rows of phase ``train`` (a figure at a step) and ``ablation`` (a metric of the student of one
+variant and seed); knows no loss by name but what to draw together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from rabbench.report import ablation
-from rabbench.report.page import Figure, Section, Table, figure_data
-from rabbench.report.plots.curves import draw_steps
+from rabbench.report.page import Cell, Column, Figure, Section, Table, Value, figure_data
+from rabbench.report.plots.dots import Dot, dots_figure
+from rabbench.report.render.cells import line as cell_line
+from rabbench.stats.intervals import Estimate, seed_interval
 from rabbench.types import Measurement
 
-TRAIN = "train"
+TRAIN, ABLATION = "train", "ablation"
+TITLES = {
+    "teacher": "Training of a teacher",
+    "student": "Distillation of a student",
+    "biencoder": "Training of a bi-encoder",
+    "ablation": "What each part of the distillation is worth",
+}
 NAMES = {"mrr": "MRR", "mse": "MSE", "kl": "KL", "r2": "R²", "tau": "τ"}
-PANELS: Sequence[tuple[str, tuple[str, ...]]] = (
-    ("Loss", ("loss", "held_out_loss", "loss_mse", "loss_reverse_kl", "loss_within")),
-    ("On held-out queries", ("held_out_first_in_group", "held_out_first_in_batch", "held_out_mrr")),
-    (
-        "Share of the gradient",
-        ("gradient_share_mse", "gradient_share_reverse_kl", "gradient_share_keep"),
+PANELS: Mapping[str, Sequence[str]] = {
+    "Loss": ("loss", "held_out_loss", "loss_mse", "loss_reverse_kl", "loss_within"),
+    "On held-out queries": ("held_out_first_in_group", "held_out_first_in_batch", "held_out_mrr"),
+    "Share of the gradient": (
+        "gradient_share_mse", "gradient_share_reverse_kl", "gradient_share_keep",
     ),
-    ("Within queries", ("r2_within", "tau", "spread")),
-)
+    "Within queries": ("r2_within", "tau", "spread"),
+}  # fmt: skip
 """What is drawn together: figures of one scale."""
+
+OPENING = ("held_out_mrr", "held_out_first_in_group", "held_out_loss", "loss")
+FULL = "full"
+CHANGES = {
+    FULL: "nothing",
+    "no-mse": "no JEPA energy",
+    "no-reverse-kl": "no reverse KL",
+    "off-policy": "candidates drawn uniformly",
+    "no-latent": "does not see the document",
+    "no-answers": "first scores without the teacher's answers",
+    "no-similarity": "first scores all equal",
+    "no-keep": "other documents' scores may drift",
+}
+STARTS = {
+    "answers": "with first scores fit to the latents' similarity and the teacher's answers",
+    "similarity": "with the similarity of the latents as first scores",
+    "state": "with equal first scores for all documents, so that the losses alone teach",
+}
+BELOW, ABOVE, OPEN = "significantly below it", "significantly above it", "not significant"
+FULL_SLOT, VARIANT_SLOT = 1, 2  # of the palette
 
 
 def is_training(row: Measurement) -> bool:
-    """Whether a row tells of a training."""
-    return _logged(row) or ablation.tried(row)
+    """Whether a row is of a training or an ablation."""
+    return _is_logged(row) or _is_ablation(row)
 
 
-def _logged(row: Measurement) -> bool:
+def _is_logged(row: Measurement) -> bool:
     return row.phase == TRAIN and "step" in row.params
+
+
+def _is_ablation(row: Measurement) -> bool:
+    """Whether a row is a metric of one student of an ablation."""
+    return row.phase == ABLATION and {"variant", "seed"} <= row.params.keys()
 
 
 def sections(
     rows: Iterable[Measurement], config: Mapping[str, Any] | None = None, *, draw: bool = True
 ) -> list[Section]:
-    """The training's curves and the ablation's section, those that there are."""
+    """The training's curves and log, and the ablation, those that there are.
+
+    ``config`` is of the whole results file, and has an ablation's full method.
+    """
     rows = list(rows)
-    logged = list(filter(_logged, rows))
-    found = []
-    if logged:
-        found.append(
+    series, students = _series(rows), list(filter(_is_ablation, rows))
+    parts = []
+    if series:
+        text = (
+            "Figures at the logged steps. Held-out queries were not learnt from, and are not those "
+            "of the test split."
+        )
+        parts += [
             Section(
                 id="training",
                 title="Training",
-                text=(
-                    "Figures at the logged steps. Held-out queries were not learnt from, and are "
-                    "not those of the test split.",
-                ),
-                figures=_curves(logged) if draw else (),
-                tables=[_last(logged)],
-            )
-        )
-        found.append(
+                text=[text],
+                figures=_curves(series) if draw else (),
+                tables=[_ends_table(series)],
+            ),
             Section(
                 id="steps",
                 title="Training log",
-                tables=[_steps(logged)],
+                tables=[_log_table(series)],
                 detail=True,
                 summary="every logged step",
+            ),
+        ]
+    if students:
+        text = (
+            "Each variant changes one thing of the full method; every student has the same teacher "
+            f"and is evaluated alike{_queries(students)}. Intervals are 95 % of the mean over "
+            "seeds (Student's t), of the difference to the full method paired by seed."
+        )
+        parts.append(
+            Section(
+                id=ABLATION,
+                title="Without one part at a time",
+                text=[text, *_full_method((config or {}).get("student", {}))],
+                figures=_ablation_figures(students) if draw else (),
+                tables=[ablation_table(students)],
             )
         )
-    return [*found, *ablation.sections(rows, config, draw=draw)]
+    return [replace(part, group="Training") for part in parts]
 
 
 def opening(rows: Iterable[Measurement]) -> list[str]:
-    """What an ablation found, or where a training's figures went."""
+    """An ablation's outcome, or where a training's figures went."""
     rows = list(rows)
-    said = ablation.verdict(rows)
-    logged = [row for row in rows if _logged(row)]
-    for name in ("held_out_mrr", "held_out_first_in_group", "held_out_loss", "loss"):
-        line = _series(logged, name)
-        if len(line) > 1:
-            first, end = min(line), max(line)
-            said.append(
-                f"{_upper(_words(name))} went from {line[first]:.3g} at step {first:,} to "
-                f"{line[end]:.3g} at step {end:,}."
+    sentences = ablation_sentences(rows)
+    series = _series(rows)
+    for name in OPENING:
+        values = series.get(name, {})
+        if len(values) > 1:
+            first, last = min(values), max(values)
+            words = _words(name)
+            sentences.append(
+                f"{words[:1].upper()}{words[1:]} went from {values[first]:.3g} at step {first:,} "
+                f"to {values[last]:.3g} at step {last:,}."
             )
-    return said
+    return sentences
 
 
-def _series(rows: Sequence[Measurement], name: str) -> dict[int, float]:
-    return {
-        int(row.params["step"]): row.value
-        for row in rows
-        if row.measure == name and row.value is not None
-    }
+def _series(rows: Iterable[Measurement]) -> dict[str, dict[int, float]]:
+    """Each logged figure's values by step."""
+    series: dict[str, dict[int, float]] = {}
+    for row in filter(_is_logged, rows):
+        if row.value is not None:
+            series.setdefault(row.measure, {})[int(row.params["step"])] = row.value
+    return series
 
 
-def _curves(rows: Sequence[Measurement]) -> list[Figure]:
+def _curves(series: Mapping[str, Mapping[int, float]]) -> list[Figure]:
+    from rabbench.report.plots.curves import draw_steps
+
     figures = []
-    for title, names in PANELS:
-        lines = {name: found for name in names if len(found := _series(rows, name)) > 1}
-        if lines:
+    for title, names in PANELS.items():
+        panel = {name: series[name] for name in names if len(series.get(name, ())) > 1}
+        if panel:
             id_ = f"fig-training-{title.lower().replace(' ', '-')}"
             ends = "; ".join(
-                f"{_words(name)} from {min(line.items())[1]:.3g} to {max(line.items())[1]:.3g}"
-                for name, line in lines.items()
+                f"{_words(name)} from {values[min(values)]:.3g} to {values[max(values)]:.3g}"
+                for name, values in panel.items()
             )
             alt = f"{title} against the training step: {ends}."
-            named = {
-                _words(name.removeprefix("gradient_share_")): line for name, line in lines.items()
+            lines = {
+                _words(name.removeprefix("gradient_share_")): values
+                for name, values in panel.items()
             }
             data = figure_data(
                 [("figure", ""), ("step", ""), ("value", "")],
-                [[name, step, line[step]] for name, line in named.items() for step in sorted(line)],
-            )
-            figures.append(Figure(id_, title, alt, draw_steps(id_, named, alt), data))
+                [[name, step, values[step]]
+                 for name, values in lines.items() for step in sorted(values)],
+            )  # fmt: skip
+            figures.append(Figure(id_, title, alt, draw_steps(id_, lines, alt), data))
     return figures
 
 
 def _words(name: str) -> str:
     """A logged figure's name as people write it."""
-    words = name.replace("held_out_", "held-out ").split("_")
-    return " ".join(NAMES.get(word, word) for word in " ".join(words).split())
+    words = name.replace("held_out_", "held-out ").replace("_", " ").split()
+    return " ".join(NAMES.get(word, word) for word in words)
 
 
-def _upper(text: str) -> str:
-    """With a capital first letter; the others as they are."""
-    return text[:1].upper() + text[1:]
-
-
-def _last(rows: Sequence[Measurement]) -> Table:
-    lines = []
-    for name in dict.fromkeys(row.measure for row in rows):
-        line = _series(rows, name)
-        if line:
-            first, last = min(line), max(line)
-            lines.append((_words(name), f"{line[first]:.4g}", f"{line[last]:.4g}", f"{last:,}"))
+def _ends_table(series: Mapping[str, Mapping[int, float]]) -> Table:
     return Table(
         id="training-last",
         caption="What was logged first and last",
-        columns=("figure", "first", "last", "at step"),
-        rows=lines,
-        numeric=frozenset({1, 2, 3}),
+        columns=("figure", Column("first", "log"), Column("last", "log"), "at step"),
+        rows=[
+            (_words(name), values[min(values)], values[max(values)], max(values))
+            for name, values in series.items()
+        ],
     )
 
 
-def _steps(rows: Sequence[Measurement]) -> Table:
-    names = list(dict.fromkeys(row.measure for row in rows))
-    steps = sorted({int(row.params["step"]) for row in rows})
-    found = {name: _series(rows, name) for name in names}
-    cells = [
-        (f"{at:,}", *(f"{found[n][at]:.4g}" if at in found[n] else "" for n in names))
-        for at in steps
-    ]
+def _log_table(series: Mapping[str, Mapping[int, float]]) -> Table:
+    steps = sorted({step for values in series.values() for step in values})
     return Table(
         id="training-steps",
         caption="Every logged step",
-        columns=("step", *map(_words, names)),
-        rows=cells,
-        numeric=frozenset(range(len(names) + 1)),
+        columns=["step", *(Column(_words(name), "log") for name in series)],
+        rows=[[step, *(values.get(step) for values in series.values())] for step in steps],
     )
 
 
-def about(config: Mapping[str, Any]) -> str:
+def training_title(config: Mapping[str, Any]) -> str:
     """What was trained, for a report's title."""
-    return {
-        "teacher": "Training of a teacher",
-        "student": "Distillation of a student",
-        "biencoder": "Training of a bi-encoder",
-        "ablation": "What each part of the distillation is worth",
-    }.get(str(config.get("kind")), "Training")
+    return TITLES.get(str(config.get("kind")), "Training")
+
+
+def _queries(rows: Sequence[Measurement]) -> str:
+    """The queries of an ablation's evaluation, where the rows say so."""
+    names = dict.fromkeys(str(row.params["dataset"]) for row in rows if "dataset" in row.params)
+    queries = max((len(row.samples) for row in rows), default=0)
+    return f", on the {queries:,} queries of {', '.join(names)}" if names and queries else ""
+
+
+def _full_method(student: Mapping[str, Any]) -> list[str]:
+    """What the full method is here, since its options are the user's."""
+    if not student:
+        return []
+    schedule, queries = student["schedule"], student["data"].get("max_queries")
+    drift = "lets the scores of documents that were not asked about drift"
+    if student["keep"] and student["start"] != "state":  # otherwise there is nothing to hold
+        drift = f"holds documents that were not asked about with weight {student['keep']:g}"
+    return [
+        f"The full method here starts {STARTS[student['start']]}, {drift}, weighs the JEPA "
+        f"energy by {student['mse']:g} and the reverse KL by {student['reverse_kl']:g}, and draws "
+        f"{student['candidates']} candidates a query and round, {student['sampling']}; rounds: "
+        f"{student['rounds']}, epochs: {schedule['epochs']:g}, learning rate "
+        f"{schedule['learning_rate']:g}, training queries: "
+        + (f"a sample of {queries:,}." if queries else "all.")
+    ]
+
+
+def ablation_sentences(rows: Iterable[Measurement]) -> list[str]:
+    """A sentence for each metric: which variants differ from the full method."""
+    sentences = []
+    for metric, variants in _seeds(rows).items():
+        full = variants.get(FULL, {})
+        groups: dict[str, list[str]] = {BELOW: [], ABOVE: [], OPEN: []}
+        for name, seeds in variants.items():
+            difference = _difference(seeds, full)
+            if name != FULL and difference is not None:
+                group = BELOW if difference.high < 0 else ABOVE if difference.low > 0 else OPEN
+                groups[group].append(f"{name} {cell_line(Cell.estimate(difference, 'change'))}")
+        parts = [f"{group}: {', '.join(names)}" for group, names in groups.items() if names]
+        if full and parts:
+            mean = seed_interval([*full.values()]).value
+            sentences.append(f"{metric} of the full method is {mean:.3f}; {'; '.join(parts)}.")
+    return sentences
+
+
+def _seeds(rows: Iterable[Measurement]) -> dict[str, dict[str, dict[int, float]]]:
+    """``{metric: {variant: {seed: value}}}`` of an ablation."""
+    metrics: dict[str, dict[str, dict[int, float]]] = {}
+    for row in filter(_is_ablation, rows):
+        if row.value is not None:
+            seeds = metrics.setdefault(row.measure, {}).setdefault(str(row.params["variant"]), {})
+            seeds[int(row.params["seed"])] = row.value
+    return metrics
+
+
+def _difference(seeds: Mapping[int, float], full: Mapping[int, float]) -> Estimate | None:
+    """The mean difference to the full method, paired by seed; None without a shared one."""
+    shared = sorted(seeds.keys() & full.keys())
+    return seed_interval([seeds[seed] - full[seed] for seed in shared]) if shared else None
+
+
+def ablation_table(rows: Sequence[Measurement]) -> Table:
+    """A line for each variant: each metric's mean over seeds, and its difference to the full."""
+    metrics = _seeds(rows)
+    columns: list[Column | str] = ["variant"]
+    for metric in metrics:
+        columns += [Column(metric, "score"), Column(f"{metric}, less full", "change")]
+    lines: list[list[Cell | Value]] = []
+    for name in dict.fromkeys(str(row.params["variant"]) for row in rows):
+        line: list[Cell | Value] = [name]
+        for variants in metrics.values():
+            seeds, full = variants.get(name, {}), variants.get(FULL, {})
+            mean = seed_interval([*seeds.values()]) if seeds else None
+            line.append(
+                Cell.estimate(mean, "score") if mean else Cell(role="score", words="not measured")
+            )
+            line.append(Cell.estimate(_difference(seeds, full) if name != FULL else None, "change"))
+        count = len({row.params["seed"] for row in rows if row.params["variant"] == name})
+        lines.append([*line, count, CHANGES.get(name)])
+    return Table(
+        id=ABLATION,
+        caption="Mean over seeds with 95 % interval",
+        columns=[*columns, "seeds", "what it changes"],
+        rows=lines,
+        paper=True,
+    )
+
+
+def _ablation_figures(rows: Sequence[Measurement]) -> list[Figure]:
+    """Each metric's mean by variant, the full method in a colour of its own."""
+    return [
+        dots_figure(
+            f"fig-ablation-{i}",
+            f"{metric} of each variant",
+            [
+                Dot(name, FULL_SLOT if name == FULL else VARIANT_SLOT,
+                    seed_interval([*seeds.values()]))
+                for name, seeds in variants.items()
+            ],
+            heads=("variant", metric),
+            over="seeds with 95 % intervals (Student’s t)",
+        )
+        for i, (metric, variants) in enumerate(_seeds(rows).items())
+        if len(variants) > 1
+    ]  # fmt: skip

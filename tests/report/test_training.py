@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from rabbench import report
-from rabbench.report import ablation, build, training
+from rabbench.report import build, training
 from rabbench.report.render import markdown
 from rabbench.types import Measurement, Results
 
@@ -39,20 +41,27 @@ def test_a_log_becomes_a_curve_and_its_table() -> None:
     curve, log = training.sections(LOG)
     (figure,) = curve.figures
     assert figure.alt == "Loss against the training step: loss from 4 to 1."
-    assert curve.tables[0].rows == [("loss", "4", "1", "4")]
-    assert [row[0] for row in log.tables[0].rows] == ["1", "2", "4"]
+    assert [cell.value for cell in curve.tables[0].cells[0]] == ["loss", 4.0, 1.0, 4]
+    assert [[cell.value for cell in row] for row in log.tables[0].cells] == [
+        [1, 4.0], [2, 2.0], [4, 1.0],
+    ]  # fmt: skip
 
 
 def test_an_ablation_states_differences_paired_by_seed() -> None:
     (section,) = training.sections(TRIED)
-    full, without, uniform, _ = section.tables[0].rows
-    assert full == ("full", "0.510 ± 0.025", "–", "3", "nothing")
+    full, without, uniform, _ = section.tables[0].cells
+    assert [cell.value for cell in full] == ["full", pytest.approx(0.51), None, 3, "nothing"]
+    assert full[1].interval == pytest.approx((0.485, 0.535), abs=5e-4)
     # Differences -0.20, -0.19, -0.20: mean -0.197, t(2) 4.303, s 0.00577 -> half 0.0143.
-    assert without == ("no-mse", "0.313 ± 0.038", "-0.197 ± 0.014", "3", "no JEPA energy")
-    assert uniform[2].startswith("+0.000")
-    (said,) = ablation.verdict(TRIED)
-    assert said.startswith("mrr of the full method is 0.510; below it: no-mse (-0.197 ± 0.014)")
-    assert "; above it: no-keep (+0.107 ± 0.014); not told apart from it: off-policy" in said
+    assert without[2].value == pytest.approx(-0.1967, abs=1e-4)
+    assert without[2].interval == pytest.approx((-0.2110, -0.1823), abs=1e-4)
+    assert [cell.value for cell in without[3:]] == [3, "no JEPA energy"]
+    assert uniform[2].value == pytest.approx(0)
+    (sentence,) = training.ablation_sentences(TRIED)
+    below, above, unclear = sentence.split("; ")[1:]
+    assert below == "significantly below it: no-mse -0.197 (-0.211 to -0.182)"
+    assert above == "significantly above it: no-keep +0.107 (+0.092 to +0.121)"
+    assert unclear.startswith("not significant: off-policy")
 
 
 def test_an_ablation_says_what_its_full_method_is() -> None:
@@ -79,7 +88,7 @@ def test_an_ablation_is_a_table_in_the_terminal(tmp_path: Path) -> None:
     assert lines[0].split() == [
         "variant", "mrr", "mrr,", "less", "full", "seeds", "what", "it", "changes",
     ]  # fmt: skip
-    assert lines[2] == "no-mse      0.313 ± 0.038  -0.197 ± 0.014      3  no JEPA energy"
+    assert lines[2].startswith("no-mse      0.313 (0.275–0.351)  -0.197 (-0.211 to -0.182)  ")
     log = Results(command="train", config={"kind": "teacher"}, environment={}, rows=LOG)
     assert report.write(log, tmp_path).tables == []
 
@@ -87,8 +96,10 @@ def test_an_ablation_is_a_table_in_the_terminal(tmp_path: Path) -> None:
 def test_one_seed_gives_no_interval_and_no_verdict_of_difference() -> None:
     single = [row for row in TRIED if row.params["seed"] == 0]
     (section,) = training.sections(single)
-    assert section.tables[0].rows[1] == ("no-mse", "0.300", "-0.200", "1", "no JEPA energy")
-    assert "below it" not in ablation.verdict(single)[0]
+    row = section.tables[0].cells[1]
+    assert [cell.value for cell in row[:4]] == ["no-mse", 0.3, pytest.approx(-0.2), 1]
+    assert [cell.interval for cell in row] == [None] * 5
+    assert "below it" not in training.ablation_sentences(single)[0]
 
 
 def test_a_training_has_a_page_of_its_own() -> None:

@@ -17,7 +17,7 @@ from rabbench.report.comparison.runs import LeftOut, Side, shortened
 from rabbench.report.labels import Labels
 from rabbench.report.page import Cell, Row, Table
 from rabbench.report.quality import comparisons
-from rabbench.report.quality.tables import datasets, named
+from rabbench.report.quality.rankings import rows_by_dataset, system_label
 from rabbench.report.wording import join_words, plural
 from rabbench.stats.intervals import Estimate, mean_interval
 from rabbench.stats.permutation import holm
@@ -101,11 +101,11 @@ class _SideRow:
 def _rows(sides: Sequence[Side]) -> Iterator[_SideRow]:
     for side in sides:
         cards = {str(card.get("name")): card for card in side.results.suites}
-        for dataset, rows in datasets(side.results.rows).items():
+        for dataset, rows in rows_by_dataset(side.results.rows).items():
             labels, card = Labels(rows), cards.get(dataset, {})
             fingerprint, name = str(card.get("fingerprint") or ""), str(card.get("id") or dataset)
             for row in rows:
-                yield _SideRow(side.label, name, fingerprint, named(row, labels), row)
+                yield _SideRow(side.label, name, fingerprint, system_label(row, labels), row)
 
 
 def compare_rankings(sides: Sequence[Side]) -> tuple[list[RankedMetric], list[LeftOut]]:

@@ -79,6 +79,7 @@ def _orders_table(
         rows=rows,
         links=links,
         grouped=True,
+        paper=True,
     )
 
 

@@ -68,6 +68,7 @@ def _lengths_table(
             for length in lengths
         ],
         numeric=frozenset(range(len(series) + 1)),
+        paper=phase == "score" and pairs != "causal",
     )
 
 
@@ -90,6 +91,7 @@ def _factors_table(factors: Sequence[Ratio], labels: Labels, measure: str, pairs
             for length in lengths
         ],
         numeric=frozenset(range(len(found) + 1)),
+        paper=pairs != "causal",
     )
 
 

@@ -1,21 +1,22 @@
-"""Ranking quality beside its cost per query, and the systems that no other beats in both.
+"""Ranking quality against its cost per query, and the Pareto front of both.
 
 Reads quality rows: FLOPs per query come from the systems' closed forms, times from the run itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from rabbench.quality import pareto
-from rabbench.report.page import Figure, Table, figure_data
+from rabbench.report.page import Cell, Column, Figure, Table, Value, figure_data
 from rabbench.report.plots.dots import CostDot, draw_pareto
-from rabbench.report.quality.means import Mean
-from rabbench.report.quality.tables import datasets, entries
-from rabbench.report.wording import amount, percent
-from rabbench.stats.intervals import Array, Estimate, paired, percentile_interval, resampled_means
+from rabbench.report.quality.rankings import MeanOverDatasets, rankings, row_estimate
+from rabbench.report.wording import amount
+from rabbench.stats.intervals import UNKNOWN, Array, Estimate, paired, resampled_means
 from rabbench.types import Measurement
 
 FIGURES = 4  # data sets drawn at most
@@ -32,199 +33,208 @@ RULE = (
     "none. Time is the wall time of the whole search on this machine over the number of queries, "
     "first stage and batching included; what a student spends there on reading documents for the "
     "first time is index work and left out, while a teacher over cached documents is charged for "
-    "it. It is one run, so it has no interval. A system is on the front (a filled mark) if none "
-    "that costs no more ranks as well; the share says in how many resamples of the queries it is."
+    "it. It is one run, so it has no interval. A system is on the Pareto front (a filled mark) if "
+    "none that costs no more ranks as well; the share says in how many resamples of the queries "
+    "it is."
 )
 
 
 @dataclass(frozen=True)
-class Place:
-    """One system's cost and quality; ``on`` the front, and in what share of resamples."""
+class ParetoPoint:
+    """One system's cost and quality; ``share`` of resamples in which it is on the front."""
 
     label: str
     system: str
     cost: float
     quality: Estimate
-    on: bool
+    on_front: bool
     share: float
 
 
 @dataclass(frozen=True)
-class View:
+class CostQualityView:
     """The systems of one data set, or of their mean, by one cost, cheapest first."""
 
     name: str
     metric: str
-    cost: str
-    places: Sequence[Place] = field(default_factory=tuple)
+    kind: str
+    points: Sequence[ParetoPoint]
+
+    @property
+    def unit(self) -> str:
+        """The unit of the cost."""
+        return COSTS[self.kind][1]
+
+    @property
+    def front(self) -> list[ParetoPoint]:
+        """The points on the Pareto front."""
+        return [point for point in self.points if point.on_front]
+
+    @property
+    def axes(self) -> str:
+        """Both axes and the data: “mrr against FLOPs per query, esconv”."""
+        return f"{self.metric} against {COSTS[self.kind][0]}, {self.name}"
+
+    def cost_text(self, point: ParetoPoint) -> str:
+        """A point's cost in words."""
+        return amount(point.cost, self.unit) if point.cost else "none"
 
 
-def cost_of(row: Measurement, kind: str) -> float | None:
+def query_cost(row: Measurement, kind: str) -> float | None:
     """FLOPs or seconds that one query took, from a row's params; None where it is not known."""
     params = row.params
     if kind == "flops":
         return params.get("flops_per_query")
-    wall, queries = params.get("search_wall_s"), params.get("n_queries")
-    if wall is None or not queries:
+    wall_s, queries = params.get("search_wall_s"), params.get("n_queries")
+    if wall_s is None or not queries:
         return None
-    return max(float(wall) - float(params.get("documents_wall_s", 0.0)), 0.0) / int(queries)
+    return max(float(wall_s) - float(params.get("documents_wall_s", 0.0)), 0.0) / int(queries)
 
 
-def views(rows: Sequence[Measurement], found: Sequence[Mean]) -> list[View]:
+def cost_quality_views(
+    rows: Sequence[Measurement], means: Sequence[MeanOverDatasets]
+) -> list[CostQualityView]:
     """By each cost, a view of the mean over data sets (by the first metric) and of each one."""
-    made = []
+    views = []
     for kind in COSTS:
-        if found:
-            made.append(_of_mean(found[0], kind))
-        for dataset, of_dataset in datasets(rows).items():
-            ranked = [one for one in entries(of_dataset) if cost_of(one.row, kind) is not None]
-            _, matrix = paired(one.scores for one in ranked)
-            if len(ranked) < 2 or len(matrix) < 2:
+        views += [_mean_view(mean, kind) for mean in means[:1]]
+        for dataset, systems in rankings(rows).items():
+            costs = {system.label: query_cost(system.row, kind) for system in systems}
+            systems = [system for system in systems if costs[system.label] is not None]
+            _, scores = paired(system.scores for system in systems)
+            if len(systems) < 2 or len(scores) < 2:
                 continue
-            named = {one.label: one.row for one in ranked}
-            costs = [cost_of(row, kind) or 0.0 for row in named.values()]
-            values = [row.value or 0.0 for row in named.values()]
-            places = _places(named, costs, values, resampled_means(matrix))
-            made.append(View(dataset, of_dataset[0].measure, kind, places))
-    return [view for view in made if len(view.places) > 1]
-
-
-def _of_mean(mean: Mean, kind: str) -> View:
-    """Costs averaged over data sets as qualities are."""
-    known: dict[str, float] = {}
-    for label in mean.labels:
-        costs = {name: cost_of(row, kind) for name, row in mean.rows[label].items()}
-        if None not in costs.values():
-            known[label] = mean.mean({name: cost or 0.0 for name, cost in costs.items()})
-    kept = [i for i, label in enumerate(mean.labels) if label in known]
-    named = {mean.labels[i]: next(iter(mean.rows[mean.labels[i]].values())) for i in kept}
-    values = [float(mean.values[i]) for i in kept]
-    name = f"mean over {len(mean.units)} data sets"
-    places = _places(named, list(known.values()), values, mean.draws[:, kept]) if kept else []
-    return View(name, mean.metric, kind, places)
-
-
-def _places(
-    named: Mapping[str, Measurement], costs: Sequence[float], values: Sequence[float], draws: Array
-) -> list[Place]:
-    import numpy as np
-
-    on = pareto.on_front(costs, np.asarray(values))
-    shares = pareto.shares(costs, draws)
-    found = [
-        Place(
-            label,
-            row.system,
-            costs[i],
-            percentile_interval(values[i], draws[:, i]),
-            bool(on[i]),
-            shares[i],
-        )
-        for i, (label, row) in enumerate(named.items())
-    ]
-    return sorted(found, key=lambda one: (one.cost, -one.quality.value))
-
-
-def tables(found: Sequence[View]) -> list[Table]:
-    """A table per data set, both costs beside the quality."""
-    made = []
-    for name in dict.fromkeys(view.name for view in found):
-        mine = {view.cost: view for view in found if view.name == name}
-        places = {
-            kind: {place.label: place for place in view.places} for kind, view in mine.items()
-        }
-        labels = dict.fromkeys(label for some in places.values() for label in some)
-        columns = ["system", next(iter(mine.values())).metric]
-        for kind in mine:
-            columns += [COSTS[kind][0], "on its front"]
-        lines = []
-        for label in labels:
-            seen = next(some[label] for some in places.values() if label in some)
-            low, high = seen.quality.low, seen.quality.high
-            line = [label, f"{seen.quality.value:.3f} ({low:.3f}–{high:.3f})"]
-            for kind in mine:
-                line += _cells(places[kind].get(label), kind)
-            lines.append(line)
-        made.append(
-            Table(
-                id=f"cost-quality-{name}",
-                caption=f"{name}: quality and what a query costs, cheapest first",
-                columns=columns,
-                rows=lines,
-                numeric=frozenset(range(1, len(columns))),
+            points = _points(
+                [system.label for system in systems],
+                [system.row.system for system in systems],
+                [costs[system.label] or 0.0 for system in systems],
+                [row_estimate(system.row) or UNKNOWN for system in systems],
+                resampled_means(scores),
             )
-        )
-    return made
+            views.append(CostQualityView(dataset, systems[0].row.measure, kind, points))
+    return [view for view in views if len(view.points) > 1]
 
 
-def _cells(place: Place | None, kind: str) -> list[str]:
-    if place is None:
-        return ["–", "–"]
-    cost = "none" if place.cost == 0 else amount(place.cost, COSTS[kind][1])
-    share = "0 %" if place.share == 0 else percent(place.share)
-    return [cost, f"{'yes' if place.on else 'no'} ({share} of resamples)"]
-
-
-def figures(found: Sequence[View], slots: Mapping[str, int]) -> list[Figure]:
-    """The mean over data sets, else each data set, by each cost."""
-    named = list(dict.fromkeys(view.name for view in found))
-    drawn = named[: FIGURES + 1]
-    return [_figure(view, slots) for view in found if view.name in drawn]
-
-
-def _figure(view: View, slots: Mapping[str, int]) -> Figure:
-    title, unit = COSTS[view.cost]
-    front = [place for place in view.places if place.on]
-    said = "; ".join(
-        f"{place.label} {place.quality.value:.3f} at "
-        f"{'none' if place.cost == 0 else amount(place.cost, unit)}"
-        for place in view.places
+def _mean_view(mean: MeanOverDatasets, kind: str) -> CostQualityView:
+    """Costs averaged over data sets as qualities are."""
+    costs: dict[str, float] = {}
+    for label in mean.labels:
+        per_dataset = {name: query_cost(row, kind) for name, row in mean.rows[label].items()}
+        if None not in per_dataset.values():
+            costs[label] = mean.average({name: cost or 0.0 for name, cost in per_dataset.items()})
+    points = _points(
+        list(costs),
+        [next(iter(mean.rows[label].values())).system for label in costs],
+        list(costs.values()),
+        [mean.estimate(label) for label in costs],
+        mean.draws[:, [i for i, label in enumerate(mean.labels) if label in costs]],
     )
-    id_ = f"fig-pareto-{view.cost}-{_slug(view.name)}"
+    name = f"mean over {len(mean.groups)} data sets"
+    return CostQualityView(name, mean.metric, kind, points)
+
+
+def _points(
+    labels: Sequence[str],
+    systems: Sequence[str],
+    costs: Sequence[float],
+    qualities: Sequence[Estimate],
+    draws: Array,
+) -> list[ParetoPoint]:
+    """The systems of a view; ``draws`` (draws, S) are resamples of their qualities."""
+    if not labels:
+        return []
+    on_front = pareto.on_front(costs, np.array([quality.value for quality in qualities]))
+    shares = pareto.shares(costs, draws).tolist()
+    columns = (labels, systems, costs, qualities, on_front.tolist(), shares)
+    points = [ParetoPoint(*values) for values in zip(*columns, strict=True)]
+    return sorted(points, key=lambda point: (point.cost, -point.quality.value))
+
+
+def cost_tables(views: Sequence[CostQualityView]) -> list[Table]:
+    """A table per data set, both costs beside the quality."""
+    tables = []
+    for name in dict.fromkeys(view.name for view in views):
+        by_kind = {view.kind: view for view in views if view.name == name}
+        points = {
+            kind: {point.label: point for point in view.points} for kind, view in by_kind.items()
+        }
+        metric = next(iter(by_kind.values())).metric
+        columns: list[Column | str] = ["system", Column(metric, "score")]
+        for kind in by_kind:
+            cost, unit = COSTS[kind]
+            word = cost.partition(" ")[0]
+            columns += [Column(cost, unit=unit), f"{word} front"]
+            columns += [Column(f"{word} front in resamples", "share")]
+        lines: list[list[Cell | Value]] = []
+        for label in dict.fromkeys(label for by_label in points.values() for label in by_label):
+            of_system = [by_label.get(label) for by_label in points.values()]
+            quality = next(point.quality for point in of_system if point is not None)
+            line: list[Cell | Value] = [label, Cell.estimate(quality, "score")]
+            for kind, point in zip(by_kind, of_system, strict=True):
+                line += [None] * 3 if point is None else _point_cells(point, COSTS[kind][1])
+            lines.append(line)
+        caption = f"{name}: quality and what a query costs, cheapest first"
+        tables.append(Table(f"cost-quality-{name}", caption, columns, lines))
+    return tables
+
+
+def _point_cells(point: ParetoPoint, unit: str) -> list[Cell | Value]:
+    cost = Cell(value=point.cost, role="amount", unit=unit, words="" if point.cost else "none")
+    return [cost, "yes" if point.on_front else "no", point.share]
+
+
+def pareto_figures(views: Sequence[CostQualityView], slots: Mapping[str, int]) -> list[Figure]:
+    """The mean over data sets, else each data set, by each cost."""
+    names = list(dict.fromkeys(view.name for view in views))[: FIGURES + 1]
+    return [_pareto_figure(view, slots) for view in views if view.name in names]
+
+
+def _pareto_figure(view: CostQualityView, slots: Mapping[str, int]) -> Figure:
+    cost, unit = COSTS[view.kind]
+    slug = "".join(sign if sign.isalnum() else "-" for sign in view.name)
+    id_ = f"fig-pareto-{view.kind}-{slug}"
+    points = "; ".join(
+        f"{point.label} {point.quality.value:.3f} at {view.cost_text(point)}"
+        for point in view.points
+    )
     alt = (
-        f"{view.metric} on {view.name} against {title}, logarithmic. On the front: "
-        f"{', '.join(place.label for place in front)}. {said}."
+        f"{view.metric} on {view.name} against {cost}, logarithmic. On the front: "
+        f"{', '.join(point.label for point in view.front)}. {points}."
     )
     dots = [
-        CostDot(place.label, slots[place.system], place.quality, place.cost, place.on)
-        for place in view.places
+        CostDot(point.label, slots[point.system], point.quality, point.cost, point.on_front)
+        for point in view.points
     ]
-    svg = draw_pareto(id_, dots, (title, view.metric), partial(amount, unit=unit), alt)
+    svg = draw_pareto(id_, dots, (cost, view.metric), partial(amount, unit=unit), alt)
     data = figure_data(
         [
-            ("system", ""), (title, unit), (view.metric, ""), ("low", ""), ("high", ""),
+            ("system", ""), (cost, unit), (view.metric, ""), ("low", ""), ("high", ""),
             ("on the front", ""), ("share of resamples on it", ""),
         ],
         [
             [
-                place.label, place.cost, place.quality.value, place.quality.low,
-                place.quality.high, "yes" if place.on else "no", float(place.share),
+                point.label, point.cost, point.quality.value, point.quality.low,
+                point.quality.high, "yes" if point.on_front else "no", point.share,
             ]
-            for place in view.places
+            for point in view.points
         ],
     )  # fmt: skip
     note = "Bars are 95 % intervals; filled marks and the line are the Pareto front."
-    return Figure(id_, f"{view.metric} against {title}: {view.name}", alt, svg, data, note)
+    return Figure(id_, f"{view.metric} against {cost}: {view.name}", alt, svg, data, note)
 
 
-def _slug(name: str) -> str:
-    return "".join(sign if sign.isalnum() else "-" for sign in name)
+def main_view(views: Iterable[CostQualityView]) -> CostQualityView | None:
+    """The view that a sentence is about: of the mean over data sets or the first, by FLOPs."""
+    return min(views, key=lambda view: view.kind != "flops", default=None)
 
 
-def sentences(found: Sequence[View]) -> list[str]:
-    """The front by FLOPs of the mean over data sets, or of the only one."""
-    counted = [view for view in found if view.cost == "flops"] or list(found)
-    if not counted:
+def front_sentences(views: Sequence[CostQualityView]) -> list[str]:
+    """The Pareto front of the view that tells most."""
+    view = main_view(views)
+    if view is None:
         return []
-    view = counted[0]
-    front = [place for place in view.places if place.on]
-    unit = COSTS[view.cost][1]
-    parts = [
-        f"{place.label} ({place.quality.value:.3f}, "
-        f"{'none' if place.cost == 0 else amount(place.cost, unit)})"
-        for place in front
-    ]
-    return [
-        f"Neither cheaper nor better can be had without losing the other ({view.metric} against "
-        f"{COSTS[view.cost][0]}, {view.name}): {', '.join(parts)}."
-    ]
+    points = ", ".join(
+        f"{point.label} ({point.quality.value:.3f}, {view.cost_text(point)})"
+        for point in view.front
+    )
+    return [f"On the Pareto front of {view.axes}: {points}."]

@@ -1,162 +1,230 @@
-"""The first tables of an evaluation: each metric's mean with its interval, and its sentence.
+"""Tables of ranking quality: means per data set and over data sets, ties, truncation.
 
-Reads quality rows, whose samples are the scores of each query; what is made of them in comparison
-stands in the other ``quality_…`` modules.
+Reads rankings and the tests between their systems; knows no cost.
 """
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from rabbench.report.labels import SEPARATOR, Labels
-from rabbench.report.page import Figure, Table
+from rabbench.quality.significance import SystemPair
+from rabbench.report.labels import Labels
+from rabbench.report.page import Cell, Column, Figure, Table, Value
 from rabbench.report.plots.dots import Dot, dots_figure
-from rabbench.stats.intervals import Estimate
+from rabbench.report.quality.rankings import (
+    MeanOverDatasets,
+    metrics,
+    ranked_systems,
+    rankings,
+    row_estimate,
+    rows_by_dataset,
+    system_label,
+)
+from rabbench.stats.intervals import UNKNOWN
 from rabbench.types import Measurement
 
-BRACKETS = "; in brackets the mean over all orders of tied documents, where it differs"
 TIES_MATTER = 0.005  # difference of a mean at which the expectation under ties is shown
+MANY_TIES = 0.1  # share of queries with ties at which their range deserves a warning
+WIDE = 0.02  # width of a metric's range over tie orders that does
+MARKS = (
+    "; the best of a column is bold, and a letter behind a mean names a system that is "
+    "significantly worse (paired permutation test, Holm’s correction)"
+)
+MEAN_RULE = (
+    "Each data set counts once, however many queries it has; parts that their suite counts as "
+    "one are averaged first. A system stands here if it was measured on all of them."
+)
+TIE_RULE = (
+    "Documents of equal score stand in the order of their ids, largest first, as trec_eval has it. "
+    "Beside the mean by that rule: the mean over all orders of tied documents, and the means that "
+    "the worst and the best order would give. Ties with documents below the depth are not seen."
+)
+Pairs = Mapping[tuple[str, str], Sequence[SystemPair]]
+"""The tests of every two systems, by data set and metric."""
+
+Line = list[Cell | Value]
 
 
-def is_quality(row: Measurement) -> bool:
-    """Whether a row is a metric of a ranking."""
-    return row.phase == "quality"
+def dataset_tables(rows: Iterable[Measurement], pairs: Pairs) -> list[Table]:
+    """A table per data set: a line per system, best first, and a column per metric."""
+    return [_dataset_table(name, part, pairs) for name, part in rows_by_dataset(rows).items()]
 
 
-def estimate(row: Measurement) -> Estimate | None:
-    """The mean with the 95 % bootstrap interval over queries; None where nothing was measured."""
-    from scipy import stats
-
-    if row.value is None:
-        return None
-    raw = row.samples.values() if isinstance(row.samples, Mapping) else row.samples
-    scores = np.asarray(list(raw), dtype=float)
-    if len(scores) < 2:
-        return Estimate(row.value)
-    rng = np.random.default_rng(0)
-    options: Any = {"n_resamples": 1999, "method": "percentile", "random_state": rng}
-    found = stats.bootstrap((scores,), np.mean, batch=100, **options).confidence_interval
-    return Estimate(row.value, float(found.low), float(found.high))
-
-
-def tables(rows: Iterable[Measurement]) -> list[Table]:
-    """A table per data set: a line per system, a column per metric."""
-    found = []
-    for dataset, of_dataset in datasets(rows).items():
-        labels = Labels(of_dataset)
-        metrics = list(dict.fromkeys(row.measure for row in of_dataset))
-        lines = []
-        for label in dict.fromkeys(labels.of(row.system, row.params) for row in of_dataset):
-            mine = [row for row in of_dataset if labels.of(row.system, row.params) == label]
-            cells = [", ".join(_cell(row) for row in mine if row.measure == m) for m in metrics]
-            note = " (untrained)" if mine[0].system in labels.untrained else ""
-            ties = mine[0].params.get("tied_queries")
-            tied = f"{100 * ties:.0f} %" if isinstance(ties, (int, float)) else "–"
-            counted = f"{max(len(row.samples) for row in mine):,}"
-            lines.append((label + note, *(text or "–" for text in cells), counted, tied))
-        found.append(
-            Table(
-                id=f"quality-{dataset}",
-                caption=f"{dataset}: mean over queries, with 95 % bootstrap interval"
-                f"{BRACKETS if any('[' in text for line in lines for text in line[1:]) else ''}",
-                columns=("system", *metrics, "queries", "queries with ties"),
-                rows=lines,
-                numeric=frozenset(range(1, len(metrics) + 3)),
-            )
-        )
-    return found
-
-
-def datasets(rows: Iterable[Measurement]) -> dict[str, list[Measurement]]:
-    """Quality rows by data set."""
-    found: dict[str, list[Measurement]] = {}
+def _dataset_table(dataset: str, rows: Sequence[Measurement], pairs: Pairs) -> Table:
+    labels = Labels(rows)
+    by_label: dict[str, list[Measurement]] = {
+        system.label: [] for metric in metrics(rows) for system in ranked_systems(rows, metric)
+    }
     for row in rows:
-        if is_quality(row):
-            found.setdefault(str(row.params.get("dataset", "unnamed")), []).append(row)
-    return found
+        by_label.setdefault(system_label(row, labels), []).append(row)
+    is_tested = any((dataset, metric) in pairs for metric in metrics(rows))
+    letters = {label: _letter(i) if is_tested else "" for i, label in enumerate(by_label)}
+    columns: list[Column | str] = ["system"]
+    lines: list[Line] = [[Cell(value=label, letter=letters[label])] for label in by_label]
+    for metric in metrics(rows):
+        tests = pairs.get((dataset, metric), ())
+        best = max((row.value or 0.0 for row in rows if row.measure == metric), default=0.0)
+        has_ties = any(_mean_over_ties(row) for row in rows if row.measure == metric)
+        columns.append(Column(metric, "score"))
+        columns += [Column(f"{metric}, mean over tie orders", "score")] if has_ties else []
+        for line, (label, measured) in zip(lines, by_label.items(), strict=True):
+            worse = sorted(
+                letters[test.second] for test in tests if test.significant and test.first == label
+            )
+            cells = [
+                replace(_mean_cell(row, best if len(lines) > 1 else None), letters=worse)
+                for row in measured
+                if row.measure == metric
+            ]
+            line.append(replace(cells[0], below=cells[1:]) if cells else None)
+            if has_ties:
+                means = [_mean_over_ties(row) for row in measured if row.measure == metric]
+                line.append(next(iter(means), None))
+    for line, measured in zip(lines, by_label.values(), strict=True):
+        line += [max(len(row.samples) for row in measured), measured[0].params.get("tied_queries")]
+    queries = max(len(row.samples) for row in rows)
+    return Table(
+        id=f"quality-{dataset}",
+        caption=f"{dataset}: mean over {queries:,} queries, with 95 % bootstrap interval"
+        f"{MARKS if is_tested else ''}",
+        columns=[*columns, "queries", Column("queries with ties", "share")],
+        rows=lines,
+        paper=True,
+    )
 
 
-def _cell(row: Measurement) -> str:
-    found = estimate(row)
-    if found is None:
-        return f"not measured ({row.status})"
-    text = f"{found.value:.3f}"
-    if np.isfinite(found.low):
-        text += f" ({found.low:.3f}–{found.high:.3f})"
-    expected = row.params.get("expected_under_ties")
-    if isinstance(expected, float) and abs(expected - found.value) > TIES_MATTER:
-        text += f" [{expected:.3f}]"
-    return text
+def _mean_cell(row: Measurement, best: float | None) -> Cell:
+    estimate = row_estimate(row)
+    if estimate is None:
+        return Cell(role="score", words=f"not measured ({row.status})")
+    is_best = best is not None and f"{estimate.value:.3f}" == f"{best:.3f}"
+    return replace(Cell.estimate(estimate, "score"), best=is_best)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One system's row of one metric on one data set, by the name a report gives it."""
-
-    label: str
-    row: Measurement
-
-    @property
-    def scores(self) -> Mapping[str, float]:
-        """The score of each query by its id."""
-        samples = self.row.samples
-        return samples if isinstance(samples, Mapping) else {}
+def _mean_over_ties(row: Measurement) -> float | None:
+    """The mean over all orders of tied documents, where it differs enough to be shown."""
+    mean = row.params.get("expected_under_ties")
+    if row.value is None or not isinstance(mean, float) or abs(mean - row.value) <= TIES_MATTER:
+        return None
+    return mean
 
 
-def entries(of_dataset: Sequence[Measurement], metric: str | None = None) -> list[Entry]:
-    """The systems that were measured on a data set, best first; by its first metric if none."""
-    if not of_dataset:
-        return []
-    metric, labels = metric or of_dataset[0].measure, Labels(of_dataset)
-    found = [
-        Entry(named(row, labels), row)
-        for row in of_dataset
-        if row.measure == metric and row.value is not None
-    ]
-    return sorted(found, key=lambda one: -(one.row.value or 0.0))
-
-
-def named(row: Measurement, labels: Labels) -> str:
-    """A row's label, with a word where its system is untrained."""
-    note = " (untrained)" if row.params.get("trained") is False else ""
-    return labels.of(row.system, row.params) + note
-
-
-def verdict(rows: Sequence[Measurement]) -> list[str]:
-    """A sentence per data set: who ranks how well."""
-    sentences = []
-    for dataset, of_dataset in datasets(rows).items():
-        ranked = entries(of_dataset)
-        if ranked:
-            figures = ", ".join(f"{one.label} {one.row.value:.3f}" for one in ranked)
-            metric = of_dataset[0].measure
-            sentences.append(f"Ranking quality on {dataset}, {metric}: {figures}.")
-    return sentences
+def _letter(number: int) -> str:
+    """A short name of a system: a, b, … z, aa, ab, …."""
+    more, place = divmod(number, len(string.ascii_lowercase))
+    return (_letter(more - 1) if more else "") + string.ascii_lowercase[place]
 
 
 def dots_figures(rows: Iterable[Measurement], slots: Mapping[str, int]) -> list[Figure]:
     """Each data set's first metric, a dot a system with its interval."""
     figures: list[Figure] = []
-    for dataset, of_dataset in datasets(rows).items():
-        metric, labels = of_dataset[0].measure, Labels(of_dataset)
-        dots = []
-        for row in of_dataset:
-            mean = estimate(row) if row.measure == metric else None
-            if mean is not None:
-                note = f"{SEPARATOR}untrained" if row.system in labels.untrained else ""
-                dots.append(Dot(labels.of(row.system, row.params) + note, slots[row.system], mean))
-        if dots:
-            figures.append(
-                dots_figure(
-                    f"fig-quality-{len(figures)}",
-                    f"{metric} on {dataset}",
-                    dots,
-                    heads=("system", metric),
-                    over="queries with 95 % bootstrap intervals",
-                )
+    for dataset, systems in rankings(rows).items():
+        metric = systems[0].row.measure
+        dots = [
+            Dot(system.label, slots[system.row.system], row_estimate(system.row) or UNKNOWN)
+            for system in systems
+        ]
+        figures.append(
+            dots_figure(
+                f"fig-quality-{len(figures)}",
+                f"{metric} on {dataset}",
+                dots,
+                heads=("system", metric),
+                over="queries with 95 % bootstrap intervals",
             )
+        )
     return figures
+
+
+def means_tables(means: Sequence[MeanOverDatasets]) -> list[Table]:
+    """A line per system, a column per metric, where several data sets have one."""
+    labels = dict.fromkeys(label for mean in means for label in mean.labels)
+    names = dict.fromkeys(name for mean in means for name in mean.groups)
+    table = Table(
+        id="means",
+        caption=f"Mean over data sets ({', '.join(names)}), with 95 % bootstrap interval",
+        columns=["system", *(f"{mean.metric}, {len(mean.groups)} data sets" for mean in means)],
+        rows=[
+            [
+                label,
+                *(
+                    Cell.estimate(mean.estimate(label), "score") if label in mean.labels else None
+                    for mean in means
+                ),
+            ]
+            for label in labels
+        ],
+        paper=True,
+    )
+    return [table] if means else []
+
+
+def ties_tables(rows: Sequence[Measurement]) -> list[Table]:
+    """Each system that ties documents: share of queries, and the first metric's range."""
+    lines: list[Line] = []
+    for dataset, systems in rankings(rows).items():
+        for system in systems:
+            params = system.row.params
+            share, (worst, best) = params.get("tied_queries"), _tie_range(params)
+            if share or worst != best:
+                mean = params.get("expected_under_ties")
+                named = [dataset, system.label, system.row.measure]
+                lines.append([*named, share, system.mean, mean, worst, best])
+    columns: list[Column | str] = [
+        "data set",
+        "system",
+        "metric",
+        Column("queries with ties in ranks 1–10", "share"),
+        *(Column(name, "score")
+          for name in ("by the rule", "mean over orders", "worst order", "best order")),
+    ]  # fmt: skip
+    return [Table("ties", "What ties do to a figure", columns, lines)] if lines else []
+
+
+def _tie_range(params: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """The means by the worst and the best order of tied documents; None where unknown."""
+    worst, best = params.get("worst_under_ties"), params.get("best_under_ties")
+    return (None, None) if worst is None or best is None else (worst, best)
+
+
+def tie_warnings(rows: Sequence[Measurement]) -> list[str]:
+    """Where ties are many, how far a mean could move with their order."""
+    warnings = []
+    for dataset, systems in rankings(rows).items():
+        for system in systems:
+            worst, best = _tie_range(system.row.params)
+            many = (system.row.params.get("tied_queries") or 0) > MANY_TIES
+            if many and worst is not None and best is not None and best - worst > WIDE:
+                warnings.append(
+                    f"{system.label} on {dataset}: {system.row.measure} is {system.mean:.3f} by "
+                    f"the tie rule, and anything from {worst:.3f} to {best:.3f} by other orders of "
+                    "its tied documents."
+                )
+    return warnings
+
+
+def truncation_tables(rows: Sequence[Measurement]) -> list[Table]:
+    """How much of the documents each system read, where its rows have it."""
+    lines: list[Line] = []
+    for dataset, part in rows_by_dataset(rows).items():
+        labels = Labels(part)
+        by_label = {system_label(row, labels): row.params for row in reversed(part)}
+        for label, params in reversed(by_label.items()):
+            documents, cut = params.get("documents_read"), params.get("documents_cut")
+            if documents and cut is not None:
+                lost, read = params.get("tokens_cut", 0), params.get("tokens_read", 0)
+                line: Line = [dataset, label, documents, cut / documents, read / documents]
+                lines.append([*line, lost / (lost + read) if lost else 0.0])
+    columns: list[Column | str] = [
+        "data set",
+        "system",
+        "documents read",
+        Column("of them cut short", "share"),
+        Column("tokens read, mean", "count"),
+        Column("tokens lost", "share"),
+    ]
+    caption = "How much of its documents each system read, in its own tokens"
+    return [Table("truncation", caption, columns, lines)] if lines else []

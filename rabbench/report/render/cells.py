@@ -31,6 +31,7 @@ FORMATS: Mapping[Role, Callable[[Any, str], str]] = {
     "digits": lambda value, _: digits(value),
     "log": lambda value, _: f"{value:.4g}",
     "p": lambda value, _: p_text(value),
+    "percent": lambda value, _: f"{100 * value:.1f} %",
 }
 
 
@@ -70,10 +71,11 @@ def lines(cell: Cell) -> list[str]:
 
 
 def cell_text(cell: Cell, join: str = ", ") -> str:
-    """A cell on one line, with the letters of what is significantly worse."""
+    """A cell on one line, with a system's letter, and those of what is significantly worse."""
+    letter = f"({cell.letter}) " if cell.letter else ""
     letters = f" {','.join(cell.letters)}" if cell.letters else ""
     first, *rest = lines(cell)
-    return join.join([first + letters, *rest])
+    return join.join([letter + first + letters, *rest])
 
 
 def table_lines(table: Table) -> list[str]:

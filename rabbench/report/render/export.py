@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 import rabbench
 from rabbench.report import comparison
+from rabbench.report.build import build_page
 from rabbench.report.page import Page
+from rabbench.report.provenance import source_text
 from rabbench.report.render import latex
 from rabbench.results import SCHEMA, load_results, results_to_json
 
@@ -58,7 +60,9 @@ def _json(folders: Sequence[Path]) -> str:
 
 def _latex(folders: Sequence[Path]) -> str:
     if len(folders) == 1:
-        return latex.render_latex(load_results(folders[0])).rstrip()
+        results = load_results(folders[0])
+        page = build_page(results, draw=False)
+        return latex.render_latex(page, source=source_text(results)).rstrip()
     return _tables(comparison.build_page(comparison.gather(folders), draw=False))
 
 

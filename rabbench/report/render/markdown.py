@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rabbench.report.page import Page, Section, Table
+from rabbench.report.page import Cell, Page, Section, Table
 from rabbench.report.render.cells import cell_text
 
 LIMIT = 1000 * 1024  # GitHub drops a step summary above 1,024 KiB whole
@@ -77,5 +77,16 @@ def _code(lines: Sequence[str]) -> str:
 def _table(table: Table) -> str:
     rule = ["---:" if i in table.numbers else "---" for i in range(len(table.headings))]
     rows = [[_escape(heading.name) for heading in table.headings], rule]
-    rows += [[_escape(cell_text(cell)) for cell in row] for row in table.cells]
+    rows += [
+        [
+            f"**{_escape(cell_text(cell))}**" if cell.best else _escape(cell_text(cell))
+            for cell in row
+        ]
+        for row in table.cells
+    ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _cell(cell: Cell) -> str:
+    text = _escape(cell_text(cell))
+    return f"**{text}**" if cell.best else text

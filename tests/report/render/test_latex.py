@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from rabbench.quality.significance import compare_systems
+from rabbench.report.build import build_page
 from rabbench.report.page import Table
-from rabbench.report.quality import tables as quality_tables
+from rabbench.report.provenance import source_text
+from rabbench.report.quality.rankings import row_estimate
 from rabbench.report.render import latex
 from rabbench.types import Measurement, Results
 from tests.report import synthetic
@@ -48,6 +50,10 @@ def tables(text: str) -> list[tuple[str, list[list[str]]]]:
     return found
 
 
+def rendered(results: Results) -> str:
+    return latex.render_latex(build_page(results, draw=False), source=source_text(results))
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -67,7 +73,7 @@ def test_text_is_escaped(text: str, expected: str) -> None:
 
 
 def test_the_tables_of_a_demonstration_are_whole(demo: Results) -> None:
-    text = latex.render_latex(demo)
+    text = rendered(demo)
     found = tables(text)
     assert len(found) >= 6
     assert text.count(r"\begin{table}") == text.count(r"\caption{") == text.count(r"\label{tab:")
@@ -94,9 +100,9 @@ def test_means_have_intervals_the_best_is_bold_and_marks_are_those_of_the_tests(
     rng = np.random.default_rng(0)
     base = rng.uniform(0.2, 0.6, size=80)
     results = _quality(low=base, same=base + 0.001 * rng.normal(size=80), high=base + 0.2)
-    ((aligned, rows),) = tables(latex.render_latex(results))
-    assert aligned == "ll"
-    assert rows[0] == ["system", "ndcg@10"]
+    ((aligned, rows),) = tables(rendered(results))
+    assert aligned == "lrrl"
+    assert rows[0] == ["system", "ndcg@10", "queries", "queries with ties"]
     cells = {row[0].split("} ")[1]: row[1] for row in rows[1:]}
     letters = {row[0].split("} ")[1]: row[0].split("{")[1][0] for row in rows[1:]}
     assert next(iter(cells)) == "high"
@@ -106,9 +112,9 @@ def test_means_have_intervals_the_best_is_bold_and_marks_are_those_of_the_tests(
     worse = rf"\textsuperscript{{{','.join(sorted((letters['low'], letters['same'])))}}}"
     assert worse in cells["high"]
     assert r"\textsuperscript" not in cells["low"] + cells["same"]
-    known = quality_tables.estimate(results.rows[0])
+    known = row_estimate(results.rows[0])
     assert known is not None
-    assert cells["low"].endswith(rf"[{known.low:.3f}, {known.high:.3f}]}}")
+    assert cells["low"].endswith(rf"[{known.low:.3f}--{known.high:.3f}]}}")
     pairs = compare_systems(
         {row.system: row.samples for row in results.rows if isinstance(row.samples, dict)}
     )
@@ -117,7 +123,7 @@ def test_means_have_intervals_the_best_is_bold_and_marks_are_those_of_the_tests(
     }  # fmt: skip
 
 
-def test_a_system_that_failed_has_a_dash() -> None:
+def test_a_system_that_failed_says_so() -> None:
     results = synthetic.results("quality", synthetic.quality_rows())
     rows = [
         row.with_changes(value=None, status="oom", samples=())
@@ -125,9 +131,9 @@ def test_a_system_that_failed_has_a_dash() -> None:
         else row
         for row in results.rows
     ]
-    ((_, lines),) = tables(latex.render_latex(replace(results, rows=rows)))
+    ((_, lines),) = tables(rendered(replace(results, rows=rows)))
     (dense,) = [line for line in lines if line[0].endswith("dense")]
-    assert dense[lines[0].index("mrr@10")] == "--"
+    assert dense[lines[0].index("mrr@10")] == "not measured (oom)"
 
 
 def test_a_page_s_table_keeps_its_alignment_groups_and_lines() -> None:
@@ -159,14 +165,10 @@ def test_an_ablation_is_one_table() -> None:
         for variant in ("full", "no-mse")
         for seed in (0, 1, 2)
     ]
-    text = latex.render_latex(Results(command="train", config={}, environment={}, rows=rows))
+    text = rendered(Results(command="train", config={}, environment={}, rows=rows))
     ((_, (heading, full, without)),) = tables(text)
     assert heading == ["variant", "mrr", "mrr, less full", "seeds", "what it changes"]
-    assert full == ["full", r"0.510 \textpm{} 0.025", "--", "3", "nothing"]
-    assert without == [
-        "no-mse",
-        r"0.310 \textpm{} 0.025",
-        r"-0.200 \textpm{} 0.000",
-        "3",
-        "no JEPA energy",
-    ]
+    assert full == ["full", r"0.510 {\footnotesize [0.485--0.535]}", "--", "3", "nothing"]
+    assert without[1] == r"0.310 {\footnotesize [0.285--0.335]}"
+    assert without[2].startswith("-0.200")
+    assert without[3:] == ["3", "no JEPA energy"]
