@@ -1,5 +1,5 @@
-"""One file to hand on: results with what they were made from, and whether they bear recomputing.
+"""One file to hand on: results with the data behind them, and whether they bear recomputing.
 
-``bundle.write`` packs a results folder, ``verify.run`` recomputes what a bundle or a folder says.
-Nothing is measured here, and nothing that a licence keeps back is packed.
+``bundle.pack.write`` packs a results folder; ``bundle.verify.run`` recomputes the figures of a
+bundle or a folder. Nothing is measured here, and no data that a licence keeps back are packed.
 """

@@ -1,8 +1,8 @@
 """Opens a bundle or a results folder for reading, and refuses a zip that could do harm.
 
 A bundle comes from someone else: names that lead out of its folder, links, encrypted, doubled or
-oversized entries are refused before anything is written, and what it holds is unpacked into a
-folder of its own that goes when the reading is done. Knows zips, not results.
+oversized entries are refused before anything is written. The rest is unpacked into a temporary
+folder, which is removed after reading. Knows zips, not results.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Content:
-    """A folder to verify; ``named`` is what the user gave, ``manifest`` that of a bundle."""
+    """A folder to verify; ``source`` is the path the user gave, ``manifest`` that of a bundle."""
 
     folder: Path
-    named: Path
+    source: Path
     manifest: Manifest | None
 
     def path(self, name: str) -> Path | None:
         """The file of this name, or None where it is not there."""
-        found = self.folder / name
-        return found if found.is_file() else None
+        path = self.folder / name
+        return path if path.is_file() else None
 
     def files(self) -> list[str]:
         """The names of all files but the manifest, sorted."""
-        names = (p.relative_to(self.folder).as_posix() for p in self.folder.rglob("*")
-                 if p.is_file())  # fmt: skip
-        return sorted(name for name in names if name != manifest.NAME)
+        paths = (path for path in self.folder.rglob("*") if path.is_file())
+        names = {path.relative_to(self.folder).as_posix() for path in paths}
+        return sorted(names - {manifest.NAME})
 
 
 @contextmanager
@@ -57,13 +57,13 @@ def open_bundle(path: Path) -> Iterator[Content]:
         BadInputError: if there is nothing at the path, or a zip is broken, harmful or no bundle.
     """
     if path.is_dir():
-        listed = path / manifest.NAME
-        yield Content(path, path, manifest.read(listed, path) if listed.is_file() else None)
+        file = path / manifest.NAME
+        yield Content(path, path, manifest.read(file, path) if file.is_file() else None)
         return
     if not path.is_file():
         raise BadInputError(f"no file {path}; give a bundle or a results folder")
-    with tempfile.TemporaryDirectory(prefix="rabbench-verify-") as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory(prefix="rabbench-verify-") as temporary:
+        folder = Path(temporary)
         _unpack(path, folder)
         for name in (manifest.NAME, FILENAME):
             if not (folder / name).is_file():
@@ -85,7 +85,7 @@ def _unpack(path: Path, folder: Path) -> None:
                     for chunk in _bounded(stream, f"{path}: {entry.filename}"):
                         out.write(chunk)
                 if target.suffix == ".gz":
-                    _measure(target, f"{path}: {entry.filename}")
+                    _check_gzip(target, f"{path}: {entry.filename}")
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
         raise BadInputError(
             f"{path} is not a zip that can be read ({type(error).__name__}: {error}); fetch or "
@@ -94,8 +94,8 @@ def _unpack(path: Path, folder: Path) -> None:
 
 
 def _refuse(path: Path, entries: list[zipfile.ZipInfo]) -> None:
-    """Refuse a zip by what it lists, before anything of it is read."""
-    seen: set[str] = set()
+    """Refuse a zip by its directory, before any entry is read."""
+    names: set[str] = set()
     for entry in entries:
         name = entry.filename
         parts = PurePosixPath(name).parts
@@ -105,13 +105,14 @@ def _refuse(path: Path, entries: list[zipfile.ZipInfo]) -> None:
             "leads out of the bundle" if outside or odd
             else "is a link" if stat.S_ISLNK(entry.external_attr >> 16)
             else "is encrypted" if entry.flag_bits & 1
-            else "is there twice" if name.lower() in seen
-            else _too_large(entry.file_size) if entry.file_size > LARGEST
+            else "is there twice" if name.lower() in names
+            else f"unpacks to {entry.file_size:,} bytes, at most {LARGEST:,} are read"
+            if entry.file_size > LARGEST
             else ""
         )  # fmt: skip
         if problem:
             raise BadInputError(f"{path}: {name!r} {problem}; a bundle has no such file")
-        seen.add(name.lower())
+        names.add(name.lower())
     total = sum(entry.file_size for entry in entries)
     if len(entries) > MOST_FILES or total > LARGEST_IN_ALL:
         raise BadInputError(
@@ -120,22 +121,18 @@ def _refuse(path: Path, entries: list[zipfile.ZipInfo]) -> None:
         )
 
 
-def _too_large(size: int) -> str:
-    return f"unpacks to {size:,} bytes, at most {LARGEST:,} are read"
-
-
 def _bounded(stream: IO[bytes] | gzip.GzipFile, where: str) -> Iterator[bytes]:
-    """The stream in pieces, as far as it may go, whatever its size was said to be."""
-    taken = 0
+    """The stream in pieces, at most ``LARGEST`` bytes, whatever size the zip claims."""
+    size = 0
     while chunk := stream.read(CHUNK):
-        taken += len(chunk)
-        if taken > LARGEST:
+        size += len(chunk)
+        if size > LARGEST:
             raise BadInputError(f"{where} unpacks to more than {LARGEST:,} bytes; it is not read")
         yield chunk
 
 
-def _measure(path: Path, where: str) -> None:
-    """Refuse a gzipped file that unpacks to too much; a broken one is its reader's to tell."""
+def _check_gzip(path: Path, where: str) -> None:
+    """Refuse a gzipped file that unpacks to too much; a broken one is left to its reader."""
     try:
         with gzip.open(path, "rb") as stream:
             for _ in _bounded(stream, where):

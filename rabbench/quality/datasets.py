@@ -1,4 +1,4 @@
-"""Which data sets a suite's name and the options mean, which of their queries, and their card.
+"""The data sets that a suite's name and the options mean, a sample of their queries, their card.
 
 Knows suites by what their modules offer; knows no system and no metric's meaning.
 """
@@ -6,11 +6,13 @@ Knows suites by what their modules offer; knows no system and no metric's meanin
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import fmean, median
+from types import SimpleNamespace
 from typing import Any
 
 from rabbench import registry
@@ -18,8 +20,8 @@ from rabbench.quality import metrics
 from rabbench.suites._collection import doc_words_histogram
 from rabbench.types import Suite, UsageError
 
-LISTED = 100  # names of data sets in a message, at most
-LENGTHS_FROM = 10_000  # documents whose lengths a card gives, at most
+MAX_NAMES = 100  # names of data sets in a message, at most
+CARD_DOCS = 10_000  # documents whose lengths a card gives, at most
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class SuiteHandle:
 
     A module has ``datasets()`` and ``load(name)``; it may have ``metrics(name)``, ``GROUPS``,
     ``COUNTED_AS_ONE`` (groups whose parts a mean over data sets counts as one) and ``DEFAULT``
-    (the data sets taken where none is named; empty: some must be named; absent: the first).
+    (the data sets where none is named; empty: some must be named; absent: the first).
     """
 
     name: str
@@ -44,72 +46,60 @@ class SuiteHandle:
         return getattr(self.module, "GROUPS", {})
 
     def counted_as(self, dataset: str) -> str | None:
-        """The group that a data set is a part of, where the whole counts as one data set."""
+        """The group of a data set, where the whole group counts as one data set."""
         whole = getattr(self.module, "COUNTED_AS_ONE", ())
         return next((name for name in whole if dataset in self.groups()[name]), None)
 
     def metrics(self, dataset: str) -> tuple[str, ...]:
-        """What is measured on a data set unless metrics are named."""
-        own = getattr(self.module, "metrics", None)
-        return tuple(own(dataset)) if own else metrics.RANKING
+        """The metrics of a data set unless others are requested."""
+        suite_metrics = getattr(self.module, "metrics", None)
+        return tuple(suite_metrics(dataset)) if suite_metrics else metrics.RANKING
 
-    def dataset_names(self, asked: Sequence[str]) -> list[str]:
-        """The data sets asked for, groups spelt out; else the default ones.
+    def dataset_names(self, requested: Sequence[str]) -> list[str]:
+        """The requested data sets, groups spelt out; without a request the default ones.
 
         Raises:
             UsageError: for an unknown name, or if the suite has no default.
         """
         names, groups = self.module.datasets(), self.groups()
-        if not asked:
-            asked = getattr(self.module, "DEFAULT", names[:1])
-            if not asked:
-                listed = [*groups, *names]
-                more = f", … ({len(listed)} in all)" if len(listed) > LISTED else ""
-                raise UsageError(
-                    f"--suite {self.name} has many data sets; choose some with --datasets: "
-                    f"{', '.join(listed[:LISTED])}{more}"
-                )
-        chosen = list(dict.fromkeys(name for ask in asked for name in groups.get(ask, (ask,))))
-        for name in chosen:
+        requested = requested or getattr(self.module, "DEFAULT", names[:1])
+        if not requested:
+            choices = [*groups, *names]
+            more = f", … ({len(choices)} in all)" if len(choices) > MAX_NAMES else ""
+            raise UsageError(
+                f"--suite {self.name} has many data sets; choose some with --datasets: "
+                f"{', '.join(choices[:MAX_NAMES])}{more}"
+            )
+        datasets = list(dict.fromkeys(d for name in requested for d in groups.get(name, (name,))))
+        for name in datasets:
             first, _, rest = name.partition("/")
             full_id = first.startswith(self.name) and rest in names  # beir/scifact/test
             if name not in names and not full_id:
-                self.load(name)  # accepts it, or says what is wrong before anything has run
-        return chosen
-
-
-@dataclass(frozen=True)
-class _Folder:
-    """Gives a folder the face of a suite module; its data sets are its splits."""
-
-    path: Path
-
-    def datasets(self) -> list[str]:
-        from rabbench.suites import _folder
-
-        return _folder.datasets(self.path)
-
-    def load(self, split: str) -> Suite:
-        from rabbench.suites import _folder
-
-        return _folder.load(self.path, split)
+                self.load(name)  # accepts it, or refuses it before anything has run
+        return datasets
 
 
 def open_suite(suite: str) -> SuiteHandle:
-    """The suite of this name, or the folder in BEIR layout at this path.
+    """The suite of this name, or the folder in BEIR layout at this path, its splits as data sets.
 
     Raises:
         UsageError: if it is neither; the message lists the names.
     """
-    if suite not in registry.names("suites") and Path(suite).expanduser().is_dir():
-        return SuiteHandle(suite, _Folder(Path(suite).expanduser()))
-    return SuiteHandle(suite, registry.load("suites", suite))
+    path = Path(suite).expanduser()
+    if suite in registry.names("suites") or not path.is_dir():
+        return SuiteHandle(suite, registry.load("suites", suite))
+    from rabbench.suites import _folder
+
+    module = SimpleNamespace(
+        datasets=partial(_folder.datasets, path), load=partial(_folder.load, path)
+    )
+    return SuiteHandle(suite, module)
 
 
 def sample_queries(suite: Suite, count: int, seed: int) -> Suite:
-    """The suite with ``count`` of its queries, drawn by a hash of seed and id.
+    """The suite with ``count`` of its queries, sampled by a hash of seed and id.
 
-    The draw depends neither on the order of the queries nor on a random generator's version, and
+    The sample depends neither on the order of the queries nor on a random generator's version, and
     the first 50 of a seed are among its first 100.
     """
     if count >= len(suite.queries):
@@ -118,24 +108,22 @@ def sample_queries(suite: Suite, count: int, seed: int) -> Suite:
     def key(query_id: str) -> bytes:
         return hashlib.sha256(f"{seed}:{query_id}".encode()).digest()
 
-    drawn = set(sorted(suite.queries, key=key)[:count])
-    kept = {query_id: text for query_id, text in suite.queries.items() if query_id in drawn}
-    return replace(
-        suite, queries=kept, qrels={query_id: suite.qrels[query_id] for query_id in kept}
-    )
+    sampled = set(sorted(suite.queries, key=key)[:count])
+    queries = {query_id: text for query_id, text in suite.queries.items() if query_id in sampled}
+    return replace(suite, queries=queries, qrels={q: suite.qrels[q] for q in queries})
 
 
-def _words(texts: Iterator[str]) -> dict[str, float]:
+def _word_counts(texts: Iterable[str]) -> dict[str, float]:
     lengths = [len(text.split()) for text in texts]
     return {"mean": fmean(lengths), "median": median(lengths)}
 
 
-def build_card(dataset: str, suite: Suite, found: SuiteHandle) -> dict[str, Any]:
-    """What a report says of a data set; ``name`` is what rows call it in their params."""
-    whole = found.counted_as(dataset)
+def build_card(dataset: str, suite: Suite, handle: SuiteHandle) -> dict[str, Any]:
+    """A data set's card for a report; ``name`` is its name in the params of rows."""
+    whole = handle.counted_as(dataset)
     return {
         "name": dataset,
-        "suite": found.name,
+        "suite": handle.name,
         "id": suite.name,
         "licence": suite.licence,
         "source": suite.source,
@@ -144,9 +132,9 @@ def build_card(dataset: str, suite: Suite, found: SuiteHandle) -> dict[str, Any]
         "n_queries": len(suite.queries),
         "n_judgements": sum(map(len, suite.qrels.values())),
         "n_excluded": sum(len(suite.excluded.get(query_id, ())) for query_id in suite.queries),
-        "doc_words": _words(islice(iter(suite.docs.values()), LENGTHS_FROM)),
-        "query_words": _words(iter(suite.queries.values())),
-        "groups": [group for group, members in found.groups().items() if dataset in members],
+        "doc_words": _word_counts(islice(suite.docs.values(), CARD_DOCS)),
+        "query_words": _word_counts(suite.queries.values()),
+        "groups": [group for group, members in handle.groups().items() if dataset in members],
         "split": suite.split,
         "candidates": suite.candidates,
         "doc_words_histogram": doc_words_histogram(suite.docs),

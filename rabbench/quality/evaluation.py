@@ -1,8 +1,8 @@
-"""The quality job: every system on every data set, as rows of a results file.
+"""The quality run: every system on every data set, as rows of a results file.
 
-Runs one system after another on one data set after another and keeps each row as it comes. A run
-that was cut off goes on where it was: rows stay whose identity (a hash of all that a score depends
-on) is still that of what is asked for. Knows no system and no suite by name; formats and prints
+Runs one system after another on one data set after another and saves each system's rows at once.
+An interrupted run resumes: rows are reused while their identity (a hash of everything that a score
+depends on) is still that of the request. Knows no system and no suite by name; formats and prints
 nothing.
 """
 
@@ -18,7 +18,7 @@ from rabbench import environment, registry, trec
 from rabbench.config.quality import QualityConfig
 from rabbench.quality import doc_lengths, metrics
 from rabbench.quality.datasets import SuiteHandle, build_card, open_suite, sample_queries
-from rabbench.quality.job import KEPT, Job
+from rabbench.quality.job import CACHE_FOLDER, Job, qrels_name
 from rabbench.quality.step_progress import StepProgress
 from rabbench.results import ResultsStore
 from rabbench.types import (
@@ -44,11 +44,11 @@ def run(
     on. Rows hold the mean as value and each query's score as samples.
 
     Args:
-        config: what to evaluate.
-        out: the results folder; None keeps the rows in memory.
-        resume: keep what ``out`` already holds of the same identity: data, options, release,
-            and what the models' files contain. Half a system's scores are kept too.
-        progress: told which data set and system is at work.
+        config: the evaluation.
+        out: the results folder; None holds the rows in memory.
+        resume: reuse rows in ``out`` of the same identity (data, options, release, content of the
+            models' files), and cached scores of a system that was interrupted.
+        progress: called with the data set and the system at work.
 
     Raises:
         UsageError: for an unknown suite, data set, system or metric.
@@ -59,28 +59,29 @@ def run(
     config = replace(config, options=replace(config.options, device=device))
     if config.max_queries is not None and config.max_queries < 1:
         raise UsageError(f"--max-queries {config.max_queries}: at least 1 query is needed")
-    found = open_suite(config.suite)
-    datasets = found.dataset_names(config.datasets)
-    wanted = {name: _metrics(config.metrics or found.metrics(name)) for name in datasets}
+    handle = open_suite(config.suite)
+    measures = {
+        name: list(dict.fromkeys(map(metrics.normalise, config.metrics or handle.metrics(name))))
+        for name in handle.dataset_names(config.datasets)
+    }
     modules = {name: registry.load("systems", name) for name in config.systems}
     if config.baseline is not None and config.baseline not in modules:
         raise unknown_name_error(
             "--baseline, which is not among --systems:", config.baseline, modules
         )
-    started = Results(command="quality", config=asdict(config), environment=environment.describe())
-    store = ResultsStore(out, started, resume=resume)
+    empty = Results(command="quality", config=asdict(config), environment=environment.describe())
+    store = ResultsStore(out, empty, resume=resume)
     if out is not None and not resume:
-        shutil.rmtree(out / KEPT, ignore_errors=True)
-    course = StepProgress(progress, len(datasets) * len(modules))
-    for i, dataset in enumerate(datasets):
-        suite = found.load(dataset)
+        shutil.rmtree(out / CACHE_FOLDER, ignore_errors=True)
+    steps = StepProgress(progress, len(measures) * len(modules))
+    for i, dataset in enumerate(measures):
+        suite = handle.load(dataset)
         if config.max_queries is not None:
             suite = sample_queries(suite, config.max_queries, config.options.seed)
-        card = _card(config, found, dataset, suite)
+        card = _card(config, handle, dataset, suite)
         store.add_suite(card)
         if out is not None:
-            folder = out / "runs" / registry.file_name(dataset)
-            trec.write_qrels(folder / "qrels.txt.gz", suite.qrels)
+            trec.write_qrels(out / qrels_name(dataset), suite.qrels)
         jobs = [
             Job(
                 dataset=dataset,
@@ -88,37 +89,33 @@ def run(
                 card=card,
                 name=name,
                 module=module,
-                measures=wanted[dataset],
+                measures=measures[dataset],
                 options=config.options,
                 out=out,
-                progress=course.within,
+                progress=steps.advance,
             )
             for name, module in modules.items()
         ]
-        _work(jobs, store, course, first=i * len(modules))
-    course.end()
+        _run_jobs(jobs, store, steps, first=i * len(modules))
+    steps.end()
     return store.results
 
 
-def _work(jobs: Sequence[Job], store: ResultsStore, course: StepProgress, *, first: int) -> None:
-    """Do what is not done, in order; the course is told how much that is."""
-    done = {step for step, job in enumerate(jobs) if job.done(store.rows)}
-    for step, job in enumerate(jobs):
-        course.expect(first + step, *((0.0, 0.0) if step in done else job.expected))
-    for step, job in enumerate(jobs):
-        course.begin(first + step, f"{job.dataset}: {job.name}")
-        if step not in done:
+def _run_jobs(jobs: Sequence[Job], store: ResultsStore, steps: StepProgress, *, first: int) -> None:
+    """Run the jobs whose rows are not in the store, in order; ``steps`` learns all work first."""
+    complete = {i for i, job in enumerate(jobs) if job.is_complete(store.rows)}
+    for i, job in enumerate(jobs):
+        steps.expect(first + i, *((0.0, 0.0) if i in complete else job.expected_work))
+    for i, job in enumerate(jobs):
+        steps.begin(first + i, f"{job.dataset}: {job.name}")
+        if i not in complete:
             store.drop(job.owns)
             store.add(*job.rows())
 
 
-def _metrics(names: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(map(metrics.normalise, names)))
-
-
-def _card(config: QualityConfig, found: SuiteHandle, dataset: str, suite: Suite) -> dict[str, Any]:
-    """The data set's card, with the queries drawn and the lengths by which quality is split."""
-    card = build_card(dataset, suite, found)
+def _card(config: QualityConfig, handle: SuiteHandle, dataset: str, suite: Suite) -> dict[str, Any]:
+    """The data set's card, with the sampled queries and the lengths by which quality is split."""
+    card = build_card(dataset, suite, handle)
     card["relevant_words"] = doc_lengths.relevant_words(suite)
     if config.max_queries is not None:
         card["sampled"] = {"seed": config.options.seed, "query_ids": list(suite.queries)}

@@ -1,7 +1,7 @@
-"""Scores each query of a run against its judgements; ranx does the arithmetic.
+"""Scores of each query of a run against its judgements; ranx does the arithmetic.
 
 Knows metric names (ranx, ir_measures and trec_eval style) and how to hand a run to ranx so that
-it cannot be misread. Does not average, print or change what it is given.
+it cannot be misread. Does not average, print or change its arguments.
 
 ranx gets plain arrays that are ordered here, not its own ``Run`` and ``Qrels``: those break ties
 by insertion order, fail on an empty query, accept NaN, cut a grade of 1.5 to 1, compare documents
@@ -13,38 +13,51 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from rabbench.types import BadInputError, Qrels, UsageError, rank
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, np.dtype[np.float64]]
+    from rabbench.stats.intervals import Array
 
 RANKING = ("ndcg@10", "recall@100", "mrr@10")
-"""What is measured where a suite names no metrics of its own."""
+"""The metrics of a suite that names none."""
 
 CHUNK = 2048  # queries handed to ranx at once: bounds the padded arrays
 
-# ranx name -> other names, lower case, in ir_measures and trec_eval
-NAMES: Mapping[str, tuple[str, ...]] = {
-    "ndcg": ("ndcg_cut",),
-    "ndcg_burges": (),
-    "mrr": ("rr", "recip_rank"),
-    "map": ("ap", "map_cut"),
-    "recall": ("r",),
-    "precision": ("p",),
-    "hit_rate": ("success",),
-    "r-precision": ("rprec",),
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A score of each query; more is better.
+
+    ``aliases`` are its names in ir_measures and trec_eval, in lower case. A ``graded`` metric
+    takes no least relevant grade. ``score`` is a function of judgements and rankings, (Q, width, 2)
+    each as ``_arrays`` has them, cut-off (0: the whole ranking) and least relevant grade, which
+    returns (Q,) scores; by default it is ranx's of this name.
+    """
+
+    aliases: tuple[str, ...] = ()
+    cutoff: Literal["optional", "required", "none"] = "optional"
+    graded: bool = False
+    score: Callable[[Array, Array, int, int], Array] | None = None
+
+
+METRICS: dict[str, Metric] = {
+    "ndcg": Metric(aliases=("ndcg_cut",), graded=True),
+    "ndcg_burges": Metric(graded=True),
+    "mrr": Metric(aliases=("rr", "recip_rank")),
+    "map": Metric(aliases=("ap", "map_cut")),
+    "recall": Metric(aliases=("r",)),
+    "precision": Metric(aliases=("p",), cutoff="required"),
+    "hit_rate": Metric(aliases=("success",), cutoff="required"),
+    "r-precision": Metric(aliases=("rprec",), cutoff="none"),
 }
-NEEDS_CUTOFF = {"precision", "hit_rate"}
-HAS_NO_CUTOFF = {"r-precision"}
-GRADED = {"ndcg", "ndcg_burges"}
+"""All that is known of a metric, by its ranx name: a new one is one entry here."""
 
 _SHAPE = re.compile(
-    r"(?P<name>[a-z_-]+?)"
+    r"(?P<name>[a-z][a-z0-9_-]*?)"
     r"(?:\(rel=(?P<rel>\d+)\))?"
     r"(?:[@_](?P<cutoff>\d+))?"
     r"(?:-l(?P<level>\d+))?"
@@ -53,9 +66,9 @@ _SHAPE = re.compile(
 
 def _unknown(name: str, why: str) -> UsageError:
     return UsageError(
-        f"metric {name!r}: {why}; known: {', '.join(sorted(NAMES))}, with a cut-off as in ndcg@10, "
-        "the least relevant grade as in mrr@10-l2; nDCG@10, RR(rel=2)@10 and ndcg_cut_10 mean "
-        "the same"
+        f"metric {name!r}: {why}; known: {', '.join(sorted(METRICS))}, with a cut-off as in "
+        "ndcg@10, the least relevant grade as in mrr@10-l2; nDCG@10, RR(rel=2)@10 and ndcg_cut_10 "
+        "mean the same"
     )
 
 
@@ -68,22 +81,23 @@ def parse(name: str) -> tuple[str, int, int]:
     Raises:
         UsageError: for an unknown name, or a cut-off or grade that the metric does not take.
     """
-    found = _SHAPE.fullmatch(name.strip().lower())
-    if found is None:
+    match = _SHAPE.fullmatch(name.strip().lower())
+    if match is None:
         raise _unknown(name, "not understood")
-    known = {other: ranx for ranx, others in NAMES.items() for other in (ranx, *others)}
-    if found["name"] not in known:
+    names = {alias: ranx for ranx, m in METRICS.items() for alias in (ranx, *m.aliases)}
+    if match["name"] not in names:
         raise _unknown(name, "unknown")
-    metric = known[found["name"]]
-    cutoff = int(found["cutoff"]) if found["cutoff"] else 0
-    level = int(found["rel"] or found["level"] or 1)
-    if metric in NEEDS_CUTOFF and cutoff == 0:
-        raise _unknown(name, f"{metric} needs a cut-off of 1 or more, such as {metric}@10")
-    if found["cutoff"] and (cutoff == 0 or metric in HAS_NO_CUTOFF):
+    ranx_name = names[match["name"]]
+    metric = METRICS[ranx_name]
+    cutoff = int(match["cutoff"] or 0)
+    level = int(match["rel"] or match["level"] or 1)
+    if metric.cutoff == "required" and cutoff == 0:
+        raise _unknown(name, f"{ranx_name} needs a cut-off of 1 or more, such as {ranx_name}@10")
+    if match["cutoff"] and (cutoff == 0 or metric.cutoff == "none"):
         raise _unknown(name, "takes no cut-off" if cutoff else "a cut-off counts from 1")
-    if (found["rel"] and found["level"]) or level == 0 or (level > 1 and metric in GRADED):
+    if (match["rel"] and match["level"]) or level == 0 or (level > 1 and metric.graded):
         raise _unknown(name, "a least grade is 1 or more, given once, and not for graded metrics")
-    return metric, cutoff, level
+    return ranx_name, cutoff, level
 
 
 def normalise(name: str) -> str:
@@ -126,15 +140,15 @@ def _arrays(
 ) -> tuple[Array, Array]:
     """Judgements and ranking of some queries as ranx's kernels take them: (Q, width, 2) each.
 
-    A document is a number within its query: judged ones first, best grade first, for the ideal
-    order; then the ranking in ``records.rank`` order.
+    The last axis is document and grade; in a ranking the grade is 0. A document is a number within
+    its query: judged ones first, best grade first, for the ideal order; then the ranking in
+    ``types.rank`` order.
     """
     judged, ranked = [], []
     for query_id in query_ids:
-        grades = qrels[query_id]
-        best_first = sorted(grades, key=lambda doc_id, of=grades: -of[doc_id])  # type: ignore[misc]
-        number = {doc_id: float(i) for i, doc_id in enumerate(best_first)}
-        judged.append([(number[d], _grade(grades[d], query_id, d)) for d in best_first])
+        best_first = sorted(qrels[query_id].items(), key=lambda item: -item[1])
+        number = {doc_id: float(i) for i, (doc_id, _) in enumerate(best_first)}
+        judged.append([(number[d], _grade(grade, query_id, d)) for d, grade in best_first])
         try:
             order = rank(run.get(query_id, {}))
         except ValueError as error:
@@ -149,24 +163,25 @@ def per_query(
     """Score every judged query: ``{metric: {query_id: score}}``, names in ranx style.
 
     A judged query that the run lacks, or for which it returned nothing, scores 0 and stays in;
-    a query without judgements is left out. Equal scores are ordered by ``records.rank``.
+    a query without judgements is left out. Equal scores are ordered by ``types.rank``.
 
     Raises:
         UsageError: for an unknown metric.
         BadInputError: if nothing is judged, or a grade is not a whole number.
         ValueError: if a score is NaN.
     """
-    wanted = {normalise(name): parse(name) for name in metrics}
+    parsed = {normalise(name): parse(name) for name in metrics}
     query_ids = [query_id for query_id, grades in qrels.items() if grades]
     if not query_ids:
         raise BadInputError("no query has a judgement: there is nothing to evaluate")
     from ranx.metrics import metric_switch
 
-    scores: dict[str, dict[str, float]] = {name: {} for name in wanted}
+    scores: dict[str, dict[str, float]] = {name: {} for name in parsed}
     for start in range(0, len(query_ids), CHUNK):
-        some = query_ids[start : start + CHUNK]
-        judged, ranked = _arrays(qrels, run, some)
-        for name, (metric, cutoff, level) in wanted.items():
-            values = metric_switch(metric)(judged, ranked, cutoff, level)
-            scores[name].update(zip(some, map(float, values), strict=True))
+        chunk = query_ids[start : start + CHUNK]
+        judged, ranked = _arrays(qrels, run, chunk)
+        for name, (metric, cutoff, level) in parsed.items():
+            kernel = METRICS[metric].score or metric_switch(metric)
+            values = kernel(judged, ranked, cutoff, level)
+            scores[name].update(zip(chunk, map(float, values), strict=True))
     return scores

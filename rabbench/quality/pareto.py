@@ -1,4 +1,4 @@
-"""Which systems no other beats in both cost and quality, and how sure that is.
+"""The Pareto front of cost and quality, and how sure it is.
 
 Knows costs and resampled qualities as numbers; knows no system and no unit.
 """
@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
+from rabbench.stats.intervals import Array
 
 
 def on_front(costs: Sequence[float], qualities: Array) -> Any:
-    """Whether each is on the front: nothing costs no more and is no worse, and better in one.
+    """Whether each system is on the front: none costs no more, is no worse, and better in one.
 
     Args:
         costs: (S,) of each system; less is better.
@@ -24,14 +24,14 @@ def on_front(costs: Sequence[float], qualities: Array) -> Any:
         (…, S), booleans.
     """
     cost = np.asarray(costs, dtype=float)
-    # [..., i, j]: j beats i
+    # [..., i, j]: j dominates i
     no_dearer, cheaper = cost[None, :] <= cost[:, None], cost[None, :] < cost[:, None]
-    mine, other = qualities[..., :, None], qualities[..., None, :]
-    beaten = no_dearer & (other >= mine) & (cheaper | (other > mine))
-    return ~beaten.any(axis=-1)
+    quality_i, quality_j = qualities[..., :, None], qualities[..., None, :]
+    dominated = no_dearer & (quality_j >= quality_i) & (cheaper | (quality_j > quality_i))
+    return ~dominated.any(axis=-1)
 
 
 def shares(costs: Sequence[float], draws: Array) -> Array:
-    """How often each is on the front over resamples of the queries: (draws, S) → (S,)."""
-    found: Array = on_front(costs, draws).mean(axis=0)
-    return found
+    """The share of query resamples in which each system is on the front: (draws, S) → (S,)."""
+    front_shares: Array = on_front(costs, draws).mean(axis=0)
+    return front_shares

@@ -1,4 +1,4 @@
-"""What one query costs a system once its index is built, in FLOPs by its own closed forms.
+"""The cost of one query once the index is built, in FLOPs by a system's own closed forms.
 
 Knows systems through their workloads only: the ``query`` phase once, the ``score`` phase for each
 candidate, at the mean lengths of a data set. The ``index`` phase is left out: it is paid once a
@@ -14,17 +14,17 @@ from typing import Any
 from rabbench.types import Phase, RabbenchError, Shape, System
 
 PAIRS = "dense"  # every query-key pair counts, as the counters have it
-TEXT = 5e6  # what handling a text takes beside its matrix products, in FLOPs of the same time
-TOKENS_PER_WORD = 1.35  # of English prose, where no system has said how many it read
+TEXT_FLOPS = 5e6  # of the time that handling a text takes besides its matrix products
+TOKENS_PER_WORD = 1.35  # of English prose, where no system has counted its tokens
 
 
 def mean_shape(card: Mapping[str, Any], params: Mapping[str, Any], max_doc_len: int) -> Shape:
-    """The mean lengths of a data set, in the tokens that a system says it read.
+    """The mean lengths of a data set, in the tokens that a system has read.
 
     Args:
         card: of the data set, with ``doc_words``, ``query_words`` and ``n_docs``.
         params: of a row; ``tokens_read`` over ``documents_read`` and ``query_tokens_read`` over
-            ``queries_read`` are taken where they stand, else words × 1.35.
+            ``queries_read`` are the lengths where present, else words × 1.35.
         max_doc_len: tokens at which documents are cut.
     """
     doc = min(card["doc_words"]["mean"] * TOKENS_PER_WORD, max_doc_len)
@@ -47,7 +47,7 @@ def flops(system: System, shape: Shape) -> int | None:
         shape: mean lengths, and ``n_docs`` of the collection.
 
     Returns:
-        None for what has no phases (a saved run), or beyond the model's context.
+        None for a system without phases (a saved run), or beyond the model's context.
     """
     if not {"query", "score"} & set(system.phases):
         return None
@@ -65,7 +65,7 @@ def _candidates(system: System, shape: Shape) -> int:
 
 
 def _counts(system: System, shape: Shape) -> dict[Phase, float]:
-    """FLOPs of each phase's unit, of the phases that are counted."""
+    """FLOPs of each counted phase's unit."""
     return {
         workload.phase: workload.closed_form(PAIRS) / workload.units
         for workload in system.workloads(replace(shape, n_docs=1, k=1, batch=1))
@@ -73,11 +73,11 @@ def _counts(system: System, shape: Shape) -> dict[Phase, float]:
     }
 
 
-def expected(system: System, shape: Shape, n_queries: int) -> tuple[float, float]:
-    """How much work a whole data set will be, for an estimate of what is left.
+def expected_work(system: System, shape: Shape, n_queries: int) -> tuple[float, float]:
+    """The work of a whole data set, for an estimate of the time to come.
 
     Returns:
-        FLOPs, with a little for every text that is handled, and texts or pairs gone through.
+        FLOPs, with ``TEXT_FLOPS`` for every text, and the number of texts or pairs gone through.
     """
     pairs = n_queries * _candidates(system, shape)
     texts = float(shape.n_docs)
@@ -90,8 +90,8 @@ def expected(system: System, shape: Shape, n_queries: int) -> tuple[float, float
         work = 0.0
     per_pair = hasattr(system, "depth") and "query" not in system.phases
     units = float(pairs) if per_pair else texts + n_queries
-    work += TEXT * (texts + n_queries)
+    work += TEXT_FLOPS * (texts + n_queries)
     for stage in getattr(system, "before", ()):
-        more, also = expected(stage, shape, n_queries)
-        work, units = work + more, units + also
+        stage_work, stage_units = expected_work(stage, shape, n_queries)
+        work, units = work + stage_work, units + stage_units
     return work, units

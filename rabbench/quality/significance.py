@@ -1,4 +1,4 @@
-"""Whether systems differ, from the scores that each query got: tests, intervals, power, ratios.
+"""Differences between systems by their scores of each query: tests, intervals, power.
 
 Knows numbers per query by name; knows no system, no metric and no report. All resampling is over
 queries, paired (every system meets the same ones), and seeded, so that equal scores give equal
@@ -36,9 +36,9 @@ POWER = 0.8
 class SystemPair:
     """Two systems on the same queries; a difference is the first's mean less the second's.
 
-    ``p`` is the two-sided permutation test's, ``adjusted`` Holm's over the family it was compared
-    in. ``wins`` counts queries on which the first scores higher. ``detectable`` is the difference
-    that four of five such samples of queries would show at 5 % (None without any spread).
+    ``p`` is the two-sided permutation test's, ``adjusted`` Holm's over all pairs that were compared
+    with it. ``wins`` counts queries on which the first scores higher. ``detectable`` is the
+    difference that four of five such samples of queries would show at 5 % (None without spread).
     """
 
     first: str
@@ -60,7 +60,7 @@ class SystemPair:
 
 @lru_cache(maxsize=64)
 def _detectable_effect(count: int) -> float:
-    """The standardised difference that a paired t test over so many queries finds at 80 %."""
+    """The standardised difference that a paired t test over ``count`` queries finds at 80 %."""
     from statsmodels.stats.power import TTestPower
 
     return float(TTestPower().solve_power(nobs=count, alpha=LEVEL, power=POWER))
@@ -82,34 +82,33 @@ def compare_systems(scores: Mapping[str, QueryScores]) -> list[SystemPair]:
     order = sorted(range(len(names)), key=lambda i: -matrix[:, i].mean())
     pairs = list(combinations(order, 2))
     differences = np.stack([matrix[:, a] - matrix[:, b] for a, b in pairs], axis=1)  # (Q, P)
-    tested = permutation_p_values(differences)
-    adjusted = holm([p for p, _ in tested])
+    p_values = permutation_p_values(differences)
+    adjusted = holm([p for p, _ in p_values])
     draws = resampled_means(differences)
-    found = []
-    for column, ((a, b), (p, exact)) in enumerate(zip(pairs, tested, strict=True)):
-        mine = differences[:, column]
-        spread = float(mine.std(ddof=1))
-        found.append(
+    system_pairs = []
+    for column, ((a, b), (p, exact)) in enumerate(zip(pairs, p_values, strict=True)):
+        difference = differences[:, column]
+        spread = float(difference.std(ddof=1))
+        system_pairs.append(
             SystemPair(
                 first=names[a],
                 second=names[b],
-                difference=percentile_interval(float(mine.mean()), draws[:, column]),
+                difference=percentile_interval(float(difference.mean()), draws[:, column]),
                 p=p,
                 adjusted=float(adjusted[column]),
                 exact=exact,
-                wins=int((mine > 0).sum()),
-                ties=int((mine == 0).sum()),
-                losses=int((mine < 0).sum()),
-                detectable=_detectable_effect(len(mine)) * spread if spread > 0 else None,
+                wins=int((difference > 0).sum()),
+                ties=int((difference == 0).sum()),
+                losses=int((difference < 0).sum()),
+                detectable=_detectable_effect(len(difference)) * spread if spread > 0 else None,
             )
         )
-    return found
+    return system_pairs
 
 
-def tied_with_best(comparisons: Sequence[SystemPair]) -> list[str]:
-    """The system with the best mean, and those that no test tells from it."""
-    if not comparisons:
+def tied_with_best(pairs: Sequence[SystemPair]) -> list[str]:
+    """The system with the best mean, and those that do not differ from it significantly."""
+    if not pairs:
         return []
-    best = comparisons[0].first
-    against = [one for one in comparisons if one.first == best]
-    return [best, *(one.second for one in against if not one.significant)]
+    best = pairs[0].first
+    return [best, *(p.second for p in pairs if p.first == best and not p.significant)]

@@ -1,7 +1,7 @@
-"""Progress of a run of unlike steps, told as one share of the whole.
+"""Progress of a run of unlike steps, as one share of the whole.
 
-Knows how much work each step is expected to be, not what it does. A step tells of its passes one
-after another (documents encoded, then pairs scored), each with a count of its own.
+Knows how much work each step is expected to be, not what it does. A step reports its passes in
+turn (documents encoded, then pairs scored), each with a count of its own.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from statistics import fmean
 
 from rabbench.types import Progress
 
-WHOLE = 1000  # the share is told in thousandths
+WHOLE = 1000  # the share is reported in thousandths
 
 
 class StepProgress:
-    """Where a run is.
+    """The place of a run among its steps.
 
     Args:
-        progress: told the place and its share of the whole in thousandths.
-        steps: how many there are.
+        progress: called with the place and its share of the whole in thousandths.
+        steps: their number.
     """
 
     def __init__(self, progress: Progress, steps: int) -> None:
@@ -29,40 +29,39 @@ class StepProgress:
         self._passes: list[tuple[int, int]] = []
 
     def expect(self, step: int, work: float, units: float) -> None:
-        """Say how much work a step will be, in any measure, and what its passes will count up to.
+        """Set a step's work, in any measure, and the sum that the counts of its passes reach.
 
-        A step of which nothing is said is taken to be like those that are known.
+        A step without expectation is taken to be the mean of those that have one.
         """
         self._work[step] = work
         self._units[step] = units
 
-    def begin(self, step: int, what: str) -> None:
-        """A step begins; all before it are over."""
+    def begin(self, step: int, text: str) -> None:
+        """Begin a step; all before it are over."""
         self._step, self._passes = step, []
-        self._tell(what)
+        self._report(text)
 
-    def within(self, what: str, done: int, total: int) -> None:
-        """A step has come so far in its present pass."""
-        if not self._passes or total != self._passes[-1][1] or done < self._passes[-1][0]:
-            self._passes.append((done, total))
-        self._passes[-1] = (done, total)
-        self._tell(what)
+    def advance(self, text: str, count: int, total: int) -> None:
+        """Report how far the step at work is in its present pass."""
+        if not self._passes or total != self._passes[-1][1] or count < self._passes[-1][0]:
+            self._passes.append((count, total))
+        self._passes[-1] = (count, total)
+        self._report(text)
 
     def end(self) -> None:
-        """All is done."""
+        """End the run."""
         self._progress("done", WHOLE, WHOLE)
 
-    def _tell(self, what: str) -> None:
-        known = [work for work in self._work if work]
-        like = fmean(known) if known else 1.0
-        works = [like if work is None else work for work in self._work]
-        gone = sum(works[: self._step]) + works[self._step] * self._share()
-        self._progress(what, int(WHOLE * gone / (sum(works) or 1.0)), WHOLE)
+    def _report(self, text: str) -> None:
+        mean = fmean([work for work in self._work if work] or [1.0])
+        works = [mean if work is None else work for work in self._work]
+        passed = sum(works[: self._step]) + works[self._step] * self._share()
+        self._progress(text, int(WHOLE * passed / (sum(works) or 1.0)), WHOLE)
 
     def _share(self) -> float:
-        """Of the step at hand: what its passes have gone through of what they will, at least."""
+        """The share of the step at work that its passes have gone through, at least."""
         if not self._passes:
             return 0.0
-        over = sum(total for _, total in self._passes[:-1])
-        done, total = self._passes[-1]
-        return (over + done) / max(self._units[self._step], over + total, 1.0)
+        earlier = sum(total for _, total in self._passes[:-1])
+        count, total = self._passes[-1]
+        return (earlier + count) / max(self._units[self._step], earlier + total, 1.0)

@@ -1,9 +1,8 @@
-"""What equal scores do to a figure: how many queries have them, and the metric in expectation.
+"""Equal scores: the share of queries that have them, and metrics over the orders of ties.
 
 Knows only a run and judgements. A system that ignores the document ties every candidate, and the
-order in which ties happen to fall then decides its score; beside the one stated rule
-(``records.rank``) stands the mean over all orders of the tied documents, in closed form, and what
-the worst and the best order would give.
+order in which ties happen to fall then decides its score. Besides the score by ``types.rank`` there
+are the mean over all orders of the tied documents, in closed form, and the worst and best order.
 
 Source: McSherry and Najork, "Computing Information Retrieval Performance Measures Efficiently in
 the Presence of Tied Scores", ECIR 2008.
@@ -18,10 +17,10 @@ from itertools import groupby, pairwise
 from rabbench.quality.metrics import parse, per_query
 from rabbench.types import Qrels, rank
 
-Group = tuple[int, int, float]  # documents, relevant ones among them, sum of gains
+TieGroup = tuple[int, int, float]  # documents, relevant ones among them, sum of gains
 
 COVERED = frozenset({"ndcg", "mrr", "recall", "precision", "hit_rate"})
-"""The metrics that have an expectation here."""
+"""The metrics with an expectation in closed form."""
 
 
 def tied(scores: Mapping[str, float], k: int) -> bool:
@@ -35,16 +34,16 @@ def share(run: Mapping[str, Mapping[str, float]], k: int = 10) -> float:
     return sum(tied(scores, k) for scores in run.values()) / len(run) if run else 0.0
 
 
-def _groups(grades: Mapping[str, int], scores: Mapping[str, float], level: int) -> list[Group]:
+def _groups(grades: Mapping[str, int], scores: Mapping[str, float], level: int) -> list[TieGroup]:
     groups = []
     for _, members in groupby(rank(scores), key=lambda pair: pair[1]):
-        found = [grades.get(doc_id, 0) for doc_id, _ in members]
-        relevant = [grade for grade in found if grade >= level]
-        groups.append((len(found), len(relevant), float(sum(relevant))))
+        group_grades = [grades.get(doc_id, 0) for doc_id, _ in members]
+        relevant = [grade for grade in group_grades if grade >= level]
+        groups.append((len(group_grades), len(relevant), float(sum(relevant))))
     return groups
 
 
-def _hits(groups: list[Group], k: int) -> float:
+def _hits(groups: list[TieGroup], k: int) -> float:
     """Relevant documents among the first k: a group cut by k gives its share."""
     hits, start = 0.0, 0
     for n, relevant, _ in groups:
@@ -53,7 +52,7 @@ def _hits(groups: list[Group], k: int) -> float:
     return hits
 
 
-def _hit_rate(groups: list[Group], k: int) -> float:
+def _hit_rate(groups: list[TieGroup], k: int) -> float:
     """1 − C(n−r, m) / C(n, m) for the first group with relevant documents, m of its n in reach."""
     start = 0
     for n, relevant, _ in groups:
@@ -64,8 +63,8 @@ def _hit_rate(groups: list[Group], k: int) -> float:
     return 0.0
 
 
-def _mrr(groups: list[Group], k: int) -> float:
-    """Σ_j C(n−j, r−1) / C(n, r) / (start + j): the first relevant one at place j of its group."""
+def _mrr(groups: list[TieGroup], k: int) -> float:
+    """Σ_j C(n−j, r−1) / C(n, r) / (start + j): the first relevant at place j of its group."""
     start = 0
     for n, r, _ in groups:
         if r:
@@ -76,7 +75,7 @@ def _mrr(groups: list[Group], k: int) -> float:
     return 0.0
 
 
-def _ndcg(groups: list[Group], grades: Mapping[str, int], k: int) -> float:
+def _ndcg(groups: list[TieGroup], grades: Mapping[str, int], k: int) -> float:
     """Each rank of a group carries the group's mean gain."""
     ideal = sorted((grade for grade in grades.values() if grade >= 1), reverse=True)[:k]
     idcg = sum(gain / math.log2(i + 2) for i, gain in enumerate(ideal))
@@ -88,7 +87,7 @@ def _ndcg(groups: list[Group], grades: Mapping[str, int], k: int) -> float:
     return dcg / idcg if idcg else 0.0
 
 
-def _one(grades: Mapping[str, int], scores: Mapping[str, float], name: str) -> float:
+def _expected_score(grades: Mapping[str, int], scores: Mapping[str, float], name: str) -> float:
     metric, cutoff, level = parse(name)
     groups = _groups(grades, scores, level)
     k = cutoff or max(1, len(scores), len(grades))
@@ -107,7 +106,7 @@ def expected(
 ) -> dict[str, float] | None:
     """Each judged query's score in expectation over all orders of tied documents.
 
-    Ties with documents that the run no longer holds (cut at its depth) cannot be seen.
+    Ties with documents beyond the depth of the run do not count.
 
     Returns:
         ``{query_id: score}``, or None for a metric not in ``COVERED``.
@@ -117,7 +116,9 @@ def expected(
     """
     if parse(name)[0] not in COVERED:
         return None
-    return {q: _one(grades, run.get(q, {}), name) for q, grades in qrels.items() if grades}
+    return {
+        q: _expected_score(grades, run.get(q, {}), name) for q, grades in qrels.items() if grades
+    }
 
 
 def extremes(
@@ -125,7 +126,7 @@ def extremes(
 ) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
     """Each judged query's scores in the worst and in the best order of tied documents.
 
-    Within a tie the least or the most relevant stand first, which bounds every metric known here.
+    Within a tie the least or the most relevant stand first, which bounds every metric.
 
     Returns:
         Worst and best, each ``{metric: {query_id: score}}`` as ``metrics.per_query`` gives it.

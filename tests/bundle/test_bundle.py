@@ -93,15 +93,15 @@ def test_nothing_but_the_results_own_files_is_packed(folder: Path, tmp_path: Pat
     ],
 )
 def test_a_licence_decides_what_may_travel(licence: str, allowed: str) -> None:
-    assert licences.leave(licence)[0] == allowed
+    assert licences.permission(licence)[0] == allowed
 
 
 def test_every_licence_of_the_suites_is_decided_as_written() -> None:
     from rabbench.suites import beir
 
-    allowed = {base: licences.leave(licence)[0] for base, licence in beir.LICENCES.items()}
+    allowed = {base: licences.permission(licence)[0] for base, licence in beir.LICENCES.items()}
     assert {base for base, leave in allowed.items() if leave != "all"} == {"msmarco"}
-    assert licences.leave(beir.UNSTATED)[0] == "runs"
+    assert licences.permission(beir.UNSTATED)[0] == "runs"
 
 
 def test_judgements_that_may_not_travel_stay_and_are_read_by_name(
@@ -157,7 +157,7 @@ def test_rankings_stay_where_ids_may_be_texts(folder: Path, tmp_path: Path) -> N
 def test_no_judgements_travel_where_none_are_wanted(folder: Path, tmp_path: Path) -> None:
     made = pack.write(folder, tmp_path / "a.zip", qrels="none")
     assert [name for name in _names(made.path) if "qrels" in name] == []
-    assert (made.manifest.absent or {})["runs/test/qrels.txt.gz"] == "--qrels none"
+    assert made.manifest.absent["runs/test/qrels.txt.gz"] == "--qrels none"
 
 
 def test_what_is_not_in_the_folder_is_said(folder: Path, tmp_path: Path) -> None:

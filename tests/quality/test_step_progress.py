@@ -21,9 +21,9 @@ def test_a_heavy_step_is_most_of_the_way() -> None:
     run.expect(1, 98.0, 200)
     run.expect(2, 1.0, 10)
     run.begin(0, "light")
-    run.within("light", 5, 10)
+    run.advance("light", 5, 10)
     run.begin(1, "heavy")
-    run.within("heavy", 100, 200)
+    run.advance("heavy", 100, 200)
     run.begin(2, "light again")
     run.end()
     assert told == [
@@ -37,7 +37,7 @@ def test_passes_of_a_step_follow_each_other() -> None:
     run.expect(0, 1.0, 100)
     run.begin(0, "x")
     for done, total in ((0, 60), (30, 60), (60, 60), (0, 40), (20, 40), (40, 40)):
-        run.within("x", done, total)
+        run.advance("x", done, total)
     assert [done for _, done in told] == [0, 0, 300, 600, 600, 800, 1000]
 
 
@@ -46,7 +46,7 @@ def test_more_passes_than_expected_never_pass_the_end() -> None:
     run.begin(0, "x")
     run.expect(0, 1.0, 5)
     for done in (0, 10, 0, 10):
-        run.within("x", done, 10)
+        run.advance("x", done, 10)
     assert max(done for _, done in told) <= 1000
 
 
