@@ -65,10 +65,10 @@ def calibrated(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Cali
 def test_larger_products_take_longer(calibrated: Calibration) -> None:
     """Eight times the FLOPs of a product, sixty-four times those of attention."""
     for kind in ("matmul", "attention"):
-        found = calibrated.of(kind)
+        found = calibrated.timings_of(kind)
         assert len(found) >= 2
         assert min(found[0].samples) < min(found[-1].samples)
-    assert calibrated.call_s < calibrated.of("copy")[0].median_s
+    assert calibrated.call_s < calibrated.timings_of("copy")[0].median_s
 
 
 def test_layers_take_longer_for_more_tokens_texts_and_cached_keys(

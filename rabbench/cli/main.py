@@ -66,19 +66,23 @@ def _measured(job: Any, config: Any, arguments: argparse.Namespace, *, sweep: bo
             # Afresh for a comparison: an earlier calibration may have met a busy machine.
             again = arguments.predict
             calibration = plan.calibrate(config, recalibrate=again, progress=progress)
-            predicted = plan.predict(config, calibration, beside=sweep and arguments.predict)
+            predicted = plan.predict(
+                config, calibration, reference_layers=sweep and arguments.predict
+            )
             if budget is not None:
                 plan.check_budget(predicted, budget)
         given = {"out": arguments.out, "resume": arguments.resume, "progress": progress}
         if sweep and arguments.predict:
-            given["reference_layers"] = plan.layers_beside(calibration)
+            from rabbench.plan.reference_layers import reference_layers
+
+            given["reference_layers"] = reference_layers(calibration)
         start = time.monotonic()
         results = job(config, **given)
         if predicted is not None:
-            from rabbench.plan.rows import joined
+            from rabbench.plan.rows import add_plan_rows
 
             wall_s = None if arguments.resume else time.monotonic() - start
-            results = joined(predicted, results, calibration, wall_s=wall_s)
+            results = add_plan_rows(predicted, results, calibration, wall_s=wall_s)
             save_results(results, arguments.out)
     return _finish(results, arguments)
 

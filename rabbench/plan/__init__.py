@@ -6,28 +6,24 @@ here. Prints nothing; importing it loads nothing heavy.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rabbench.config.quality import Sizes
+from rabbench.config.quality import QualityConfig, Sizes
+from rabbench.config.scaling import ScalingConfig
 from rabbench.plan.budget import Budget, check_budget, parse_budget
-from rabbench.plan.comparison import Compared, compare, within
+from rabbench.plan.comparison import Prediction, compare
 from rabbench.plan.record import Plan, Step
-from rabbench.plan.roofline import PAPER, Achieved, Factor, achieved, factors
 from rabbench.plan.text import render_plan
-from rabbench.types import Point, Progress, no_progress
+from rabbench.types import Progress, no_progress
 
 if TYPE_CHECKING:
     from rabbench.plan.calibration import Calibration
     from rabbench.plan.evaluation import Evaluation
     from rabbench.plan.sweep import Sweep
-    from rabbench.quality import QualityConfig
-    from rabbench.scaling import ScalingConfig
 
 __all__ = [
-    "PAPER", "Achieved", "Budget", "Compared", "Factor", "Plan", "Sizes", "Step", "achieved",
-    "calibrate", "check_budget", "compare", "factors", "layers_beside", "parse_budget", "predict",
-    "render_plan", "within",
+    "Budget", "Plan", "Prediction", "Sizes", "Step", "calibrate", "check_budget", "compare",
+    "parse_budget", "predict", "render_plan",
 ]  # fmt: skip
 
 
@@ -60,23 +56,12 @@ def calibrate(
     )
 
 
-def layers_beside(calibration: Calibration) -> Callable[[Point], Callable[[], object] | None]:
-    """What gives each point of a sweep a few layers of its model to be timed beside it.
-
-    Args:
-        calibration: of this machine, from :func:`calibrate`.
-    """
-    from rabbench.plan import reference_layers
-
-    return reference_layers.layers_beside(calibration)
-
-
 def predict(
     config: ScalingConfig | QualityConfig,
     calibration: Calibration,
     *,
     sizes: Sizes | None = None,
-    beside: bool = False,
+    reference_layers: bool = False,
 ) -> Plan:
     """Predict what a sweep or an evaluation will cost.
 
@@ -84,20 +69,21 @@ def predict(
         config: with a resolved device (``cpu`` or ``cuda``).
         calibration: of this machine, from :func:`calibrate`.
         sizes: of an evaluation's data sets that are not on this machine.
-        beside: the run will time :func:`layers_beside` its samples.
+        reference_layers: the run will time :mod:`~rabbench.plan.reference_layers` with its samples.
 
     Raises:
         UsageError: as the run itself would, for an unknown name or an impossible length.
         MissingError: if a data set's sizes are neither given nor to be had from a local copy.
     """
-    return _planner(config, sizes, beside=beside).plan(calibration)
+    return _planner(config, sizes, reference_layers=reference_layers).plan(calibration)
 
 
 def _planner(
-    config: ScalingConfig | QualityConfig, sizes: Sizes | None, *, beside: bool = False
+    config: ScalingConfig | QualityConfig, sizes: Sizes | None, *, reference_layers: bool = False
 ) -> Sweep | Evaluation:
     from rabbench.plan.evaluation import Evaluation
     from rabbench.plan.sweep import Sweep
-    from rabbench.scaling import ScalingConfig
 
-    return Sweep(config, beside) if isinstance(config, ScalingConfig) else Evaluation(config, sizes)
+    if isinstance(config, ScalingConfig):
+        return Sweep(config, reference_layers)
+    return Evaluation(config, sizes)

@@ -16,7 +16,7 @@ BYTES = {
     **{f"{prefix}b": 1000**power for power, prefix in enumerate("kmgt", start=1)},
     **{f"{prefix}ib": 1024**power for power, prefix in enumerate("kmgt", start=1)},
 }
-PART = re.compile(r"(?:(?P<what>[a-z]+)=)?(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]+)")
+PART = re.compile(r"(?:(?P<limit>[a-z]+)=)?(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]+)")
 EXAMPLES = "20m, 1.5h, 8GB, 20m,8GB or 20m,memory=8GB,index=1GB,download=2GB"
 
 
@@ -30,43 +30,46 @@ class Budget:
     download_bytes: float | None = None
 
 
-KEYS = {
+LIMITS = {
     "time": "wall_s",
     "memory": "peak_bytes",
     "index": "index_bytes",
     "download": "download_bytes",
 }
+"""The field of a budget, and of a plan, for each name of a limit."""
 
 
 def parse_budget(text: str) -> Budget:
-    """Read a budget: a time, a size (of memory, unless it says of what), or several with commas.
+    """Read a budget: a time, a size (of memory, unless a limit is named), or several with commas.
 
     Raises:
         UsageError: for anything else; the message has examples.
     """
     limits: dict[str, float] = {}
     for part in text.split(","):
-        found = PART.fullmatch(part.strip().lower())
-        if found is None:
+        match = PART.fullmatch(part.strip().lower())
+        if match is None:
             raise UsageError(f"--budget {text}: {part.strip()!r} is no amount; give {EXAMPLES}")
-        what, number, unit = found["what"], float(found["number"]), found["unit"]
-        timed = unit in SECONDS
-        if not timed and unit not in BYTES:
-            known = ", ".join([*SECONDS, *(name.upper() for name in BYTES)])
-            raise UsageError(f"--budget {text}: unknown unit {unit!r}; known: {known}")
-        what = what or ("time" if timed else "memory")
-        if what not in KEYS:
-            raise UsageError(f"--budget {text}: unknown limit {what!r}; known: {', '.join(KEYS)}")
-        if timed != (what == "time"):
+        limit, number, unit = match["limit"], float(match["number"]), match["unit"]
+        is_time = unit in SECONDS
+        if not is_time and unit not in BYTES:
+            units = ", ".join([*SECONDS, *(name.upper() for name in BYTES)])
+            raise UsageError(f"--budget {text}: unknown unit {unit!r}; known: {units}")
+        limit = limit or ("time" if is_time else "memory")
+        if limit not in LIMITS:
             raise UsageError(
-                f"--budget {text}: {what} is given in {unit}; time takes s, m, h or d, everything "
+                f"--budget {text}: unknown limit {limit!r}; known: {', '.join(LIMITS)}"
+            )
+        if is_time != (limit == "time"):
+            raise UsageError(
+                f"--budget {text}: {limit} is given in {unit}; time takes s, m, h or d, everything "
                 "else KB, MB, GB or TB"
             )
-        key = KEYS[what]
+        key = LIMITS[limit]
         if key in limits or not number:
             why = "is given twice" if key in limits else "must be more than 0"
-            raise UsageError(f"--budget {text}: {what} {why}; give {EXAMPLES}")
-        limits[key] = number * (SECONDS[unit] if timed else BYTES[unit])
+            raise UsageError(f"--budget {text}: {limit} {why}; give {EXAMPLES}")
+        limits[key] = number * (SECONDS[unit] if is_time else BYTES[unit])
     return Budget(**limits)
 
 
@@ -76,23 +79,19 @@ def check_budget(plan: Plan, budget: Budget) -> None:
     Raises:
         UsageError: saying predicted against allowed, what takes most, and what to lower.
     """
-    over = [
-        f"{what}: predicted {said(predicted, what)}, allowed {said(allowed, what)}"
-        for what, predicted, allowed in (
-            ("time", plan.wall_s, budget.wall_s),
-            ("memory", plan.peak_bytes, budget.peak_bytes),
-            ("index", plan.index_bytes, budget.index_bytes),
-            ("download", plan.download_bytes, budget.download_bytes),
-        )
-        if allowed is not None and predicted > allowed
-    ]
-    if over:
-        raise UsageError(f"--budget would be exceeded; {'; '.join(over)}. {_remedy(plan)}")
+    excesses = []
+    for limit, key in LIMITS.items():
+        predicted, allowed = getattr(plan, key), getattr(budget, key)
+        if allowed is not None and predicted > allowed:
+            texts = render_amount(predicted, limit), render_amount(allowed, limit)
+            excesses.append(f"{limit}: predicted {texts[0]}, allowed {texts[1]}")
+    if excesses:
+        raise UsageError(f"--budget would be exceeded; {'; '.join(excesses)}. {_remedy(plan)}")
 
 
-def said(value: float, what: str) -> str:
+def render_amount(value: float, limit: str) -> str:
     """A time as ``1 h 12 min`` or ``42 s``, bytes in decimal units."""
-    if what == "time":
+    if limit == "time":
         if value < 120:
             return f"{value:.3g} s"
         minutes = round(value / 60)

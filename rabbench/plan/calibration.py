@@ -5,7 +5,7 @@ configurations, and no system. The kinds of timing: ``matmul`` (a feed-forward's
 several lengths), ``attention`` (scaled_dot_product_attention, FLOPs counted densely), ``copy``
 (bytes read and written), ``gemv`` (weights read for one position, as an LM head does), ``call``
 (one small operator), ``fill`` (random weights) and ``interpreter`` (plain Python).
-A :class:`~rabbench.models.curves.Curve` holds the times of the layers of one configuration.
+A :class:`~rabbench.plan.curves.Curve` holds the times of the layers of one configuration.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rabbench import environment
-from rabbench.plan import cpu_contention
+from rabbench.plan.cpu_contention import cpu_contention, cpu_times
 from rabbench.plan.curves import Curve, Target, trace_curve
-from rabbench.plan.sampling import sampled
+from rabbench.plan.sampling import sample_rounds
 from rabbench.results import write_text
 from rabbench.types import Progress, no_progress
 
@@ -36,14 +36,14 @@ LENGTHS = (64, 512, 2048)  # tokens of the products
 LOOP = 20_000  # turns of the interpreter's timing
 GEMV_BYTES = 1 << 26
 COPY_BYTES = 1 << 27
-BUSY = 0.1  # share of all CPUs that others may take before a calibration is doubted
+BUSY = 0.1  # share of all CPUs that other processes may take before a calibration is doubted
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
     """One kind of work, timed: ``work`` in ``unit`` (FLOP, B, call …) done once a sample."""
 
-    what: str
+    kind: str
     size: Mapping[str, int]
     work: float
     unit: str
@@ -59,21 +59,24 @@ class Timing:
         """``unit`` in a second, at the median."""
         return self.work / self.median_s
 
-    @property
-    def spread(self) -> float:
-        """Half the range between the quartiles over the median; 0 with one sample."""
-        if len(self.samples) < 2:
-            return 0.0
-        low, _, high = statistics.quantiles(self.samples, n=4, method="inclusive")
-        return (high - low) / 2 / self.median_s
+    def to_json(self) -> dict[str, Any]:
+        """As a dictionary that JSON can hold; :meth:`from_json` reads it."""
+        raw = asdict(self)
+        return {"what": raw.pop("kind"), **raw}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Timing:
+        """Read what :meth:`to_json` gave."""
+        fields = {**raw, "samples": tuple(raw["samples"])}
+        return cls(kind=fields.pop("what"), **fields)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
     """The rates of one machine, device and dtype, and the layer times of some configurations.
 
-    ``others`` is the share of the machine's CPU time that other processes took meanwhile (None: not
-    known); a calibration beside busy neighbours predicts times that an idle machine beats.
+    ``busy_share`` is the share of the machine's CPU time that other processes took meanwhile (None:
+    not known); where they were busy, the predicted times are longer than those of an idle machine.
     """
 
     machine: str
@@ -84,35 +87,33 @@ class Calibration:
     date: str
     timings: tuple[Timing, ...]
     curves: tuple[Curve, ...] = ()
-    others: float | None = None
+    busy_share: float | None = None
 
     @property
-    def disturbed(self) -> str:
-        """What to say where other processes were busy meanwhile; empty where they were not."""
-        if self.others is None or self.others < BUSY:
+    def warning(self) -> str:
+        """A sentence where other processes were busy meanwhile; empty where they were not."""
+        if self.busy_share is None or self.busy_share < BUSY:
             return ""
         return (
-            f"other processes took {self.others:.0%} of the CPUs during the calibration: predicted "
-            "times are too long for an idle machine; calibrate again when it is one"
+            f"other processes took {self.busy_share:.0%} of the CPUs during the calibration: "
+            "predicted times are too long for an idle machine; calibrate again when it is one"
         )
 
-    def of(self, what: str) -> list[Timing]:
+    def timings_of(self, kind: str) -> list[Timing]:
         """The timings of one kind, smallest work first."""
-        return sorted((one for one in self.timings if one.what == what), key=lambda one: one.work)
+        return sorted(
+            (timing for timing in self.timings if timing.kind == kind),
+            key=lambda timing: timing.work,
+        )
 
-    def rate(self, what: str) -> float:
+    def rate(self, kind: str) -> float:
         """The best rate of one kind: what a roofline calls its roof."""
-        return max(one.rate for one in self.of(what))
+        return max(timing.rate for timing in self.timings_of(kind))
 
     @property
     def call_s(self) -> float:
         """Seconds of one small operator."""
-        return self.of("call")[0].median_s
-
-    @property
-    def interpreter_s(self) -> float:
-        """Seconds of a fixed piece of plain Python: how fast this machine runs an interpreter."""
-        return self.of("interpreter")[0].median_s
+        return self.timings_of("call")[0].median_s
 
     @property
     def ridge(self) -> float:
@@ -125,17 +126,20 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """As a dictionary that JSON can hold; :meth:`from_json` reads it."""
-        return {"schema": SCHEMA, **asdict(self)}
+        raw = {
+            **asdict(self),
+            "timings": [timing.to_json() for timing in self.timings],
+            "curves": [curve.to_json() for curve in self.curves],
+        }
+        return {"schema": SCHEMA, "others": raw.pop("busy_share"), **raw}
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Calibration:
         """Read what :meth:`to_json` gave; KeyError or TypeError if it is something else."""
         fields = {key: value for key, value in raw.items() if key != "schema"}
-        fields["timings"] = tuple(
-            Timing(**{**one, "samples": tuple(one["samples"])}) for one in raw["timings"]
-        )
-        fields["curves"] = tuple(Curve.from_json(one) for one in raw["curves"])
-        return cls(**fields)
+        fields["timings"] = tuple(map(Timing.from_json, raw["timings"]))
+        fields["curves"] = tuple(map(Curve.from_json, raw["curves"]))
+        return cls(busy_share=fields.pop("others"), **fields)
 
 
 def calibrate(
@@ -147,13 +151,13 @@ def calibrate(
     recalibrate: bool = False,
     progress: Progress = no_progress,
 ) -> Calibration:
-    """Time this machine for about ``seconds``, or read what an earlier call kept.
+    """Time this machine for about ``seconds``, or read what an earlier call stored.
 
     The result lies in the cache folder, one file for a machine, device, dtype and thread count;
     configurations that it lacks, or holds only for shorter lengths, are timed and added.
 
     Args:
-        targets: the configurations whose layers will be asked about.
+        targets: the configurations whose layer times a plan needs.
         device: ``cpu`` or ``cuda``.
         dtype: of the products and copies; each target has its own.
         seconds: how long to sample; building the layers' random weights comes on top.
@@ -162,71 +166,69 @@ def calibrate(
     """
     import torch
 
-    described = environment.describe()
-    path = _path(described["machine"], device, dtype, torch.get_num_threads())
-    found = None if recalibrate else _kept(path, described)
-    before = cpu_contention.cpu_times()
-    if found is None:
+    here = environment.describe()
+    threads = torch.get_num_threads()
+    file = f"{here['machine']}-{device}-{dtype}-{threads}-threads.json"
+    path = environment.home() / "calibration" / file
+    calibration = None if recalibrate else _read_cached(path, here["versions"])
+    before = cpu_times()
+    if calibration is None:
         progress("calibration: machine", 0, len(targets) + 1)
         width, ffn = _sizes(targets)
         probes = _probes(width, ffn, device=device, dtype=dtype, seconds=PROBES_SHARE * seconds)
-        found = Calibration(
-            machine=described["machine"],
+        calibration = Calibration(
+            machine=here["machine"],
             device=device,
             dtype=dtype,
-            threads=torch.get_num_threads(),
-            versions={name: described["versions"][name] for name in VERSIONS},
-            date=described["date"],
+            threads=threads,
+            versions={name: here["versions"][name] for name in VERSIONS},
+            date=here["date"],
             timings=probes,
         )
-    missing = [one for one in _united(targets) if not _covers(found, one)]
-    missing.sort(key=lambda one: one.shape.linear_flops)  # what small ones leave goes to the large
+    missing = [target for target in _merge(targets) if not _covers(calibration, target)]
+    # Small ones first: the time that they do not need goes to the large.
+    missing.sort(key=lambda target: target.shape.linear_flops)
     end = time.monotonic() + (1 - PROBES_SHARE) * seconds
-    for done, target in enumerate(missing):
-        progress(f"calibration: layers of {target.name}", done + 1, len(missing) + 1)
-        share = max(end - time.monotonic(), 0.0) / (len(missing) - done)
+    for number, target in enumerate(missing):
+        progress(f"calibration: layers of {target.name}", number + 1, len(missing) + 1)
+        share = max(end - time.monotonic(), 0.0) / (len(missing) - number)
         curve = trace_curve(target, device=device, seconds=share)
-        known = tuple(one for one in found.curves if one.key != curve.key)
-        found = replace(found, curves=(*known, curve))
-    if missing or found.others is None:
-        others = cpu_contention.cpu_contention(before, cpu_contention.cpu_times())
-        found = replace(found, others=max(found.others or 0.0, others))
-    write_text(path, json.dumps(found.to_json(), indent=1) + "\n")
-    return found
+        curves = tuple(earlier for earlier in calibration.curves if earlier.key != curve.key)
+        calibration = replace(calibration, curves=(*curves, curve))
+    if missing or calibration.busy_share is None:
+        busy_share = max(calibration.busy_share or 0.0, cpu_contention(before, cpu_times()))
+        calibration = replace(calibration, busy_share=busy_share)
+    write_text(path, json.dumps(calibration.to_json(), indent=1) + "\n")
+    return calibration
 
 
-def _united(targets: Sequence[Target]) -> list[Target]:
-    """One target for each key, as long as the longest asked for."""
-    united: dict[str, Target] = {}
-    for one in targets:
-        other = united.get(one.key, one)
-        united[one.key] = replace(
-            one,
-            longest=max(one.longest, other.longest),
-            suffix=max(one.suffix, other.suffix),
+def _merge(targets: Sequence[Target]) -> list[Target]:
+    """One target for each key, with the greatest lengths of all."""
+    merged: dict[str, Target] = {}
+    for target in targets:
+        earlier = merged.get(target.key, target)
+        merged[target.key] = replace(
+            target,
+            longest=max(target.longest, earlier.longest),
+            suffix=max(target.suffix, earlier.suffix),
         )
-    return list(united.values())
+    return list(merged.values())
 
 
-def _covers(found: Calibration, target: Target) -> bool:
-    curve = found.curve(target)
-    return curve is not None and curve.asked >= target.longest and curve.suffix >= target.suffix
+def _covers(calibration: Calibration, target: Target) -> bool:
+    curve = calibration.curve(target)
+    return curve is not None and curve.longest >= target.longest and curve.suffix >= target.suffix
 
 
-def _path(machine: str, device: str, dtype: str, threads: int) -> Path:
-    name = f"{machine}-{device}-{dtype}-{threads}-threads.json"
-    return environment.home() / "calibration" / name
-
-
-def _kept(path: Path, described: Mapping[str, Any]) -> Calibration | None:
+def _read_cached(path: Path, versions: Mapping[str, str]) -> Calibration | None:
     """The calibration in the cache, unless it is absent, damaged or of other versions."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        found = Calibration.from_json(raw) if raw["schema"] == SCHEMA else None
+        calibration = Calibration.from_json(raw) if raw["schema"] == SCHEMA else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    now = {name: described["versions"][name] for name in VERSIONS}
-    return found if found is not None and dict(found.versions) == now else None
+    current = {name: versions[name] for name in VERSIONS}
+    return calibration if calibration and dict(calibration.versions) == current else None
 
 
 def _sizes(targets: Sequence[Target]) -> tuple[int, int]:
@@ -240,16 +242,15 @@ def _probes(width: int, ffn: int, *, device: str, dtype: str, seconds: float) ->
     """The machine's own rates, all sampled in the same rounds."""
     import torch
 
-    kind = getattr(torch, dtype)
-    jobs: list[tuple[dict[str, Any], Callable[[], Any]]] = []
+    runs: list[tuple[dict[str, Any], Callable[[], Any]]] = []
 
     def add(
-        what: str, size: dict[str, int], work: float, unit: str, run: Callable[[], Any]
+        kind: str, size: dict[str, int], work: float, unit: str, run: Callable[[], Any]
     ) -> None:
-        jobs.append(({"what": what, "size": size, "work": work, "unit": unit}, run))
+        runs.append(({"kind": kind, "size": size, "work": work, "unit": unit}, run))
 
     def random(*size: int) -> torch.Tensor:
-        return torch.randn(*size, device=device).to(kind)
+        return torch.randn(*size, device=device).to(getattr(torch, dtype))
 
     small = random(1, 1024)
     add("call", {"m": 1024}, 1, "call", lambda: small + small)
@@ -261,8 +262,8 @@ def _probes(width: int, ffn: int, *, device: str, dtype: str, seconds: float) ->
     gemv = partial(torch.nn.functional.linear, state, head)
     add("gemv", {"d": width, "rows": rows}, head.nbytes, "B", gemv)
     source = torch.ones(COPY_BYTES // 4, device=device)
-    copied = torch.empty_like(source)
-    add("copy", {"bytes": COPY_BYTES}, 2 * COPY_BYTES, "B", lambda: copied.copy_(source))
+    target = torch.empty_like(source)
+    add("copy", {"bytes": COPY_BYTES}, 2 * COPY_BYTES, "B", lambda: target.copy_(source))
     weight = random(width, ffn)
     for length in LENGTHS:
         product = partial(torch.matmul, random(length, width), weight)
@@ -275,11 +276,11 @@ def _probes(width: int, ffn: int, *, device: str, dtype: str, seconds: float) ->
         size = {"L": length, "h": heads, "e": 64}
         add("attention", size, 4 * heads * 64 * length**2, "FLOP", run)
     with torch.inference_mode():
-        named = [(about["what"], run) for about, run in jobs]
-        times = sampled(named, seconds=seconds, device=device)
+        by_kind = [(fields["kind"], run) for fields, run in runs]
+        times = sample_rounds(by_kind, seconds=seconds, device=device)
     return tuple(
-        Timing(**about, samples=tuple(samples))
-        for (about, _), samples in zip(jobs, times, strict=True)
+        Timing(**fields, samples=tuple(samples))
+        for (fields, _), samples in zip(runs, times, strict=True)
         if samples
     )
 

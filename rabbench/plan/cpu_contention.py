@@ -16,14 +16,14 @@ Times = tuple[float, float, float]
 
 
 def cpu_times() -> Times:
-    """What has been spent since the machine started."""
-    spent = psutil.cpu_times()._asdict()
-    own = psutil.Process().cpu_times()
-    machine = sum(spent.get(name, 0.0) for name in WORKING)
-    return machine, own.user + own.system, time.monotonic() * (psutil.cpu_count() or 1)
+    """CPU seconds since the machine started."""
+    totals = psutil.cpu_times()._asdict()
+    process = psutil.Process().cpu_times()
+    machine = sum(totals.get(name, 0.0) for name in WORKING)
+    return machine, process.user + process.system, time.monotonic() * (psutil.cpu_count() or 1)
 
 
 def cpu_contention(before: Times, after: Times) -> float:
     """The share of the machine's CPU time that neither idled nor was this process's."""
-    machine, own, capacity = (late - early for early, late in zip(before, after, strict=True))
-    return min(max((machine - own) / capacity, 0.0), 1.0) if capacity > 0 else 0.0
+    machine, process, capacity = (late - early for early, late in zip(before, after, strict=True))
+    return min(max((machine - process) / capacity, 0.0), 1.0) if capacity > 0 else 0.0

@@ -1,4 +1,4 @@
-"""The time of a transformer's layers as a function of length, from a few layers really run.
+"""The time of a transformer's layers as a function of length, from a few layers run.
 
 A :class:`Curve` is taken on layers of the very shape with random weights, at a ladder of lengths,
 with the attention implementation asked for; the whole body's time is that of one layer times their
@@ -20,7 +20,7 @@ import torch
 
 from rabbench.models.closed_form import ModelShape
 from rabbench.plan import skeleton
-from rabbench.plan.sampling import sampled
+from rabbench.plan.sampling import sample_rounds
 from rabbench.plan.skeleton import Forward
 
 LADDER = (1, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
@@ -36,10 +36,10 @@ Points = tuple[tuple[int, tuple[float, ...]], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A configuration to be timed: what is asked of its layers.
+    """A configuration whose layers are to be timed.
 
-    ``longest`` is the longest sequence that will be asked about, ``suffix`` the tokens run over a
-    cached prefix (0: none).
+    ``longest`` is the longest sequence that a plan needs, ``suffix`` the tokens run over a cached
+    prefix (0: none).
     """
 
     name: str
@@ -56,7 +56,7 @@ class Target:
 
     @property
     def key(self) -> str:
-        """What makes two targets the same layers."""
+        """A hash of what decides the layers' times; equal for the same layers."""
         parts = [str(self.config.model_type), asdict(self.shape), self.dtype, self.attention]
         text = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -68,56 +68,55 @@ class Curve:
 
     ``whole`` are ``timed`` layers with what surrounds them, ``bare`` the surroundings without a
     layer, ``attention`` one layer's attention kernel by itself, ``cached`` as ``whole`` for
-    ``suffix`` tokens over a prefix of so many.
+    ``suffix`` tokens over a prefix of so many. ``longest`` is that of the target.
     """
 
     key: str
     name: str
     layers: int
     timed: int
-    asked: int
+    longest: int
     suffix: int
     whole: Points
     bare: Points
     attention: Points
     cached: Points = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """As a dictionary that JSON can hold; :meth:`from_json` reads it."""
+        raw = asdict(self)
+        return {"asked": raw.pop("longest"), **raw}
+
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Curve:
-        """Read what ``asdict`` gave."""
-        named = ("whole", "bare", "attention", "cached")
+        """Read what :meth:`to_json` gave."""
         points = {
-            name: tuple((int(at), tuple(samples)) for at, samples in raw[name]) for name in named
+            name: tuple((int(length), tuple(samples)) for length, samples in raw[name])
+            for name in ("whole", "bare", "attention", "cached")
         }
-        return cls(**{**raw, **points})
+        fields = {**raw, **points}
+        return cls(longest=fields.pop("asked"), **fields)
 
     def seconds(self, work: Forward, layers: int | None = None) -> float:
         """Predicted time of one forward through the whole body, or through so many layers."""
         count = self.layers if layers is None else layers
         tokens = work.batch * work.tokens
-        rest = _at(_medians(self.bare), tokens, order=1)
-        linear = _at(self._linear(), tokens, order=1)
+        bare = _interpolate(_medians(self.bare), tokens, order=1)
+        linear = _interpolate(self._linear(), tokens, order=1)
         attention = work.batch * self._attention(work.tokens)
-        over = work.batch * self._over(work.prefix) if work.prefix else 0.0
-        return rest + count * (linear + attention + over)
+        prefix = work.batch * self._prefix(work.prefix) if work.prefix else 0.0
+        return bare + count * (linear + attention + prefix)
 
     def waiting(self, work: Forward) -> float:
-        """What :meth:`seconds` holds besides FLOPs: reading weights and calls, and cached prefixes.
+        """The part of :meth:`seconds` without FLOPs: reading weights, calls, cached prefixes.
 
         A forward over one token reads all the weights and makes all the calls for next to no FLOPs.
         """
-        over = work.batch * self.layers * self._over(work.prefix) if work.prefix else 0.0
-        return self.seconds(Forward(1, 1)) + over
+        prefix = work.batch * self.layers * self._prefix(work.prefix) if work.prefix else 0.0
+        return self.seconds(Forward(1, 1)) + prefix
 
     def _attention(self, tokens: int) -> float:
-        return _at(_medians(self.attention), tokens, order=2)
-
-    def _layer(self) -> dict[int, float]:
-        bare = _medians(self.bare)
-        return {
-            at: max(value - _at(bare, at, order=1), value / 100) / self.timed
-            for at, value in _medians(self.whole).items()
-        }
+        return _interpolate(_medians(self.attention), tokens, order=2)
 
     def _linear(self) -> dict[int, float]:
         """One layer without its attention kernel.
@@ -125,37 +124,40 @@ class Curve:
         Fewer tokens never take longer, and disturbances only add: where a length took longer than
         a greater one, the greater one's time is nearer the truth.
         """
-        found: dict[int, float] = {}
+        bare = _medians(self.bare)
+        linear: dict[int, float] = {}
         least = math.inf
-        for at, value in sorted(self._layer().items(), reverse=True):
-            least = min(least, max(value - self._attention(at), value / 100))
-            found[at] = least
-        return found
+        for length, whole in sorted(_medians(self.whole).items(), reverse=True):
+            surroundings = _interpolate(bare, length, order=1)
+            layer = max(whole - surroundings, whole / 100) / self.timed
+            least = min(least, max(layer - self._attention(length), layer / 100))
+            linear[length] = least
+        return linear
 
-    def _over(self, prefix: int) -> float:
-        """What a cached prefix adds to one layer: its copy, and attention over it."""
-        alone = _at(_medians(self.whole), self.suffix, order=1)
+    def _prefix(self, length: int) -> float:
+        """The time a cached prefix adds to one layer: its copy, and attention over it."""
+        alone = _interpolate(_medians(self.whole), self.suffix, order=1)
         added = {
-            at: max(value - alone, value / 1000) / self.timed
-            for at, value in _medians(self.cached).items()
+            prefix: max(value - alone, value / 1000) / self.timed
+            for prefix, value in _medians(self.cached).items()
         }
-        return _at(added, prefix, order=1) if added else 0.0
+        return _interpolate(added, length, order=1) if added else 0.0
 
 
 def _medians(points: Points) -> dict[int, float]:
-    return {at: statistics.median(samples) for at, samples in points}
+    return {length: statistics.median(samples) for length, samples in points}
 
 
-def _at(values: Mapping[int, float], tokens: int, *, order: int) -> float:
+def _interpolate(values: Mapping[int, float], tokens: int, *, order: int) -> float:
     """Interpolate on logarithmic axes; beyond the last length, grow with this order."""
-    known = sorted(values)
-    if tokens <= known[0] or len(known) == 1:
-        near = known[0]
-        return values[near] * (tokens / near) ** order if tokens > near else values[near]
-    if tokens >= known[-1]:
-        return values[known[-1]] * (tokens / known[-1]) ** order
-    high = next(at for at in known if at >= tokens)
-    low = known[known.index(high) - 1]
+    lengths = sorted(values)
+    first, last = lengths[0], lengths[-1]
+    if tokens >= last:
+        return values[last] * (tokens / last) ** order
+    if tokens <= first:
+        return values[first]
+    high = next(length for length in lengths if length >= tokens)
+    low = lengths[lengths.index(high) - 1]
     share = math.log(tokens / low) / math.log(high / low)
     return float(values[low] ** (1 - share) * values[high] ** share)
 
@@ -170,42 +172,40 @@ def trace_curve(target: Target, *, device: str, seconds: float) -> Curve:
             then extrapolated.
     """
     shape = target.shape
-    size = torch.empty((), dtype=getattr(torch, target.dtype)).element_size()
+    size = skeleton.dtype_bytes(target.dtype)
     layer_bytes = shape.linear_flops // 2 // shape.layers * size
     timed = min(shape.layers, max(1, math.ceil(RESIDENT / layer_bytes)))
-    ladder = _ladder(target, size)
-    built = {"device": device, "dtype": target.dtype, "attention": target.attention}
-    layers = skeleton.body(target.config, layers=timed, **built)
-    around = skeleton.body(target.config, layers=0, **built)
-    jobs: list[tuple[str, int, Any]] = []
-    for length in ladder:
+    options = {"device": device, "dtype": target.dtype, "attention": target.attention}
+    layers = skeleton.build_body(target.config, layers=timed, **options)
+    surroundings = skeleton.build_body(target.config, layers=0, **options)
+    runs: list[tuple[str, int, Any]] = []
+    for length in _ladder(target, size):
         work = Forward(1, length)
-        jobs.append(("bare", length, skeleton.forward(around, work, device)))
-        jobs.append(("attention", length, _attention(target, length, device)))
-        jobs.append(("whole", length, skeleton.forward(layers, work, device)))
+        runs.append(("bare", length, skeleton.build_forward(surroundings, work, device)))
+        runs.append(("attention", length, _attention(target, length, device)))
+        runs.append(("whole", length, skeleton.build_forward(layers, work, device)))
         if target.suffix and length >= PREFIX:
             cached = Forward(1, target.suffix, length)
-            jobs.append(("cached", length, skeleton.forward(layers, cached, device)))
-    named = [(kind, run) for kind, _, run in jobs]
-    times = sampled(named, seconds=seconds, device=device, rounds=ROUNDS)
-    points: dict[str, list[tuple[int, tuple[float, ...]]]] = {}
-    for (name, at, _), samples in zip(jobs, times, strict=True):
-        points.setdefault(name, [])
+            runs.append(("cached", length, skeleton.build_forward(layers, cached, device)))
+    by_kind = [(kind, run) for kind, _, run in runs]
+    times = sample_rounds(by_kind, seconds=seconds, device=device, rounds=ROUNDS)
+    points: dict[str, Points] = {kind: () for kind, _, _ in runs}
+    for (kind, length, _), samples in zip(runs, times, strict=True):
         if samples:
-            points[name].append((at, tuple(samples)))
+            points[kind] += ((length, tuple(samples)),)
     return Curve(
         key=target.key,
         name=target.name,
         layers=shape.layers,
         timed=timed,
-        asked=target.longest,
+        longest=target.longest,
         suffix=target.suffix,
-        **{name: tuple(found) for name, found in points.items()},
+        **points,
     )
 
 
 def _ladder(target: Target, size: int) -> Sequence[int]:
-    """Lengths to time: up to the longest asked about, as far as the ladder and memory allow."""
+    """Lengths to time: up to the longest needed, as far as the ladder and memory allow."""
     context = int(getattr(target.config, "max_position_embeddings", 0) or LADDER[-1])
     last = min(target.longest, context, LADDER[-1])
     if target.attention == "eager":

@@ -7,7 +7,7 @@ are not on this machine are not fetched: their sizes must be given.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from rabbench import registry
-from rabbench.config.quality import Sizes
+from rabbench.config.quality import QualityConfig, Sizes
 from rabbench.models.backbone import resolve
 from rabbench.models.catalog import PRESETS
 from rabbench.plan.calibration import Calibration
@@ -23,24 +23,23 @@ from rabbench.plan.curves import Target
 from rabbench.plan.models import is_local
 from rabbench.plan.record import Plan, Step
 from rabbench.plan.sweep import IMPORTS_TURNS, load_seconds, model_sizes, peak_bytes
-from rabbench.plan.work import Predictor, Work, examine, short_run
-from rabbench.quality import QualityConfig
+from rabbench.plan.work import CostPredictor, TracedWork, short_run, trace_point
 from rabbench.quality.datasets import SuiteHandle, build_card, open_suite, sample_queries
-from rabbench.types import Measurement, MissingError, Phase, Point, Shape, Workload, cost_row
+from rabbench.types import Measurement, MissingError, Point, Shape, cost_row
 
-WORD_TOKENS = 1.35  # tokens of a word of English prose, where the tokenizer is not asked
+WORD_TOKENS = 1.35  # tokens of a word of English prose, without the model's tokenizer
 SAMPLED = 100  # texts whose tokens are counted
-PROBE = Shape(doc_len=64, query_len=8, n_docs=512)  # a short run of what has nothing to count
+PROBE = 512  # documents in a short run of a phase without FLOPs
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Case:
-    """One system on one data set: each phase's work and how often it is done."""
+class _PhaseLoad:
+    """The work of one phase of one system on one data set: ``units`` in all, ``batch`` at once."""
 
     dataset: str
-    system: str
-    sizes: Sizes
-    works: tuple[tuple[Work, float, int], ...]  # work, units, units at once
+    work: TracedWork
+    units: float
+    batch: int
 
 
 @dataclass
@@ -52,60 +51,67 @@ class Evaluation:
     _short: dict[tuple[str, str], float] = field(default_factory=dict)
 
     @cached_property
-    def cases(self) -> list[_Case]:
-        """Every data set and system of the configuration."""
-        family = open_suite(self.config.suite)
+    def loads(self) -> list[_PhaseLoad]:
+        """Every phase of every data set and system of the configuration."""
+        suite = open_suite(self.config.suite)
         with _offline():
-            measured = {
-                name: self.sizes or self._measured(family, name)
-                for name in family.dataset_names(self.config.datasets)
+            sizes = {
+                dataset: self.sizes or self._dataset_sizes(suite, dataset)
+                for dataset in suite.dataset_names(self.config.datasets)
             }
         return [
-            self._case(dataset, name, sizes)
-            for dataset, sizes in measured.items()
+            load
+            for dataset, of_dataset in sizes.items()
             for name in self.config.systems
+            for load in self._loads(dataset, name, of_dataset)
         ]
 
     def targets(self) -> list[Target]:
         """The layers that a calibration must have timed."""
-        works = (work for case in self.cases for work, _, _ in case.works)
-        return [target for work in works if (target := work.target) is not None]
+        return [target for load in self.loads if (target := load.work.target) is not None]
 
     def plan(self, calibration: Calibration) -> Plan:
         """The prediction."""
-        predictor = Predictor(calibration=calibration)
-        models = model_sizes([work for case in self.cases for work, _, _ in case.works])
-        turn_s = 1 / calibration.rate("interpreter")
-        steps = [Step(what="start", system="all", seconds=IMPORTS_TURNS * turn_s)]
-        loading = sum(load_seconds(calibration, one) for one in models.values())
-        steps.append(Step(what="weights", system="all", seconds=loading))
+        predictor = CostPredictor(calibration=calibration)
+        models = model_sizes(load.work for load in self.loads)
+        start_s = IMPORTS_TURNS * (1 / calibration.rate("interpreter"))
+        load_s = sum(load_seconds(calibration, size) for size in models.values())
+        steps = [
+            Step(work="start", system="all", seconds=start_s),
+            Step(work="weights", system="all", seconds=load_s),
+        ]
         rows: list[Measurement] = []
-        for case in self.cases:
-            for work, units, batch in case.works:
-                seconds = self._seconds(predictor, work, units, batch)
-                length = work.workload.shape.doc_len
-                what = f"{case.dataset}: {work.point.phase}"
-                steps.append(Step(what=what, system=case.system, seconds=seconds, doc_len=length))
-                rows += _rows(predictor, work, units, batch, seconds)
-        sizes = [item.value or 0 for item in rows if item.measure == "index_size"]
+        for load in self.loads:
+            seconds = self._seconds(predictor, load)
+            point = load.work.point
+            steps.append(
+                Step(
+                    work=f"{load.dataset}: {point.phase}",
+                    system=point.system,
+                    seconds=seconds,
+                    doc_len=load.work.workload.shape.doc_len,
+                )
+            )
+            rows += _rows(predictor, load, seconds)
+        index_sizes = [row.value or 0 for row in rows if row.measure == "index_size"]
         return Plan(
             command="quality",
             rows=tuple(rows),
             steps=tuple(steps),
-            peak_bytes=peak_bytes(tuple(rows), models, calibration.device) + int(sum(sizes)),
-            index_bytes=int(max(sizes, default=0)),
-            download_bytes=sum(one["download_bytes"] for one in models.values()),
+            peak_bytes=peak_bytes(rows, models, calibration.device) + int(sum(index_sizes)),
+            index_bytes=int(max(index_sizes, default=0)),
+            download_bytes=sum(size["download_bytes"] for size in models.values()),
             models=models,
-            assumptions=(*self._assumptions(), *filter(None, [calibration.disturbed])),
+            assumptions=(*self._assumptions(), *filter(None, [calibration.warning])),
             machine=calibration.machine,
         )
 
-    def _measured(self, family: SuiteHandle, name: str) -> Sizes:
+    def _dataset_sizes(self, handle: SuiteHandle, dataset: str) -> Sizes:
         """Counts and mean lengths of a local data set, by its card."""
-        suite = family.load(name)
+        suite = handle.load(dataset)
         if self.config.max_queries is not None:
             suite = sample_queries(suite, self.config.max_queries, self.config.options.seed)
-        card = build_card(name, suite, family)
+        card = build_card(dataset, suite, handle)
         of_docs = self._word_tokens(islice(suite.docs.values(), SAMPLED))
         of_queries = self._word_tokens(islice(suite.queries.values(), SAMPLED))
         return Sizes(
@@ -118,21 +124,19 @@ class Evaluation:
     @cached_property
     def _tokenizer(self) -> Any:
         """The model's tokenizer, or None where it is not on this machine."""
-        options = self.config.options
-        if options.model in PRESETS or not is_local(options.model):
-            return None
-        return resolve(options.model).tokenizer
+        model = self.config.options.model
+        return None if model in PRESETS or not is_local(model) else resolve(model).tokenizer
 
     def _word_tokens(self, texts: Iterable[str]) -> float:
         """Tokens of a word of these texts."""
-        some = list(texts)
-        words = sum(len(text.split()) for text in some)
+        sample = list(texts)
+        words = sum(len(text.split()) for text in sample)
         if self._tokenizer is None or not words:
             return WORD_TOKENS
-        ids = self._tokenizer(some, add_special_tokens=False).input_ids
+        ids = self._tokenizer(sample, add_special_tokens=False).input_ids
         return sum(map(len, ids)) / words
 
-    def _case(self, dataset: str, name: str, sizes: Sizes) -> _Case:
+    def _loads(self, dataset: str, name: str, sizes: Sizes) -> Iterator[_PhaseLoad]:
         options = self.config.options
         system = registry.load("systems", name).build(options)
         shape = Shape(
@@ -146,74 +150,67 @@ class Evaluation:
         # A document is a candidate of at least one query, if queries draw theirs independently.
         touched = sizes.n_docs * (1 - (1 - k / sizes.n_docs) ** sizes.n_queries)
         pairs = float(sizes.n_queries * k)
-        works = []
-        for workload in system.workloads(replace(shape, n_docs=PROBE.n_docs)):
-            work = examine(_point(name, system, workload, shape))
-            cached = any(one.prefix for one in work.forwards)
-            units = {"index": touched, "query": float(sizes.n_queries), "score": pairs}
-            at_once = max(1, round(pairs / max(touched, 1))) if cached else options.batch
-            works.append((work, units[work.point.phase], min(at_once, options.batch)))
-        return _Case(dataset=dataset, system=name, sizes=sizes, works=tuple(works))
+        units = {"index": touched, "query": float(sizes.n_queries), "score": pairs}
+        for probe in system.workloads(replace(shape, n_docs=PROBE)):
+            workload = replace(probe, shape=shape)
+            work = trace_point(
+                Point(
+                    system=name,
+                    phase=workload.phase,
+                    params={**shape.params(), **system.params, **workload.params},
+                    build=partial(replace, workload),  # as it is
+                )
+            )
+            cached = any(forward.prefix for forward in work.forwards)
+            batch = max(1, round(pairs / max(touched, 1))) if cached else options.batch
+            yield _PhaseLoad(
+                dataset=dataset,
+                work=work,
+                units=units[workload.phase],
+                batch=min(batch, options.batch),
+            )
 
-    def _seconds(self, predictor: Predictor, work: Work, units: float, batch: int) -> float:
+    def _seconds(self, predictor: CostPredictor, load: _PhaseLoad) -> float:
         """Time of all units of a phase, batched as the system does it."""
-        if not work.counted:
+        work = load.work
+        if not work.has_flops:
             key = (work.point.system, work.point.phase)
             if key not in self._short:
                 self._short[key] = short_run(work.workload)
-            return self._short[key] / work.workload.units * units
+            return self._short[key] / work.workload.units * load.units
         if work.config is None:  # a product over all of a query's candidates at once
-            queries = work.workload.shape.n_queries
-            overhead = predictor.small_s(work) * queries
-            return overhead + units * work.flops() / predictor.calibration.rate("gemv")
-        seconds, _ = predictor.seconds(work, batch=batch)
-        return units / batch * seconds
+            overhead_s = predictor.small_s(work) * work.workload.shape.n_queries
+            return overhead_s + load.units * work.flops() / predictor.calibration.rate("gemv")
+        seconds, _ = predictor.seconds(work, batch=load.batch)
+        return load.units / load.batch * seconds
 
     def _assumptions(self) -> tuple[str, ...]:
-        given = "as given"
+        lengths = "as given"
         if self.sizes is None:
-            asked = "tokens of a word by the model's tokenizer"
-            given = f"mean words × {WORD_TOKENS if self._tokenizer is None else asked}"
+            by_tokenizer = "tokens of a word by the model's tokenizer"
+            lengths = f"mean words × {WORD_TOKENS if self._tokenizer is None else by_tokenizer}"
         return (
-            f"tokens of a text: {given}; every document as long as the mean, cut at the limit",
+            f"tokens of a text: {lengths}; every document as long as the mean, cut at the limit",
             "queries draw their candidates independently, so documents are shared by chance only",
             "BM25 and other phases without tensor operations: a short run, in proportion",
             "layer times as measured on random weights of the same shape; padding is left out",
         )
 
 
-def _point(name: str, system: Any, workload: Workload, shape: Shape) -> Point:
-    params = {**shape.params(), **system.params, **workload.params}
-    phase: Phase = workload.phase
-    same = replace(workload, shape=shape)
-    return Point(system=name, phase=phase, params=params, build=partial(_same, same))
-
-
-def _same(workload: Workload) -> Workload:
-    return workload
-
-
-def _rows(
-    predictor: Predictor, work: Work, units: float, batch: int, seconds: float
-) -> Sequence[Measurement]:
+def _rows(predictor: CostPredictor, load: _PhaseLoad, seconds: float) -> Iterator[Measurement]:
     """Totals of a phase over the whole data set; memory of one batch."""
-    point = work.point.__class__(
-        system=work.point.system,
-        phase=work.point.phase,
-        params={**work.point.params, "units": units, "batch": batch},
-        build=work.point.build,
-    )
-    found = [cost_row(point, "wall", seconds, "s")]
-    if work.counted:
-        total = units * work.flops() / work.workload.units
-        found.append(cost_row(point, "flops", total, "FLOP", params={"pairs": "dense"}))
+    work, workload = load.work, load.work.workload
+    params = {**work.point.params, "units": load.units, "batch": load.batch}
+    point = replace(work.point, params=params)
+    yield cost_row(point, "wall", seconds, "s")
+    if work.has_flops:
+        total = load.units * work.flops() / workload.units
+        yield cost_row(point, "flops", total, "FLOP", params={"pairs": "dense"})
     if work.config is not None:
-        memory = predictor.working_bytes(work, times=batch, limit=batch)
-        found.append(cost_row(point, "working_memory", memory, "B"))
-    if work.workload.index_bytes is not None:
-        size = units * work.workload.index_bytes()
-        found.append(cost_row(point, "index_size", size, "B"))
-    return found
+        memory = predictor.working_bytes(work, times=load.batch, limit=load.batch)
+        yield cost_row(point, "working_memory", memory, "B")
+    if workload.index_bytes is not None:
+        yield cost_row(point, "index_size", load.units * workload.index_bytes(), "B")
 
 
 @contextmanager

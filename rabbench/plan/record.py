@@ -11,12 +11,17 @@ from rabbench.types import Measurement
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A part of the wall time: what is done, by which system, in how many seconds."""
+    """A part of the wall time: of which work and system, in how many seconds."""
 
-    what: str
+    work: str
     system: str
     seconds: float
     doc_len: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As a dictionary that JSON can hold."""
+        raw = asdict(self)
+        return {"what": raw.pop("work"), **raw}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +57,5 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """As a dictionary that JSON can hold, totals included."""
-        return {**asdict(self), "wall_s": self.wall_s}
-
-    @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> Plan:
-        """Read what :meth:`to_json` gave."""
-        fields = {key: value for key, value in raw.items() if key != "wall_s"}
-        fields["rows"] = tuple(Measurement(**row) for row in raw["rows"])
-        fields["steps"] = tuple(Step(**step) for step in raw["steps"])
-        return cls(**fields)
+        steps = [step.to_json() for step in self.steps]
+        return {**asdict(self), "steps": steps, "wall_s": self.wall_s}

@@ -1,4 +1,4 @@
-"""A few layers of a point's own model, to be timed beside its samples: the machine's speed.
+"""A few layers of a point's own model, timed with its samples: the machine's speed.
 
 Neighbours on the same host, heat and power limits change a machine's speed by tens of percent
 within a minute, and that of short forwards, which wait for memory, otherwise than that of long
@@ -13,26 +13,26 @@ from typing import Any
 
 from rabbench.plan import skeleton
 from rabbench.plan.calibration import Calibration
-from rabbench.plan.work import examine
+from rabbench.plan.work import trace_point
 from rabbench.types import Point
 
 
-def layers_beside(calibration: Calibration) -> Callable[[Point], Callable[[], object] | None]:
-    """What gives each point the layers to time beside it: None where it runs none.
+def reference_layers(calibration: Calibration) -> Callable[[Point], Callable[[], object] | None]:
+    """A function that gives each point of a sweep its layers to time: None where it runs none.
 
     Args:
         calibration: whose curves say how many layers of which configuration were timed.
     """
     bodies: dict[str, Any] = {}
 
-    def beside(point: Point) -> Callable[[], object] | None:
-        work = examine(point)
+    def layers(point: Point) -> Callable[[], object] | None:
+        work = trace_point(point)
         target = work.target
         curve = None if target is None else calibration.curve(target)
         if target is None or curve is None:
             return None
         if target.key not in bodies:
-            bodies[target.key] = skeleton.body(
+            bodies[target.key] = skeleton.build_body(
                 target.config,
                 layers=curve.timed,
                 device=calibration.device,
@@ -40,12 +40,14 @@ def layers_beside(calibration: Calibration) -> Callable[[Point], Callable[[], ob
                 attention=target.attention,
             )
         body = bodies[target.key]
-        runs = [skeleton.forward(body, one, calibration.device) for one in work.forwards]
+        runs = [
+            skeleton.build_forward(body, forward, calibration.device) for forward in work.forwards
+        ]
 
         def run() -> None:
-            for one in runs:
-                one()
+            for forward in runs:
+                forward()
 
         return run
 
-    return beside
+    return layers

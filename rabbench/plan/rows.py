@@ -1,4 +1,4 @@
-"""A plan beside what was measured, as rows of the same results file, so that a report shows both.
+"""A plan's rows in the results file of the run that it predicts, so that a report shows both.
 
 Reads rows only. A ``predicted_…`` row is the prediction of the row of the same name, with
 ``params["ratio"]`` predicted over measured; ``ratio_at_speed`` is the same had the machine kept the
@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING
 
 from rabbench.plan.comparison import compare
 from rabbench.plan.record import Plan
-from rabbench.plan.roofline import achieved
+from rabbench.plan.roofline import FRACTION, roofline_rows
 from rabbench.types import Measurement, Results
 
 if TYPE_CHECKING:
     from rabbench.plan.calibration import Calibration
 
-PREDICTED, FRACTION = "predicted_", "roofline_fraction"
+PREDICTED = "predicted_"
 CALIBRATION, RUN = "calibration", "run"
 WALL = f"{PREDICTED}wall_time"
 START = "start"  # the step of a plan that is over when the run begins
 
 
-def measured(rows: Iterable[Measurement]) -> list[Measurement]:
-    """The rows without those that :func:`beside` added to them earlier."""
+def measured_rows(rows: Iterable[Measurement]) -> list[Measurement]:
+    """The rows without those that :func:`add_plan_rows` added to them earlier."""
     return [
         row
         for row in rows
@@ -38,18 +38,10 @@ def measured(rows: Iterable[Measurement]) -> list[Measurement]:
     ]
 
 
-def joined(
+def add_plan_rows(
     plan: Plan, results: Results, calibration: Calibration, *, wall_s: float | None = None
 ) -> Results:
-    """The results with :func:`beside`'s rows, in place of those of an earlier run."""
-    kept = replace(results, rows=measured(results.rows))
-    return replace(kept, rows=(*kept.rows, *beside(plan, kept, calibration, wall_s=wall_s)))
-
-
-def beside(
-    plan: Plan, results: Results, calibration: Calibration, *, wall_s: float | None = None
-) -> Iterator[Measurement]:
-    """Rows that set rates, prediction and roofline beside the measurements of ``results``.
+    """The results with rates, predictions and roofline, in place of those of an earlier run.
 
     Args:
         plan: of the run.
@@ -57,56 +49,44 @@ def beside(
         calibration: that the plan rests on.
         wall_s: seconds that the whole run took, where it was not resumed.
     """
-    yield from rates(calibration)
+    measured = replace(results, rows=measured_rows(results.rows))
+    sizes = {name: float(size.get("weights_bytes", 0)) for name, size in plan.models.items()}
+    weights = {name: size for name, size in sizes.items() if size}
+    rows = [
+        *measured.rows,
+        *rates(calibration),
+        *_predictions(plan, measured, wall_s),
+        *roofline_rows(measured, calibration, weights),
+    ]
+    return replace(measured, rows=tuple(rows))
+
+
+def _predictions(plan: Plan, results: Results, wall_s: float | None) -> Iterator[Measurement]:
     if wall_s:
-        predicted = sum(step.seconds for step in plan.steps if step.what != START)
+        predicted_s = sum(step.seconds for step in plan.steps if step.work != START)
         yield Measurement(
             system="all",
             phase=RUN,
             measure=WALL,
-            value=predicted,
+            value=predicted_s,
             unit="s",
             better="lower",
-            params={"ratio": predicted / wall_s},
+            params={"ratio": predicted_s / wall_s},
         )
-    for found in compare(plan, results):
-        if found.measure == "flops":
+    for prediction in compare(plan, results):
+        if prediction.measure == "flops":
             continue  # counted from the same closed form; a test holds them equal
-        params = {
-            **found.same,
-            "bound": found.bound,
-            "ratio": found.ratio,
-        }
-        if found.ratio_at_speed is not None:
-            params |= {"slowdown": found.slowdown, "ratio_at_speed": found.ratio_at_speed}
+        params = {**prediction.params, "bound": prediction.bound, "ratio": prediction.ratio}
+        if prediction.ratio_at_speed is not None:
+            params["slowdown"] = prediction.slowdown
+            params["ratio_at_speed"] = prediction.ratio_at_speed
         yield Measurement(
-            system=found.system,
-            phase=found.phase,
-            measure=f"{PREDICTED}{found.measure}",
-            value=found.predicted,
-            unit=found.unit,
+            system=prediction.system,
+            phase=prediction.phase,
+            measure=f"{PREDICTED}{prediction.measure}",
+            value=prediction.predicted,
+            unit=prediction.unit,
             better="lower",
-            params=params,
-        )
-    moved = {name: float(one.get("weights_bytes", 0)) for name, one in plan.models.items()}
-    known = {name: size for name, size in moved.items() if size}
-    for point in achieved(results, calibration, known):
-        params = {
-            "doc_len": point.doc_len,
-            "attention": point.attention,
-            "model": point.model,
-            "flop_per_s": point.rate,
-            "flop_per_byte": point.intensity,
-            "of_roof": point.of_roof,
-            "bound": point.bound,
-        }
-        yield Measurement(
-            system=point.system,
-            phase=point.phase,
-            measure=FRACTION,
-            value=point.of_matmul,
-            unit="1",
-            better="higher",
             params=params,
         )
 
@@ -121,7 +101,7 @@ def rates(calibration: Calibration) -> Iterator[Measurement]:
         yield Measurement(
             system="machine",
             phase=CALIBRATION,
-            measure=f"{timing.what}_rate",
+            measure=f"{timing.kind}_rate",
             value=timing.rate,
             unit=f"{timing.unit}/s",
             better="higher",
@@ -130,7 +110,7 @@ def rates(calibration: Calibration) -> Iterator[Measurement]:
                 "device": calibration.device,
                 "dtype": calibration.dtype,
                 "threads": calibration.threads,
-                "others": calibration.others,
+                "others": calibration.busy_share,
             },
             samples=[timing.work / sample for sample in timing.samples],
         )

@@ -37,7 +37,12 @@ class Forward:
     prefix: int = 0
 
 
-def trimmed(config: Any, layers: int) -> Any:
+def dtype_bytes(dtype: str) -> int:
+    """Bytes of one value of a dtype by its name."""
+    return int(getattr(torch, dtype.removeprefix("torch.")).itemsize)
+
+
+def _trim_config(config: Any, layers: int) -> Any:
     """The configuration with another number of layers and a small vocabulary."""
     small = copy.deepcopy(config)
     small.num_hidden_layers, small.vocab_size = layers, VOCABULARY
@@ -49,48 +54,47 @@ def trimmed(config: Any, layers: int) -> Any:
     return small
 
 
-def body(config: Any, *, layers: int, device: str, dtype: str, attention: str) -> Any:
+def build_body(config: Any, *, layers: int, device: str, dtype: str, attention: str) -> Any:
     """A body of this many layers with random weights, in evaluation mode."""
     from transformers import AutoModel
 
     with torch.random.fork_rng(devices=[]), torch.device(device):
         model = AutoModel.from_config(
-            trimmed(config, layers),
+            _trim_config(config, layers),
             dtype=getattr(torch, dtype),
             attn_implementation=attention,
         )
     return model.eval().requires_grad_(False)
 
 
-def forward(model: Any, work: Forward, device: str) -> Callable[[], Any]:
-    """What runs this forward through a skeleton; the keys and values of a prefix are zeros."""
+def build_forward(model: Any, work: Forward, device: str) -> Callable[[], Any]:
+    """A call of this forward through a skeleton; the keys and values of a prefix are zeros."""
     ids = torch.zeros(work.batch, work.tokens, dtype=torch.long, device=device)  # (B, L)
     shape = ModelShape.from_config(model.config)
     size = (work.batch, shape.kv_heads, work.prefix, shape.head_dim)
-    kept = []
-    if work.prefix:
-        zeros = {"device": device, "dtype": next(model.parameters()).dtype}
-        kept = [
-            (torch.zeros(size, **zeros), torch.zeros(size, **zeros)) for _ in range(shape.layers)
-        ]
+    zeros = {"device": device, "dtype": next(model.parameters()).dtype}
+    prefix = [
+        (torch.zeros(size, **zeros), torch.zeros(size, **zeros))
+        for _ in range(shape.layers if work.prefix else 0)
+    ]
 
     def run() -> Any:
         with torch.inference_mode():
             if work.prefix:
-                return model(input_ids=ids, **cache_arguments(model, build_cache(kept)))
+                return model(input_ids=ids, **cache_arguments(model, build_cache(prefix)))
             return model(input_ids=ids, use_cache=False)
 
     return run
 
 
-class _Live(TorchDispatchMode):
+class _LiveBytes(TorchDispatchMode):
     """Bytes of the storages that exist, by watching each appear and go."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # torch leaves its base untyped
         self.now = self.peak = 0
         self.small = self.small_peak = 0  # bytes in blocks that a heap holds
-        self._seen: dict[int, int] = {}
+        self._sizes: dict[int, int] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
@@ -101,25 +105,25 @@ class _Live(TorchDispatchMode):
 
     def _add(self, storage: Any) -> None:
         key = storage._cdata
-        if key not in self._seen:
-            size = self._seen[key] = storage.nbytes()
+        if key not in self._sizes:
+            size = self._sizes[key] = storage.nbytes()
             self.now += size
             self.small += size if size < MAPPED else 0
             self.peak = max(self.peak, self.now)
             self.small_peak = max(self.small_peak, self.small)
-            weakref.finalize(storage, self._gone, key)
+            weakref.finalize(storage, self._remove, key)
 
-    def _gone(self, key: int) -> None:
-        size = self._seen.pop(key, 0)
+    def _remove(self, key: int) -> None:
+        size = self._sizes.pop(key, 0)
         self.now -= size
         self.small -= size if size < MAPPED else 0
 
 
-def _unmasked(model: Any, work: Forward) -> Callable[[], Any]:
+def _build_unmasked(model: Any, work: Forward) -> Callable[[], Any]:
     """A forward that builds no mask, as a real one builds none.
 
     On tensors whose values cannot be read transformers expects several texts in one sequence and
-    builds an L×L mask to part them, unless there is a cache; this one keeps nothing.
+    builds an L×L mask to part them, unless there is a cache; this one stores nothing.
     """
     from transformers.cache_utils import DynamicCache
 
@@ -137,7 +141,7 @@ def _unmasked(model: Any, work: Forward) -> Callable[[], Any]:
 
 
 def peak_bytes(config: Any, work: Forward, *, device: str, dtype: str, attention: str) -> int:
-    """Bytes that a forward needs at its peak, weights and given keys and values apart.
+    """Bytes that a forward needs at its peak, without weights and cached keys and values.
 
     Two layers are run on tensors without storage, exactly as they would be with one; further
     layers reuse the same room, and add only the keys and values that a cache keeps.
@@ -147,21 +151,21 @@ def peak_bytes(config: Any, work: Forward, *, device: str, dtype: str, attention
     shape = ModelShape.from_config(config)
     layers = min(2, shape.layers)
     with FakeTensorMode():
-        model = body(config, layers=layers, device="cpu", dtype=dtype, attention=attention)
-        run = _unmasked(model, work) if shape.masked and not work.prefix else None
-        run = run or forward(model, work, "cpu")
-        live = _Live()
+        model = build_body(config, layers=layers, device="cpu", dtype=dtype, attention=attention)
+        run = _build_unmasked(model, work) if shape.masked and not work.prefix else None
+        run = run or build_forward(model, work, "cpu")
+        live = _LiveBytes()
         with live:
             run()
-    kept = 0
+    cache = 0  # bytes of a layer's keys and values
     if work.prefix:
-        size = torch.empty((), dtype=getattr(torch, dtype)).element_size()
-        kept = 2 * shape.kv_heads * shape.head_dim * size * (work.prefix + work.tokens) * work.batch
-    beyond = int(RETAINED * live.small_peak) + FIRST if device == "cpu" else 0
-    return live.peak + (shape.layers - layers) * kept + beyond
+        tokens = work.batch * (work.prefix + work.tokens)
+        cache = 2 * shape.kv_heads * shape.head_dim * dtype_bytes(dtype) * tokens
+    heap = int(RETAINED * live.small_peak) + FIRST if device == "cpu" else 0
+    return live.peak + (shape.layers - layers) * cache + heap
 
 
-def parameters(config: Any) -> int:
+def count_parameters(config: Any) -> int:
     """Parameters of the whole model, tied ones once: with its LM head where it is a causal LM."""
     from transformers import AutoModel, AutoModelForCausalLM
 

@@ -6,18 +6,18 @@ Follows the schedules of the measures as they are (warm-up, rounds, children, tr
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from rabbench.config.scaling import ScalingConfig
 from rabbench.measures import energy, latency
-from rabbench.plan import models
 from rabbench.plan.calibration import Calibration
 from rabbench.plan.curves import Target
+from rabbench.plan.models import describe_model
 from rabbench.plan.record import Plan, Step
-from rabbench.plan.work import Predictor, Work, examine, short_run
+from rabbench.plan.work import CostPredictor, TracedWork, short_run, trace_point
 from rabbench.scaling import sweep as scaling
 from rabbench.types import Measurement
 
@@ -29,56 +29,6 @@ LAYER_TURNS = 3e5
 READS = 3  # a weight is read from the file, converted and copied
 DRAWS = 2  # of random weights: by the layer, and by the model
 
-
-@dataclass
-class Sweep:
-    """A sweep to be predicted; ``beside`` says that layers will be timed beside its samples."""
-
-    config: ScalingConfig
-    beside: bool = False
-    _short: dict[tuple[str, str], float] = field(default_factory=dict)
-
-    @cached_property
-    def works(self) -> list[Work]:
-        """Every point's work, shortest documents first."""
-        return [examine(point) for point in scaling.plan(self.config)]
-
-    def targets(self) -> list[Target]:
-        """The layers that a calibration must have timed."""
-        return [target for work in self.works if (target := work.target) is not None]
-
-    def plan(self, calibration: Calibration) -> Plan:
-        """The prediction."""
-        predictor = Predictor(calibration=calibration)
-        costs = [(work, self._rows(work, predictor)) for work in self.works]
-        sizes = model_sizes(self.works)
-        clock = _Clock(calibration, self.config, sizes, beside=self.beside)
-        rows = tuple(row for _, found in costs for row in found)
-        return Plan(
-            command="scaling",
-            rows=rows,
-            steps=tuple(clock.steps(costs)),
-            peak_bytes=peak_bytes(rows, sizes, calibration.device),
-            index_bytes=int(max((_value(found, "index_size") for _, found in costs), default=0)),
-            download_bytes=sum(one["download_bytes"] for one in sizes.values()),
-            models=sizes,
-            assumptions=(*ASSUMPTIONS, *filter(None, [calibration.disturbed])),
-            machine=calibration.machine,
-        )
-
-    def _rows(self, work: Work, predictor: Predictor) -> list[Measurement]:
-        """A point's rows; what has nothing to count is timed once at its shortest, then scaled."""
-        limit = self.config.options.batch
-        if work.counted:
-            return predictor.rows(work, limit=limit)
-        key = (work.point.system, work.point.phase)
-        if key not in self._short:
-            self._short[key] = short_run(work.workload)
-        length = work.workload.shape.doc_len
-        scale = length / self.config.lengths()[0] if work.point.phase == "index" else 1.0
-        return predictor.rows(work, short_s=self._short[key], scale=scale)
-
-
 ASSUMPTIONS = (
     "FLOPs are exact; both pair conventions as the flops measure states them",
     "time of a transformer: its layers' times, measured on random weights of the same shape",
@@ -89,18 +39,65 @@ ASSUMPTIONS = (
 )
 
 
-def model_sizes(works: list[Work]) -> dict[str, dict[str, Any]]:
+@dataclass
+class Sweep:
+    """A sweep to be predicted, with or without reference layers timed with its samples."""
+
+    config: ScalingConfig
+    reference_layers: bool = False
+    _short: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    @cached_property
+    def works(self) -> list[TracedWork]:
+        """Every point's work, shortest documents first."""
+        return [trace_point(point) for point in scaling.plan(self.config)]
+
+    def targets(self) -> list[Target]:
+        """The layers that a calibration must have timed."""
+        return [target for work in self.works if (target := work.target) is not None]
+
+    def plan(self, calibration: Calibration) -> Plan:
+        """The prediction."""
+        predictor = CostPredictor(calibration=calibration)
+        costs = [(work, self._rows(work, predictor)) for work in self.works]
+        sizes = model_sizes(self.works)
+        clock = _Clock(calibration, self.config, sizes, reference_layers=self.reference_layers)
+        rows = tuple(row for _, of_work in costs for row in of_work)
+        index_sizes = [row.value or 0.0 for row in rows if row.measure == "index_size"]
+        return Plan(
+            command="scaling",
+            rows=rows,
+            steps=tuple(clock.steps(costs)),
+            peak_bytes=peak_bytes(rows, sizes, calibration.device),
+            index_bytes=int(max(index_sizes, default=0)),
+            download_bytes=sum(size["download_bytes"] for size in sizes.values()),
+            models=sizes,
+            assumptions=(*ASSUMPTIONS, *filter(None, [calibration.warning])),
+            machine=calibration.machine,
+        )
+
+    def _rows(self, work: TracedWork, predictor: CostPredictor) -> list[Measurement]:
+        """A point's rows; a phase without FLOPs is timed once at its shortest, then scaled."""
+        if work.has_flops:
+            return predictor.rows(work, limit=self.config.options.batch)
+        key = (work.point.system, work.point.phase)
+        if key not in self._short:
+            self._short[key] = short_run(work.workload)
+        length = work.workload.shape.doc_len
+        scale = length / self.config.lengths()[0] if work.point.phase == "index" else 1.0
+        return predictor.rows(work, short_s=self._short[key], scale=scale)
+
+
+def model_sizes(works: Iterable[TracedWork]) -> dict[str, dict[str, Any]]:
     """The models of these points, by name."""
-    found: dict[str, dict[str, Any]] = {}
-    for work in works:
-        target = work.target
-        if target is not None and target.name not in found:
-            found[target.name] = models.described(target.name, target.config, target.dtype)
-    return found
+    targets = {work.target.name: work.target for work in works if work.target is not None}
+    return {
+        name: describe_model(name, target.config, target.dtype) for name, target in targets.items()
+    }
 
 
 def peak_bytes(
-    rows: tuple[Measurement, ...], sizes: Mapping[str, Mapping[str, Any]], device: str
+    rows: Iterable[Measurement], sizes: Mapping[str, Mapping[str, Any]], device: str
 ) -> int:
     """The most that is resident at once: libraries, all models' weights, the largest forward.
 
@@ -109,13 +106,9 @@ def peak_bytes(
     import psutil
 
     libraries = psutil.Process().memory_info().rss if device == "cpu" else 0
-    held = sum(one["weights_bytes"] for one in sizes.values())
+    weights = sum(size["weights_bytes"] for size in sizes.values())
     working = max((row.value or 0 for row in rows if row.measure == "working_memory"), default=0)
-    return int(libraries + held + working)
-
-
-def _value(rows: list[Measurement], measure: str) -> float:
-    return next((row.value or 0.0 for row in rows if row.measure == measure), 0.0)
+    return int(libraries + weights + working)
 
 
 def load_seconds(calibration: Calibration, size: Mapping[str, Any]) -> float:
@@ -134,90 +127,92 @@ class _Clock:
         config: ScalingConfig,
         sizes: Mapping[str, Mapping[str, Any]],
         *,
-        beside: bool,
+        reference_layers: bool,
     ) -> None:
         self.config = config
-        self.beside = beside
+        self.reference_layers = reference_layers
         self.sizes = sizes
         self.calibration = calibration
         self.turn_s = 1 / calibration.rate("interpreter")
 
-    def steps(self, costs: list[tuple[Work, list[Measurement]]]) -> Iterator[Step]:
+    def steps(self, costs: list[tuple[TracedWork, list[Measurement]]]) -> Iterator[Step]:
         """Every measure's parts in order."""
-        yield Step(what="start", system="all", seconds=IMPORTS_TURNS * self.turn_s)
+        imports_s = IMPORTS_TURNS * self.turn_s
+        yield Step(work="start", system="all", seconds=imports_s)
         for measure in self.config.measures:
             if measure == "memory":
-                yield Step(what="memory", system="all", seconds=IMPORTS_TURNS * self.turn_s)
+                yield Step(work="memory", system="all", seconds=imports_s)
             if measure in {"latency", "energy"}:
-                loading = sum(load_seconds(self.calibration, one) for one in self.sizes.values())
-                yield Step(what=f"{measure}: weights", system="all", seconds=loading)
-            seen: set[Any] = set()
+                load_s = sum(load_seconds(self.calibration, size) for size in self.sizes.values())
+                yield Step(work=f"{measure}: weights", system="all", seconds=load_s)
+            warm: set[Any] = set()
             for work, rows in costs:
-                timed = next(row for row in rows if row.measure == "latency").params
+                timing = next(row for row in rows if row.measure == "latency").params
                 yield Step(
-                    what=measure,
+                    work=measure,
                     system=work.point.system,
-                    seconds=self._seconds(measure, work, timed, seen),
+                    seconds=self._seconds(measure, work, timing, warm),
                     doc_len=work.workload.shape.doc_len,
                 )
 
-    def _seconds(self, measure: str, work: Work, timed: Mapping[str, Any], seen: set[Any]) -> float:
-        run_s = float(timed["run_s"])
+    def _seconds(
+        self, measure: str, work: TracedWork, timing: Mapping[str, Any], warm: set[Any]
+    ) -> float:
+        run_s = float(timing["run_s"])
         kind = (work.point.system, work.point.phase)
         if measure == "flops":
-            return self._counting(work, kind, seen)
+            return self._counting(work, kind, warm)
         if measure == "index-size":
-            return run_s if not work.counted and kind[1] == "index" else 0.0
+            return run_s if not work.has_flops and work.point.phase == "index" else 0.0
         if measure == "memory":
             return self._child(work, run_s)
         if measure == "energy":
             return run_s + self.config.rounds * max(run_s, energy.WINDOW_S)
-        beside_s = float(timed.get("beside_s", 0.0)) if self.beside else 0.0
-        return self._sampling(run_s, beside_s, kind, seen) + self._prefix(work)
+        layers_s = float(timing.get("beside_s", 0.0)) if self.reference_layers else 0.0
+        return self._sampling(run_s, layers_s, kind, warm) + self._prefix(work)
 
-    def _counting(self, work: Work, kind: tuple[str, str], seen: set[Any]) -> float:
-        """The first forward of a kind is counted with all layers, others with one."""
-        if work.config is None or (kind, work.forwards) in seen:
+    def _counting(self, work: TracedWork, kind: tuple[str, str], counted_kinds: set[Any]) -> float:
+        """The first forward of a kind is counted with all layers, later ones with one."""
+        if work.config is None or (kind, work.forwards) in counted_kinds:
             return 0.0
         layers = len(work.forwards)
-        if kind not in seen:
+        if kind not in counted_kinds:
             layers *= int(work.config.num_hidden_layers)
-        seen.update({kind, (kind, work.forwards)})
+        counted_kinds.update({kind, (kind, work.forwards)})
         return layers * LAYER_TURNS * self.turn_s
 
-    def _child(self, work: Work, run_s: float) -> float:
-        loading = 0.0
+    def _child(self, work: TracedWork, run_s: float) -> float:
+        load_s = 0.0
         if work.target is not None:
-            loading = load_seconds(self.calibration, self.sizes[work.target.name])
-        return CHILD_TURNS * self.turn_s + loading + run_s + self._prefix(work)
+            load_s = load_seconds(self.calibration, self.sizes[work.target.name])
+        return CHILD_TURNS * self.turn_s + load_s + run_s + self._prefix(work)
 
-    def _prefix(self, work: Work) -> float:
+    def _prefix(self, work: TracedWork) -> float:
         """Running the prefixes that a workload is prepared with."""
-        target = work.target
-        curve = None if target is None else self.calibration.curve(target)
-        prefixes = [one for one in work.forwards if one.prefix]
+        curve = None if work.target is None else self.calibration.curve(work.target)
         if curve is None:
             return 0.0
-        return sum(curve.seconds(replace(one, tokens=one.prefix, prefix=0)) for one in prefixes)
+        prefixes = [forward for forward in work.forwards if forward.prefix]
+        return sum(curve.seconds(replace(run, tokens=run.prefix, prefix=0)) for run in prefixes)
 
     def _sampling(
-        self, run_s: float, beside_s: float, kind: tuple[str, str], seen: set[Any]
+        self, run_s: float, layers_s: float, kind: tuple[str, str], warm: set[Any]
     ) -> float:
         """As measures/latency.py does it: warm-up, then rounds until the least time is spent.
 
-        With what is timed beside each sample.
+        Each sample with its reference layers.
         """
-        warm, calls = 0.0, 1
-        if kind not in seen:
-            warm += run_s
+        warmup_s, calls = 0.0, 1
+        if kind not in warm:
+            warmup_s += run_s
             if run_s > latency.LONG_S:
-                seen.add(kind)
+                warm.add(kind)
             else:
-                warm += run_s
+                warmup_s += run_s
                 while run_s * calls < latency.SAMPLE_S:
                     calls *= 2
-                    warm += run_s * calls
+                    warmup_s += run_s * calls
         sample_s = run_s * calls
-        needed = math.ceil(self.config.min_time_s / max(sample_s, 1e-9))
-        rounds = min(max(self.config.rounds, needed), self.config.max_rounds)
-        return warm + beside_s + rounds * (beside_s + sample_s)
+        minimum = math.ceil(self.config.min_time_s / max(sample_s, 1e-9))
+        rounds = min(max(self.config.rounds, minimum), self.config.max_rounds)
+        return warmup_s + layers_s + rounds * (layers_s + sample_s)

@@ -18,8 +18,8 @@ from rabbench.measures._speed import time_calls
 from rabbench.models.closed_form import ModelShape
 from rabbench.plan import skeleton
 from rabbench.plan.calibration import Calibration
-from rabbench.plan.curves import Target
-from rabbench.plan.sampling import sampled
+from rabbench.plan.curves import Curve, Target
+from rabbench.plan.sampling import sample_rounds
 from rabbench.plan.skeleton import Forward
 from rabbench.types import Measurement, Point, Workload, cost_row
 
@@ -31,18 +31,18 @@ NOT_RUN = "runs no tensor operations that could be counted"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Work:
+class TracedWork:
     """A workload with what its trace says: the body's configuration and forwards.
 
     ``config`` is None for tensor operations without a body, which ``small`` runs on zeros, and with
-    ``counted`` false for none at all (then only a short run can tell its time).
+    ``has_flops`` false for none at all (then only a short run can tell its time).
     """
 
     point: Point
     workload: Workload
     config: Any
     forwards: tuple[Forward, ...]
-    counted: bool
+    has_flops: bool
     small: Callable[[], object] | None = None
 
     @property
@@ -50,53 +50,48 @@ class Work:
         """The layers whose time must be known."""
         if self.config is None:
             return None
-        cached = [one for one in self.forwards if one.prefix]
+        suffixes = [forward.tokens for forward in self.forwards if forward.prefix]
         return Target(
             name=str(self.point.params.get("model")),
             config=self.config,
             dtype=str(self.point.params["dtype"]),
             attention=str(self.point.params["attention"]),
-            longest=max(one.tokens + one.prefix for one in self.forwards),
-            suffix=max((one.tokens for one in cached), default=0),
+            longest=max(forward.tokens + forward.prefix for forward in self.forwards),
+            suffix=max(suffixes, default=0),
         )
 
     def flops(self, pairs: str = "dense") -> int:
         """FLOPs of one run, exact."""
         return self.workload.closed_form(pairs) if self.workload.closed_form else 0
 
-    @property
-    def after_flops(self) -> int:
-        """FLOPs of what follows the body: head, predictor, pooler."""
-        if self.config is None:
-            return self.flops()
-        shape = ModelShape.from_config(self.config)
-        body = sum(one.batch * shape.body(one.tokens, prefix=one.prefix) for one in self.forwards)
-        return self.flops() - body
+    def batched(self, batch: int) -> list[Forward]:
+        """The forwards over so many texts or pairs at once."""
+        return [replace(forward, batch=forward.batch * batch) for forward in self.forwards]
 
 
-def examine(point: Point) -> Work:
+def trace_point(point: Point) -> TracedWork:
     """Build a point's workload and read its trace; no weights are loaded."""
     workload = point.build()
     if workload.trace is None or workload.closed_form is None:
-        return Work(point=point, workload=workload, config=None, forwards=(), counted=False)
+        return TracedWork(point=point, workload=workload, config=None, forwards=(), has_flops=False)
     module, inputs = workload.trace()
     body = getattr(module, "body", None)
-    return Work(
+    return TracedWork(
         point=point,
         workload=workload,
         config=None if body is None else body.config,
         forwards=() if body is None else tuple(_forwards(inputs)),
-        counted=True,
-        small=None if body is not None else _zeroed(module, inputs, workload.device),
+        has_flops=True,
+        small=None if body is not None else _zero_run(module, inputs, workload.device),
     )
 
 
-def _zeroed(module: Any, inputs: tuple[Any, ...], device: str) -> Callable[[], object]:
+def _zero_run(module: Any, inputs: tuple[Any, ...], device: str) -> Callable[[], object]:
     """A module traced on ``meta``, with zeros for its weights and inputs on the device."""
     module = module.to_empty(device=device)
     for tensor in (*module.parameters(), *module.buffers()):
         tensor.data.zero_()
-    zeros = [torch.zeros(one.shape, dtype=one.dtype, device=device) for one in inputs]
+    zeros = [torch.zeros(tensor.shape, dtype=tensor.dtype, device=device) for tensor in inputs]
 
     def run() -> object:
         with torch.inference_mode():
@@ -113,76 +108,73 @@ def _forwards(inputs: Sequence[torch.Tensor]) -> Iterable[Forward]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Predictor:
+class CostPredictor:
     """Turns work into seconds and bytes with a machine's calibration."""
 
     calibration: Calibration
     peaks: dict[tuple[str, Forward], int] = field(default_factory=dict)
-    timed: dict[tuple[str, str], float] = field(default_factory=dict)
+    small_runs: dict[tuple[str, str], float] = field(default_factory=dict)
 
-    def seconds(self, work: Work, *, batch: int = 1) -> tuple[float, str]:
+    def seconds(self, work: TracedWork, *, batch: int = 1) -> tuple[float, str]:
         """Time of one run and what bounds it.
 
         Args:
             work: of a point with tensor operations.
             batch: run so many of its texts or pairs at once; the time is of them all.
         """
-        known = self.calibration
+        rate = self.calibration.rate
         if work.small is not None:
-            calls = self.small_s(work) * batch
-            read_s = 2 * work.flops() * batch / known.rate("copy")
-            return calls, "memory" if read_s > OVERHEAD_SHARE * calls else "overhead"
-        calls = AROUND * known.call_s
-        rows = max(sum(one.batch for one in work.forwards), 1) * batch
-        flops = work.after_flops * batch
-        item = torch.empty((), dtype=getattr(torch, known.dtype)).element_size()
-        read = flops / 2 / rows * item / known.rate("gemv")
-        after = max(read, flops / known.rate("matmul"))
-        body = sum(self._body(work, replace(one, batch=one.batch * batch)) for one in work.forwards)
-        total = body + after + calls
-        return total, "compute" if self._computes(work, batch, total) else "memory"
+            calls_s = self.small_s(work) * batch
+            read_s = 2 * work.flops() * batch / rate("copy")
+            return calls_s, "memory" if read_s > OVERHEAD_SHARE * calls_s else "overhead"
+        forwards = work.batched(batch)
+        shape = ModelShape.from_config(work.config)
+        body_s = sum(self._body_s(work, forward) for forward in forwards)
+        # What follows the body: head, predictor, pooler.
+        flops = work.flops() - sum(_body_flops(shape, forward) for forward in work.forwards)
+        flops *= batch
+        rows = max(sum(forward.batch for forward in forwards), 1)
+        dtype_bytes = skeleton.dtype_bytes(self.calibration.dtype)
+        head_s = max(flops / 2 / rows * dtype_bytes / rate("gemv"), flops / rate("matmul"))
+        total_s = body_s + head_s + AROUND * self.calibration.call_s
+        return total_s, "compute" if self._is_compute_bound(work, batch, total_s) else "memory"
 
-    def small_s(self, work: Work) -> float:
+    def small_s(self, work: TracedWork) -> float:
         """Seconds of a run without a body, timed here and now on zeros."""
         key = (work.point.system, work.point.phase)
-        if work.small is not None and key not in self.timed:
-            (samples,) = sampled(
-                [("small", work.small)], seconds=SMALL_S, device=work.workload.device
-            )
-            self.timed[key] = median(samples)
-        return self.timed[key]
+        if work.small is not None and key not in self.small_runs:
+            runs = [("small", work.small)]
+            (samples,) = sample_rounds(runs, seconds=SMALL_S, device=work.workload.device)
+            self.small_runs[key] = median(samples)
+        return self.small_runs[key]
 
-    def _computes(self, work: Work, batch: int, total: float) -> bool:
+    def _curve(self, work: TracedWork) -> Curve | None:
+        return None if work.target is None else self.calibration.curve(work.target)
+
+    def _is_compute_bound(self, work: TracedWork, batch: int, total_s: float) -> bool:
         """Whether the FLOPs take most of the total seconds.
 
         By the layers' own times; where they were not timed, whether the forwards do more FLOPs for
         a byte of weights than the ridge.
         """
-        curve = None if work.target is None else self.calibration.curve(work.target)
+        curve = self._curve(work)
         if curve is not None:
-            forwards = [replace(one, batch=one.batch * batch) for one in work.forwards]
-            return sum(map(curve.waiting, forwards)) <= WAITING_SHARE * total
-        item = torch.empty((), dtype=getattr(torch, str(work.point.params["dtype"]))).element_size()
-        shape = ModelShape.from_config(work.config)
-        weights = shape.linear_flops // 2 * item * len(work.forwards)
-        return work.flops() * batch / weights >= self.calibration.ridge
+            return sum(map(curve.waiting, work.batched(batch))) <= WAITING_SHARE * total_s
+        weights = _weights_bytes(work.config, str(work.point.params["dtype"]))
+        intensity = work.flops() * batch / (weights * len(work.forwards))
+        return intensity >= self.calibration.ridge
 
-    def _body(self, work: Work, forward: Forward) -> float:
-        target = work.target
-        if target is None:
-            return 0.0
-        curve = self.calibration.curve(target)
+    def _body_s(self, work: TracedWork, forward: Forward) -> float:
+        curve = self._curve(work)
         if curve is not None:
             return curve.seconds(forward)
         # Layers that were not timed: the plain roofline.
-        shape = target.shape
-        size = torch.empty((), dtype=getattr(torch, target.dtype)).element_size()
-        flops = forward.batch * shape.body(forward.tokens, prefix=forward.prefix)
-        weights = shape.linear_flops // 2 * size
-        known = self.calibration
-        return max(flops / known.rate("matmul"), weights / known.rate("gemv"))
+        flops = _body_flops(ModelShape.from_config(work.config), forward)
+        weights = _weights_bytes(work.config, str(work.point.params["dtype"]))
+        rate = self.calibration.rate
+        return max(flops / rate("matmul"), weights / rate("gemv"))
 
-    def working_bytes(self, work: Work, *, times: int = 1, limit: int = 1) -> int:
+    def working_bytes(self, work: TracedWork, *, times: int = 1, limit: int = 1) -> int:
         """Bytes that a run holds at its peak beyond weights and cached keys and values.
 
         Args:
@@ -194,8 +186,8 @@ class Predictor:
         if target is None:
             return 0
         peaks = []
-        for one in work.forwards:
-            forward = replace(one, batch=min(one.batch * times, limit))
+        for batched in work.batched(times):
+            forward = replace(batched, batch=min(batched.batch, limit))
             if (target.key, forward) not in self.peaks:
                 self.peaks[target.key, forward] = skeleton.peak_bytes(
                     target.config,
@@ -208,9 +200,9 @@ class Predictor:
         return max(peaks) + (work.workload.index_bytes() if work.workload.index_bytes else 0)
 
     def rows(
-        self, work: Work, *, limit: int = 1, short_s: float = 0.0, scale: float = 1.0
+        self, work: TracedWork, *, limit: int = 1, short_s: float = 0.0, scale: float = 1.0
     ) -> list[Measurement]:
-        """What the measures will write of a point, predicted.
+        """The rows that the measures will write of a point, predicted.
 
         Args:
             work: of the point.
@@ -219,32 +211,42 @@ class Predictor:
             scale: … and how many times longer this one is.
         """
         point, workload = work.point, work.workload
-        if not work.counted:
+        if not work.has_flops:
             params = {"message": NOT_RUN}
             failed = cost_row(point, "flops", None, "FLOP", status="unsupported", params=params)
-            bound: dict[str, object] = {"bound": "timed", "run_s": short_s * scale}
+            time_params: dict[str, object] = {"bound": "timed", "run_s": short_s * scale}
             value = short_s * scale / workload.units
-            return [failed, cost_row(point, "latency", value, "s", params=bound)]
+            return [failed, cost_row(point, "latency", value, "s", params=time_params)]
         dense, causal = work.flops("dense"), work.flops("causal")
-        seconds, bound_by = self.seconds(work)
-        timed: dict[str, object] = {"bound": bound_by, "run_s": seconds}
-        curve = None if work.target is None else self.calibration.curve(work.target)
+        seconds, bound = self.seconds(work)
+        time_params = {"bound": bound, "run_s": seconds}
+        curve = self._curve(work)
         if curve is not None:
-            timed["beside_s"] = sum(curve.seconds(one, curve.timed) for one in work.forwards)
-        found = [
+            layers_s = sum(curve.seconds(forward, curve.timed) for forward in work.forwards)
+            time_params["beside_s"] = layers_s
+        rows = [
             cost_row(point, "flops", dense / workload.units, "FLOP", params={"pairs": "dense"}),
-            cost_row(point, "latency", seconds / workload.units, "s", params=timed),
+            cost_row(point, "latency", seconds / workload.units, "s", params=time_params),
         ]
         if causal != dense:
             value = causal / workload.units
-            found.append(cost_row(point, "flops", value, "FLOP", params={"pairs": "causal"}))
+            rows.append(cost_row(point, "flops", value, "FLOP", params={"pairs": "causal"}))
         if work.config is not None:
-            found.append(
-                cost_row(point, "working_memory", self.working_bytes(work, limit=limit), "B")
-            )
+            working = self.working_bytes(work, limit=limit)
+            rows.append(cost_row(point, "working_memory", working, "B"))
         if workload.index_bytes is not None:
-            found.append(cost_row(point, "index_size", workload.index_bytes(), "B"))
-        return found
+            rows.append(cost_row(point, "index_size", workload.index_bytes(), "B"))
+        return rows
+
+
+def _body_flops(shape: ModelShape, forward: Forward) -> int:
+    return forward.batch * shape.body(forward.tokens, prefix=forward.prefix)
+
+
+def _weights_bytes(config: Any, dtype: str) -> int:
+    """Bytes of the layers' weights, which a forward reads once."""
+    linear_flops: int = ModelShape.from_config(config).linear_flops
+    return linear_flops // 2 * skeleton.dtype_bytes(dtype)
 
 
 def short_run(workload: Workload) -> float:

@@ -13,8 +13,10 @@ from rabbench.models.backbone import Backbone, resolve
 from rabbench.plan import Budget, Plan, Sizes, Step
 from rabbench.plan.calibration import Calibration
 from rabbench.plan.curves import Curve
-from rabbench.plan.models import described, is_local
-from rabbench.plan.work import Predictor, examine
+from rabbench.plan.models import describe_model, is_local
+from rabbench.plan.reference_layers import reference_layers
+from rabbench.plan.roofline import PAPER, roofline_rows
+from rabbench.plan.work import CostPredictor, trace_point
 from rabbench.quality import QualityConfig
 from rabbench.scaling import sweep as scaling
 from rabbench.types import Measurement, MissingError, Options, Results, UsageError
@@ -73,10 +75,11 @@ def test_a_plan_loads_no_weights_and_names_what_it_assumes(
     assert predicted.peak_bytes > 0
     assert predicted.download_bytes == 0
     assert predicted.assumptions
-    assert {step.what for step in predicted.steps} >= {"flops", "memory", "latency", "start"}
-    again = Plan.from_json(json.loads(json.dumps(predicted.to_json())))
-    assert again.wall_s == pytest.approx(predicted.wall_s)
-    assert [row.value for row in again.rows] == [row.value for row in predicted.rows]
+    assert {step.work for step in predicted.steps} >= {"flops", "memory", "latency", "start"}
+    raw = json.loads(json.dumps(predicted.to_json()))
+    assert raw["wall_s"] == pytest.approx(predicted.wall_s)
+    assert [row["value"] for row in raw["rows"]] == [row.value for row in predicted.rows]
+    assert raw["steps"][0].keys() == {"what", "system", "seconds", "doc_len"}
 
 
 def test_what_grows_with_the_document_is_predicted_to(
@@ -106,14 +109,14 @@ def test_a_forward_is_bound_by_flops_where_they_take_most_of_its_time(
     options: Options, calibrated: Calibration, long: float, bound: str
 ) -> None:
     points = scaling.plan(_sweep(options, systems=("teacher",), measures=("latency",)))
-    work = examine(points[-1])
+    work = trace_point(points[-1])
     assert work.target is not None
     none = ((1, (1e-9,)), (work.target.longest, (1e-9,)))
     curve = Curve(
-        key=work.target.key, name="n", layers=1, timed=1, asked=work.target.longest, suffix=0,
+        key=work.target.key, name="n", layers=1, timed=1, longest=work.target.longest, suffix=0,
         whole=((1, (10.0,)), (work.target.longest, (long,))), bare=none, attention=none,
     )  # fmt: skip
-    predictor = Predictor(calibration=replace(calibrated, curves=(curve,)))
+    predictor = CostPredictor(calibration=replace(calibrated, curves=(curve,)))
     assert predictor.seconds(work)[1] == bound
 
 
@@ -122,7 +125,7 @@ def test_a_sweep_times_layers_beside_what_runs_some(
 ) -> None:
     config = _sweep(options, systems=("bm25", "teacher"), measures=("latency",), rounds=1)
     config = replace(config, max_rounds=1)
-    results = scaling.run(config, reference_layers=plan.layers_beside(calibrated))
+    results = scaling.run(config, reference_layers=reference_layers(calibrated))
     beside = {(row.system, row.phase): row.params.get("beside_s") for row in results.rows}
     assert beside["teacher", "score"] > 0
     assert all(row.params["times_beside"] > 0 for row in results.rows if row.system == "teacher")
@@ -147,12 +150,14 @@ def test_layers_timed_beside_samples_take_time_of_their_own(
     options: Options, calibrated: Calibration
 ) -> None:
     config = _sweep(options, systems=("teacher",), measures=("latency",))
-    alone, beside = (plan.predict(config, calibrated, beside=one).wall_s for one in (False, True))
+    alone, beside = (
+        plan.predict(config, calibrated, reference_layers=layers).wall_s for layers in (False, True)
+    )
     assert beside > alone
 
 
 def test_a_7b_model_is_sized_from_its_configuration() -> None:
-    size = described("qwen2-7b", resolve("qwen2-7b").config, "float32")
+    size = describe_model("qwen2-7b", resolve("qwen2-7b").config, "float32")
     assert size["parameters"] == 7_615_616_512
     assert size["published_bytes"] == 2 * 7_615_616_512  # 15.2 GB in bfloat16
     assert size["weights_bytes"] == 4 * 7_615_616_512
@@ -232,9 +237,9 @@ def _plan(**changes: Any) -> Plan:
         "command": "scaling",
         "rows": (),
         "steps": (
-            Step(what="start", system="all", seconds=3600.0),
-            Step(what="latency", system="teacher", seconds=3000.0),
-            Step(what="latency", system="dense", seconds=600.0),
+            Step(work="start", system="all", seconds=3600.0),
+            Step(work="latency", system="teacher", seconds=3000.0),
+            Step(work="latency", system="dense", seconds=600.0),
         ),
         "peak_bytes": 9_000_000_000,
         "index_bytes": 10,
@@ -298,16 +303,13 @@ def test_prediction_stands_beside_measurement() -> None:
             _row("working_memory", 100.0, "B"),
         ),
     )
-    ratios = {(row.measure, row.doc_len): row.ratio for row in rows}
+    ratios = {(row.measure, row.params["doc_len"]): row.ratio for row in rows}
     assert ratios == {
         ("latency", 512): 1.05,
         ("latency", 1024): 1.5,
         ("flops", 512): 1.0,
         ("working_memory", 512): 0.8,
     }
-    good, bad = plan.within(rows)
-    assert [row.doc_len for row in good] == [512]
-    assert [row.doc_len for row in bad] == [1024]
 
 
 def test_the_roofline_and_the_papers_factor(calibrated: Calibration) -> None:
@@ -318,17 +320,15 @@ def test_the_roofline_and_the_papers_factor(calibrated: Calibration) -> None:
         _row("latency", 0.5, "s", system="rabtriever", phase="query"),
         _row("latency", 0.3, "s", system="rabtriever", phase="score"),
     )
-    (found,) = plan.achieved(results, calibrated, {"m": 1e3})
-    assert found.rate == 5e8
-    assert found.of_matmul == pytest.approx(5e8 / calibrated.rate("matmul"))
-    assert (found.intensity, found.bound) == (1e6, "compute")
-    (bare,) = plan.achieved(results, calibrated)
-    assert (bare.intensity, bare.bound, bare.of_roof) == (None, None, None)
-    (factor,) = plan.factors(results)
-    assert factor.score_only == pytest.approx(2.0 / 0.3)
-    assert factor.with_query == pytest.approx(2.5)
-    assert plan.PAPER.factor == pytest.approx(10.3, abs=0.05)
-    assert "2604.23336" in plan.PAPER.source
+    (row,) = roofline_rows(results, calibrated, {"m": 1e3})
+    assert row.params["flop_per_s"] == 5e8
+    assert row.value == pytest.approx(5e8 / calibrated.rate("matmul"))
+    assert (row.params["flop_per_byte"], row.params["bound"]) == (1e6, "compute")
+    assert row.params["of_roof"] == row.value
+    (bare,) = roofline_rows(results, calibrated)
+    assert [bare.params[name] for name in ("flop_per_byte", "bound", "of_roof")] == [None] * 3
+    assert PAPER.factor == pytest.approx(10.3, abs=0.05)
+    assert "2604.23336" in PAPER.source
 
 
 def test_a_machine_that_slowed_down_since_the_calibration_is_told_from_a_wrong_prediction() -> None:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import quantiles
 from typing import Any
 
-from rabbench.plan.rows import CALIBRATION, FRACTION
+from rabbench.plan.roofline import FRACTION
+from rabbench.plan.rows import CALIBRATION
 from rabbench.report.cost import prediction
 from rabbench.report.labels import Labels, rank
 from rabbench.report.page import Section, Table

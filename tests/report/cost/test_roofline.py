@@ -10,7 +10,7 @@ import pytest
 
 from rabbench.plan import Plan, Step
 from rabbench.plan.calibration import Calibration, Timing
-from rabbench.plan.rows import joined, measured, rates
+from rabbench.plan.rows import add_plan_rows, measured_rows, rates
 from rabbench.report import build
 from rabbench.report.page import Page, Table
 from rabbench.report.render import html
@@ -23,7 +23,7 @@ LENGTHS = (128, 566, 4096)
 
 def _timing(what: str, size: dict[str, int], work: float, unit: str, rate: float) -> Timing:
     samples = tuple(work / rate * factor for factor in (0.8, 1.0, 1.25))
-    return Timing(what=what, size=size, work=work, unit=unit, samples=samples)
+    return Timing(kind=what, size=size, work=work, unit=unit, samples=samples)
 
 
 CALIBRATED = Calibration(
@@ -121,7 +121,7 @@ def test_what_the_machine_can_do_is_said_and_tabled(page: Page) -> None:
 
 def test_a_calibration_beside_busy_neighbours_is_warned_of() -> None:
     for others, warned in ((0.37, True), (0.02, False), (None, False)):
-        rows = [*synthetic.scaling_rows(), *rates(replace(CALIBRATED, others=others))]
+        rows = [*synthetic.scaling_rows(), *rates(replace(CALIBRATED, busy_share=others))]
         page = build.build_page(synthetic.results("scaling", rows), draw=False)
         said = [one for one in page.warnings if "37 % of the CPUs while the machine" in one]
         assert bool(said) is warned
@@ -178,7 +178,7 @@ def test_a_change_of_the_machines_speed_is_taken_out_and_said(rows: list[Measure
 
 def test_no_prediction_is_taken_for_a_measurement(page: Page, rows: list[Measurement]) -> None:
     """What was predicted changes no verdict, no colour and no table of costs."""
-    alone = build.build_page(synthetic.results("scaling", measured(rows)))
+    alone = build.build_page(synthetic.results("scaling", measured_rows(rows)))
     assert alone.verdict == page.verdict
     own = {"roofline", "prediction", "predictions"}
     kept = [one for one in page.sections if one.id not in own]
@@ -190,7 +190,7 @@ def test_no_prediction_is_taken_for_a_measurement(page: Page, rows: list[Measure
 
 
 def test_what_a_prediction_added_is_told_from_what_was_measured(rows: list[Measurement]) -> None:
-    assert measured(rows) == synthetic.scaling_rows()
+    assert measured_rows(rows) == synthetic.scaling_rows()
 
 
 def test_a_later_prediction_takes_the_place_of_an_earlier_one() -> None:
@@ -202,14 +202,14 @@ def test_a_later_prediction_takes_the_place_of_an_earlier_one() -> None:
             row.with_changes(value=2 * row.value, params={"bound": "compute"}) for row in planned
         ],
         steps=(
-            Step(what="start", system="all", seconds=5.0),
-            Step(what="latency", system="teacher", seconds=60.0),
+            Step(work="start", system="all", seconds=5.0),
+            Step(work="latency", system="teacher", seconds=60.0),
         ),
         peak_bytes=0,
         index_bytes=0,
         download_bytes=0,
     )
-    once = joined(predicted, results, CALIBRATED, wall_s=30.0)
+    once = add_plan_rows(predicted, results, CALIBRATED, wall_s=30.0)
     added = [row for row in once.rows if row not in results.rows]
     assert {row.measure for row in added} == {
         "matmul_rate", "copy_rate", "call_rate", "predicted_wall_time", "predicted_latency",
@@ -217,8 +217,8 @@ def test_a_later_prediction_takes_the_place_of_an_earlier_one() -> None:
     }  # fmt: skip
     ratios = {row.measure: row.params["ratio"] for row in added if "ratio" in row.params}
     assert ratios == {"predicted_wall_time": 2.0, "predicted_latency": 2.0}
-    assert joined(predicted, once, CALIBRATED, wall_s=30.0) == once
-    resumed = joined(predicted, once, CALIBRATED)
+    assert add_plan_rows(predicted, once, CALIBRATED, wall_s=30.0) == once
+    resumed = add_plan_rows(predicted, once, CALIBRATED)
     assert len(resumed.rows) == len(once.rows) - 1  # its wall time is not that of the whole
 
 
