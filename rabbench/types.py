@@ -121,15 +121,16 @@ UNTRAINED = "hub id, folder, or 'untrained' for cost alone"
 class Option:
     """How a configuration's field is typed on the command line and named in a report.
 
-    ``help`` may hold ``{default}``. ``parse`` (a word to a value), ``metavar`` and ``choices``
-    follow from the field's type where they are not given; choices that are a mapping stand for its
-    values. ``write`` is the inverse of ``parse`` where ``str`` is not. ``typed_default`` is the
-    command line's default where it is not the field's. A report names the option in the command
-    that it repeats, with ``only_changed`` only where it is not the default.
+    ``help`` may hold ``{default}``. ``flag`` follows from the field's name where it is empty,
+    ``parse`` (a word to a value), ``metavar`` and ``choices`` from its type; choices that are a
+    mapping stand for its values. ``write`` is the inverse of ``parse`` where ``str`` is not.
+    ``typed_default`` is the command line's default where it is not the field's, ``group`` a title
+    in the help. A report names every option in the command that it repeats, one that is
+    ``only_changed`` only where it is not the default.
     """
 
-    flag: str
     help: str = ""
+    flag: str = ""
     parse: Callable[[str], Any] | None = None
     write: Callable[[Any], object] | None = None
     metavar: str | None = None
@@ -141,16 +142,16 @@ class Option:
     group: str = ""
 
 
-def option(default: Any, flag: str, help: str = "", **settings: Any) -> Any:
+def option(default: Any, help: str = "", **settings: Any) -> Any:
     """A dataclass field with its one declaration as an option; a class makes its own default."""
-    declared = {"option": Option(flag=flag, help=help, **settings)}
+    declared = {"option": Option(help=help, **settings)}
     if isinstance(default, type):
         return field(default_factory=default, metadata=declared)
     return field(default=default, metadata=declared)
 
 
-def _model(default: str | None, flag: str, help: str = UNTRAINED) -> Any:
-    return option(default, flag, help, metavar="NAME", only_changed=True)
+def _model(default: str | None, help: str = UNTRAINED) -> Any:
+    return option(default, help, metavar="NAME", only_changed=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,49 +166,39 @@ class Options:
     """
 
     model: str = option(
-        "smollm2-135m", "--model", "name, folder or hub id (default {default})", metavar="NAME"
+        "smollm2-135m", "name, folder or hub id (default {default})", metavar="NAME"
     )
-    dense_model: str = _model("all-minilm-l6-v2", "--dense-model", "of the bi-encoder")
-    sparse_model: str = _model("naver/splade-cocondenser-ensembledistil", "--sparse-model")
-    cross_encoder_model: str = _model(
-        "cross-encoder/ms-marco-MiniLM-L6-v2", "--cross-encoder-model"
-    )
-    late_interaction_model: str = _model("colbert-ir/colbertv2.0", "--late-interaction-model")
+    dense_model: str = _model("all-minilm-l6-v2", "of the bi-encoder")
+    sparse_model: str = _model("naver/splade-cocondenser-ensembledistil")
+    cross_encoder_model: str = _model("cross-encoder/ms-marco-MiniLM-L6-v2")
+    late_interaction_model: str = _model("colbert-ir/colbertv2.0")
     biencoder_model: str | None = _model(
-        None,
-        "--biencoder-model",
-        "of llm-biencoder, from 'rabbench train biencoder' (default: that of --model)",
+        None, "of llm-biencoder, from 'rabbench train biencoder' (default: that of --model)"
     )
-    device: str = option("cpu", "--device", typed_default="auto", choices=("auto", "cpu", "cuda"))
+    device: str = option("cpu", typed_default="auto", choices=("auto", "cpu", "cuda"))
     dtype: str = option(
-        "float32",
-        "--dtype",
-        typed_default="auto",
-        choices=("auto", "float32", "bfloat16", "float16"),
+        "float32", typed_default="auto", choices=("auto", "float32", "bfloat16", "float16")
     )
     attention: str = option(
-        "sdpa",
-        "--attention",
-        "eager for models without a fused one",
-        choices=("sdpa", "eager"),
-        only_changed=True,
+        "sdpa", "eager for models without a fused one", choices=("sdpa", "eager"), only_changed=True
     )
     first_stage: str = option(
         "bm25",
-        "--first-stage",
         "of rerankers (default {default}); also run:FILE, or scoreddocs for the data set's own",
         metavar="SYSTEM",
     )
-    depth: int = option(100, "--depth", "candidates reranked (default {default})", metavar="K")
-    batch: int = option(16, "--batch", "texts in one forward (default {default})")
-    max_doc_len: int = option(512, "--max-doc-tokens", "cut documents ({default})")
-    max_query_len: int | None = option(None, "--max-query-tokens", "keep the end of longer queries")
+    depth: int = option(100, "candidates reranked (default {default})", metavar="K")
+    batch: int = option(16, "texts in one forward (default {default})")
+    max_doc_len: int = option(512, "cut documents ({default})", flag="--max-doc-tokens")
+    max_query_len: int | None = option(
+        None, "keep the end of longer queries", flag="--max-query-tokens"
+    )
     extrapolate: bool = option(
         False,
-        "--extrapolate-positions",
         "allow lengths above the model's context; only the cost means anything there",
+        flag="--extrapolate-positions",
     )
-    seed: int = option(0, "--seed", parse=int, metavar="SEED")
+    seed: int = option(0, parse=int)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -80,7 +80,7 @@ def load_baseline(path: Path) -> Results:
 def baseline_policy(baseline: Results) -> Policy:
     """The policy that a baseline keeps; the default one where it keeps none."""
     kept = baseline.config.get(KEPT)
-    return Policy.of(kept.get("policy", {})) if isinstance(kept, Mapping) else Policy()
+    return Policy.from_json(kept.get("policy", {})) if isinstance(kept, Mapping) else Policy()
 
 
 def readings(results: Iterable[Results]) -> list[Reading]:

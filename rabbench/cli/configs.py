@@ -50,7 +50,7 @@ def scaling_config(arguments: argparse.Namespace) -> ScalingConfig:
         UsageError: for a break-even load that nobody can have.
     """
     config = configure(ScalingConfig, arguments)
-    Load.of(config.breakeven)
+    Load.from_config(config.breakeven)
     return replace(config, min_doc_len=min(config.min_doc_len, config.max_doc_len))
 
 

@@ -24,7 +24,7 @@ def run(options: Options, *, out: Path, progress: Progress = no_progress) -> Res
         options: model, device and seed; the rerankers' candidates come from the dense retriever,
             since no right document shares a word with its query.
         out: the results folder.
-        progress: told what is being done.
+        progress: called with the task at work.
     """
     sweep = scaling.ScalingConfig(
         min_doc_len=SHORTEST,

@@ -12,12 +12,19 @@ from rabbench.models.locate import package_path
 
 
 @dataclass(frozen=True)
-class Check:
-    """One thing that a run may need, and what was found."""
+class Need:
+    """One thing that a run may need, whether it is there, and where, or how to get it."""
 
-    what: str
+    name: str
     ok: bool
-    found: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{'ok     ' if self.ok else 'missing'}  {self.name}: {self.detail}"
+
+    def to_json(self) -> dict[str, str | bool]:
+        """As ``rabbench doctor --json`` prints it."""
+        return {"what": self.name, "ok": self.ok, "found": self.detail}
 
 
 def _cached(hub: str) -> bool:
@@ -26,30 +33,30 @@ def _cached(hub: str) -> bool:
     return isinstance(try_to_load_from_cache(hub, "config.json"), str)
 
 
-def examine() -> list[Check]:
-    """Every check, in the order in which a newcomer meets them."""
-    checks = []
+def examine() -> list[Need]:
+    """Every need, in the order in which a newcomer meets them."""
+    needs = []
     for package in ("torch", "transformers", "ranx", "ir-datasets"):
         try:
-            checks.append(Check(package, True, version(package)))
+            needs.append(Need(package, True, version(package)))
         except PackageNotFoundError:
-            checks.append(Check(package, False, f"install it with 'pip install {package}'"))
+            needs.append(Need(package, False, f"install it with 'pip install {package}'"))
     for name, model in {**CAUSAL, **DENSE}.items():
         shipped = package_path(model)
         if shipped is not None:
-            checks.append(Check(name, True, f"packaged at {shipped}"))
+            needs.append(Need(name, True, f"packaged at {shipped}"))
         elif _cached(model.hub):
-            checks.append(Check(name, True, f"in the hub's cache ({model.hub})"))
+            needs.append(Need(name, True, f"in the hub's cache ({model.hub})"))
         else:
-            checks.append(Check(name, False, f"install it with '{model.install}'"))
-    checks.append(Check("device", True, device("auto")))
-    checks.append(Check("cache", os.access(_existing(), os.W_OK), str(home())))
+            needs.append(Need(name, False, f"install it with '{model.install}'"))
+    needs.append(Need("device", True, device("auto")))
+    needs.append(Need("cache", os.access(_existing_folder(), os.W_OK), str(home())))
     unset = "not set (data are fetched)"
     variables = ("RABBENCH_DATA", "IR_DATASETS_HOME")
-    return [*checks, *(Check(name, True, os.environ.get(name, unset)) for name in variables)]
+    return [*needs, *(Need(name, True, os.environ.get(name, unset)) for name in variables)]
 
 
-def _existing() -> str:
+def _existing_folder() -> str:
     folder = home()
     while not folder.exists():
         folder = folder.parent

@@ -1,8 +1,7 @@
-"""The command line: argv to a configuration, progress to stderr, results to stdout, exit codes.
+"""The commands: each fills a configuration, calls one job and writes its report; exit codes.
 
-The only place that prints (``progress`` shows what is at work), and no place for logic: each
-command fills a configuration, calls one job and writes its report. Nothing heavy is imported
-before a command needs it.
+Results go to stdout, messages to stderr. Only this module and ``progress`` print. Nothing heavy
+is imported before a command needs it.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from rabbench.config import CONFIGS
 from rabbench.config.check import CheckConfig
 from rabbench.config.quality import DemoConfig, QualityConfig
 from rabbench.config.scaling import Load
-from rabbench.types import RabbenchError
+from rabbench.types import MissingError, RabbenchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,17 +44,17 @@ COLLECT_AFTER = 100_000  # new objects; after Python's own 700 it costs a tenth 
 def _scaling(arguments: argparse.Namespace) -> int:
     from rabbench import scaling
 
-    return _measured(scaling.run, scaling_config(arguments), arguments, sweep=True)
+    return _measure(scaling.run, scaling_config(arguments), arguments, sweep=True)
 
 
 def _quality(arguments: argparse.Namespace) -> int:
     from rabbench import quality
 
-    return _measured(quality.run, configure(QualityConfig, arguments), arguments)
+    return _measure(quality.run, configure(QualityConfig, arguments), arguments)
 
 
-def _measured(job: Any, config: Any, arguments: argparse.Namespace, *, sweep: bool = False) -> int:
-    """Predict where that is asked for, run, and keep the prediction beside the measurements."""
+def _measure(job: Any, config: Any, arguments: argparse.Namespace, *, sweep: bool = False) -> int:
+    """Predict if told to, run, and save prediction and measurements in one file."""
     from rabbench import plan
     from rabbench.results import save_results
 
@@ -64,20 +63,18 @@ def _measured(job: Any, config: Any, arguments: argparse.Namespace, *, sweep: bo
         predicted = None
         if budget is not None or arguments.predict:
             # Afresh for a comparison: an earlier calibration may have met a busy machine.
-            again = arguments.predict
-            calibration = plan.calibrate(config, recalibrate=again, progress=progress)
-            predicted = plan.predict(
-                config, calibration, reference_layers=sweep and arguments.predict
-            )
+            afresh = arguments.predict
+            calibration = plan.calibrate(config, recalibrate=afresh, progress=progress)
+            predicted = plan.predict(config, calibration, reference_layers=sweep and afresh)
             if budget is not None:
                 plan.check_budget(predicted, budget)
-        given = {"out": arguments.out, "resume": arguments.resume, "progress": progress}
+        settings = {"out": arguments.out, "resume": arguments.resume, "progress": progress}
         if sweep and arguments.predict:
             from rabbench.plan.reference_layers import reference_layers
 
-            given["reference_layers"] = reference_layers(calibration)
+            settings["reference_layers"] = reference_layers(calibration)
         start = time.monotonic()
-        results = job(config, **given)
+        results = job(config, **settings)
         if predicted is not None:
             from rabbench.plan.rows import add_plan_rows
 
@@ -91,14 +88,13 @@ def _train(arguments: argparse.Namespace) -> int:
     from importlib import import_module
 
     config: Any = configure(CONFIGS[f"train {arguments.kind}"], arguments)
-    job = import_module(f"rabbench.train.{arguments.kind}")
+    job: Any = import_module(f"rabbench.train.{arguments.kind}")
     devices = import_module("rabbench.train.devices")
     with (
-        devices.process_group(getattr(config, "student", config).options.device) as first,
+        devices.process_group(config.options.device) as first,
         show_progress(arguments.quiet or not first) as progress,
     ):
-        run = job.run
-        results = run(config, out=arguments.out, resume=arguments.resume, progress=progress)
+        results = job.run(config, out=arguments.out, resume=arguments.resume, progress=progress)
     return _finish(results, arguments) if first else DONE
 
 
@@ -109,14 +105,13 @@ def _plan(arguments: argparse.Namespace) -> int:
     config = scaling_config(arguments) if sweep else configure(QualityConfig, arguments)
     budget = plan.parse_budget(arguments.budget) if arguments.budget else None
     with show_progress(arguments.quiet) as progress:
-        again = arguments.recalibrate
-        sizes = data_sizes(arguments)
-        calibration = plan.calibrate(config, recalibrate=again, sizes=sizes, progress=progress)
+        sizes, afresh = data_sizes(arguments), arguments.recalibrate
+        calibration = plan.calibrate(config, recalibrate=afresh, sizes=sizes, progress=progress)
         predicted = plan.predict(config, calibration, sizes=sizes)
     if arguments.json:
-        _say(json.dumps(predicted.to_json(), indent=1, default=list))
+        _print(json.dumps(predicted.to_json(), indent=1, default=list))
     else:
-        _say(*plan.render_plan(predicted))
+        _print(*plan.render_plan(predicted))
     if budget is not None:
         plan.check_budget(predicted, budget)
     return DONE
@@ -133,16 +128,16 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _finish(results: Results, arguments: argparse.Namespace) -> int:
-    """Write the report, print the verdict or the JSON, and say how it went."""
+    """Write the report, print the verdict or the JSON, and warn of points that failed."""
     from rabbench import report
     from rabbench.results import results_to_json
 
-    written = report.write(results, arguments.out)
+    files = report.write(results, arguments.out)
     if arguments.json:
-        _say(json.dumps(results_to_json(results), indent=1))
+        _print(json.dumps(results_to_json(results), indent=1))
     else:
-        tables = [line for table in written.tables for line in ("", *table)]
-        _say(*written.verdict, *tables, "", *map(str, written.paths))
+        tables = [line for table in files.tables for line in ("", *table)]
+        _print(*files.verdict, *tables, "", *map(str, files.paths))
     failed = [row for row in results.rows if row.status in FAILED]
     for row in failed:
         where = ", ".join(
@@ -162,15 +157,15 @@ def _report(arguments: argparse.Namespace) -> int:
     if arguments.export:
         from rabbench.report.render import export
 
-        _say(export.text(arguments.export, arguments.folders))
+        _print(export.text(arguments.export, arguments.folders))
     elif comparison_out is not None:
         from rabbench.report import comparison
 
-        verdict, written = comparison.write(arguments.folders, comparison_out)
-        _say(*verdict, "", *map(str, written))
+        verdict, paths = comparison.write(arguments.folders, comparison_out)
+        _print(*verdict, "", *map(str, paths))
     else:
         results = report.with_load(load_results(folder), load)
-        _say(*map(str, report.write(results, arguments.out or folder).paths))
+        _print(*map(str, report.write(results, arguments.out or folder).paths))
     return DONE
 
 
@@ -178,7 +173,7 @@ def _bundle(arguments: argparse.Namespace) -> int:
     from rabbench.bundle import pack
 
     bundle = pack.write(arguments.folder, arguments.out, qrels=arguments.qrels)
-    _say(*[json.dumps(bundle.to_json(), indent=1)] if arguments.json else bundle.text_lines())
+    _print(*[json.dumps(bundle.to_json(), indent=1)] if arguments.json else bundle.text_lines())
     return DONE
 
 
@@ -187,7 +182,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     results = verify.run(arguments.path, data=not arguments.no_data)
     as_json = json.dumps(verify_result.to_json(results), indent=1)
-    _say(*[as_json] if arguments.json else verify_result.text_lines(results))
+    _print(*[as_json] if arguments.json else verify_result.text_lines(results))
     return verify_result.exit_code(results)
 
 
@@ -199,9 +194,9 @@ def _check(arguments: argparse.Namespace) -> int:
     with show_progress(arguments.quiet) as progress:
         verdict = check.run(config, progress=progress)
     if verdict is not None and arguments.json:
-        _say(json.dumps(verdict.to_json(), indent=1))
+        _print(json.dumps(verdict.to_json(), indent=1))
     elif verdict is not None:
-        _say(*text.render_verdict(verdict))
+        _print(*text.render_verdict(verdict))
     if verdict is None or config.update:
         _warn(f"written: {config.baseline[0]}")
         return DONE
@@ -216,27 +211,20 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.kind == "models":
         from rabbench.models import catalog
 
-        found = catalog.names()
+        names = catalog.names()
     else:
-        found = registry.names(arguments.kind)
-    _say(json.dumps(found)) if arguments.json else _say(*found)
+        names = registry.names(arguments.kind)
+    _print(*[json.dumps(names)] if arguments.json else names)
     return DONE
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
     from rabbench.cli import doctor
 
-    checks = doctor.examine()
-    if arguments.json:
-        _say(json.dumps([check.__dict__ for check in checks], indent=1))
-    else:
-        _say(
-            *(
-                f"{'ok     ' if check.ok else 'missing'}  {check.what}: {check.found}"
-                for check in checks
-            )
-        )
-    return DONE if all(check.ok for check in checks) else 3
+    needs = doctor.examine()
+    as_json = json.dumps([need.to_json() for need in needs], indent=1)
+    _print(*[as_json] if arguments.json else map(str, needs))
+    return DONE if all(need.ok for need in needs) else MissingError.exit_code
 
 
 @contextmanager
@@ -265,7 +253,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 }
 
 
-def _say(*lines: str) -> None:
+def _print(*lines: str) -> None:
     for line in lines:
         print(line)  # noqa: T201 - data goes to stdout
 

@@ -8,21 +8,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 from rabbench.config import value_types
 from rabbench.config.declaration import DeclaredOption, declared_options
 from rabbench.types import REQUIRED
 
-PARSERS: Mapping[Any, Any] = {
-    int: value_types.count,
-    float: float,
-    Path: Path,
-    tuple[str, ...]: value_types.names,
-    tuple[Path, ...]: Path,
+PARSERS: Mapping[Any, tuple[Any, str | None]] = {
+    int: (value_types.count, "N"),
+    float: (float, "X"),
+    tuple[str, ...]: (value_types.names, "A,B"),
+    Path: (Path, None),
+    tuple[Path, ...]: (Path, None),
 }
-METAVARS: Mapping[Any, str] = {int: "N", float: "X", tuple[str, ...]: "A,B"}
+"""How a word becomes a value of a field's type, and what stands for it in the help."""
 
 
 def add_options(parser: argparse.ArgumentParser, config: Any, *, partial: bool = False) -> None:
@@ -33,24 +32,22 @@ def add_options(parser: argparse.ArgumentParser, config: Any, *, partial: bool =
             continue
         if declared.group not in groups:
             groups[declared.group] = parser.add_argument_group(*declared.group)
-        groups[declared.group].add_argument(declared.option.flag, **_keywords(declared))
+        groups[declared.group].add_argument(declared.flag, **_keywords(declared))
 
 
 def _keywords(declared: DeclaredOption) -> dict[str, Any]:
     """The arguments of ``add_argument`` that follow from a declaration and its field's type."""
     option, default = declared.option, declared.default
-    kind = next((of for of in get_args(declared.type) if of is not NoneType), declared.type)
-    if get_origin(declared.type) in {tuple, Literal}:
-        kind = declared.type
     keywords: dict[str, Any] = {"help": _help(option.help, default) or None}
     if isinstance(default, bool):
         return {**keywords, "action": "store_const", "const": not default, "default": default}
-    choices = option.choices or (get_args(kind) if get_origin(kind) is Literal else None)
-    if choices:
-        keywords["choices"] = choices
+    parse, metavar = PARSERS.get(declared.type, (None, None))
+    if option.choices or get_origin(declared.type) is Literal:
+        keywords["choices"] = option.choices or get_args(declared.type)
+    elif option.parse:
+        keywords |= {"type": option.parse, "metavar": option.metavar}
     else:
-        keywords["type"] = option.parse or PARSERS.get(kind)
-        keywords["metavar"] = option.metavar or METAVARS.get(kind)
+        keywords |= {"type": parse, "metavar": option.metavar or metavar}
     if option.nargs:
         return {**keywords, "nargs": option.nargs}
     if option.repeatable:

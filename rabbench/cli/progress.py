@@ -1,6 +1,6 @@
-"""Shows a job's progress on standard error: one live bar, or a line now and then.
+"""Progress of a job on standard error: one live bar, or a line now and then.
 
-Knows shares and time; nothing of jobs. What is left is estimated from the share that is done.
+Knows shares and time, nothing of jobs. The remaining time follows from the completed share.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from rabbench.types import Progress, no_progress
 
 PLAIN_S = 10.0  # without a terminal, a line this often
-SURE_S = 3.0  # before that no estimate is worth saying
+SURE_S = 3.0  # an earlier estimate is worth nothing
 
 
 class RemainingTime:
-    """How far a job is and how long it will still take, in words.
+    """The completed share of a job, its time so far and the time it still needs, in words.
 
     A count that falls, or has another total, is taken for the beginning of another part.
     """
@@ -27,18 +27,18 @@ class RemainingTime:
         self._start: tuple[float, int] | None = None
         self._last = (0, 0)
 
-    def __call__(self, done: int, total: int) -> str:
+    def __call__(self, completed: int, total: int) -> str:
         """``41 %, 3 min gone, about 5 min left``; the estimate only once there is ground for it."""
         now = self._clock()
-        if self._start is None or total != self._last[1] or done < self._last[0]:
-            self._start = (now, done)
-        self._last = (done, total)
-        began, before = self._start
-        gone, made = now - began, done - before
-        said = f"{100 * done // max(total, 1)} %, {duration(gone)} gone"
-        if gone >= SURE_S and made > 0:
-            said += f", about {duration(gone * (total - done) / made)} left"
-        return said
+        if self._start is None or total != self._last[1] or completed < self._last[0]:
+            self._start = (now, completed)
+        self._last = (completed, total)
+        start_s, start = self._start
+        elapsed_s, steps = now - start_s, completed - start
+        text = f"{100 * completed // max(total, 1)} %, {duration(elapsed_s)} gone"
+        if elapsed_s >= SURE_S and steps > 0:
+            text += f", about {duration(elapsed_s * (total - completed) / steps)} left"
+        return text
 
 
 def duration(seconds: float) -> str:
@@ -50,7 +50,7 @@ def duration(seconds: float) -> str:
 
 @contextmanager
 def show_progress(quiet: bool) -> Iterator[Progress]:
-    """A progress that shows itself, on standard error."""
+    """The progress that a terminal, a log or ``quiet`` calls for."""
     if quiet:
         yield no_progress
     elif sys.stderr.isatty():
@@ -66,29 +66,30 @@ def _bar() -> Iterator[Progress]:
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    left = RemainingTime()
+    remaining_time = RemainingTime()
     columns = (
         BarColumn(bar_width=24),
-        TextColumn("{task.fields[left]}", markup=False),
+        TextColumn("{task.fields[text]}", markup=False),
         TextColumn("{task.description}", markup=False, style="dim"),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=None, left="")
+        task_id = bar.add_task("starting", total=None, text="")
 
-        def progress(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total, left=left(done, total))
+        def progress(stage: str, completed: int, total: int) -> None:
+            text = remaining_time(completed, total)
+            bar.update(task_id, description=stage, completed=completed, total=total, text=text)
 
         yield progress
 
 
 def _lines() -> Progress:
-    left, last = RemainingTime(), time.monotonic()
+    remaining_time, last = RemainingTime(), time.monotonic()
 
-    def progress(what: str, done: int, total: int) -> None:
+    def progress(stage: str, completed: int, total: int) -> None:
         nonlocal last
-        said = left(done, total)
+        text = remaining_time(completed, total)
         if time.monotonic() - last >= PLAIN_S:
             last = time.monotonic()
-            print(f"{what} ({said})", file=sys.stderr, flush=True)  # noqa: T201 - as it comes
+            print(f"{stage} ({text})", file=sys.stderr, flush=True)  # noqa: T201 - as it comes
 
     return progress

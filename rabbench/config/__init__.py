@@ -1,8 +1,8 @@
-"""What each command can be told: one file a command, one frozen dataclass a configuration.
+"""Configurations of the commands: one file a command, one frozen dataclass a configuration.
 
 Each option is declared once, by the field that holds it (``declaration.py``): the command line, a
-plan and the command that a report repeats are made from that. Plain data, picklable, kept in the
-results file; runs nothing and imports nothing heavy.
+plan and the command that a report repeats are made from that. Plain data, picklable, saved in the
+results file. Runs nothing and imports nothing heavy.
 """
 
 from __future__ import annotations

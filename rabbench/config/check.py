@@ -1,4 +1,4 @@
-"""The regression gate: its policy, and what to check."""
+"""The regression gate: its policy, and a check."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WRITING, OUTPUT = "writing the baseline", "output"  # titles in the help
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """What a gate lets through; kept in the baseline, so that it changes by a reviewed commit.
+    """The changes that a gate lets through; the baseline holds it, so a reviewed commit changes it.
 
     ``tolerance`` of an exact measure by name, in both directions: an absolute difference for
     metrics (unit ``1``), relative otherwise; 0 for those not named. ``floor`` is the relative
@@ -31,22 +31,19 @@ class Policy:
     GROUP: ClassVar = ("policy", "in place of the one that FILE keeps")
     tolerance: Mapping[str, float] = option(
         dict,
-        "--tolerance",
         "allowed change of exact measures: of a metric absolute, otherwise relative",
         parse=tolerances,
         metavar="MEASURE=X",
     )
-    floor: float = option(
-        0.10, "--floor", "growth of a ratio that is no regression (default {default})"
-    )
+    floor: float = option(0.10, "growth of a ratio that is no regression (default {default})")
     elsewhere: float = option(
-        0.50, "--floor-elsewhere", "the same on another machine (default {default})"
+        0.50, "the same on another machine (default {default})", flag="--floor-elsewhere"
     )
     ceiling: float = 0.50
     references: tuple[str, ...] = option(
         (),
-        "--reference",
         "the phase that costs are set over, and one to set its own over",
+        flag="--reference",
         metavar="SYSTEM/PHASE,…",
     )
 
@@ -64,20 +61,21 @@ class Policy:
             _within(name, getattr(self, name), 0.01, 10.0)
         if len(self.references) > 2:
             raise UsageError(f"references {self.references}: give one or two as SYSTEM/PHASE")
-        for one in self.references:
-            if one.count("/") != 1:
-                raise UsageError(f"reference {one!r}: write it as SYSTEM/PHASE, as teacher/score")
+        for reference in self.references:
+            if reference.count("/") != 1:
+                raise UsageError(
+                    f"reference {reference!r}: write it as SYSTEM/PHASE, as teacher/score"
+                )
 
     @classmethod
-    def of(cls, kept: Mapping[str, Any]) -> Policy:
-        """The policy that a baseline keeps.
+    def from_json(cls, raw: Mapping[str, Any]) -> Policy:
+        """The policy of a baseline.
 
         Raises:
             BadInputError: if it is none.
         """
         try:
-            known = {**kept, "references": tuple(kept.get("references", ()))}
-            return cls(**known)
+            return cls(**{**raw, "references": tuple(raw.get("references", ()))})
         except (TypeError, AttributeError, ValueError, UsageError) as error:
             raise BadInputError(
                 f"the baseline's config.check.policy cannot be read: {error}; write the baseline "
@@ -93,7 +91,7 @@ def _within(name: str, value: Any, low: float, high: float) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckConfig:
-    """What to check, and where to write what.
+    """A check of runs against a baseline, and the files it writes.
 
     ``policy`` holds fields in place of those that the baseline keeps. ``measure``: measure each of
     ``folders`` anew, from the second on only while the verdict is unclear. ``reason``: write the
@@ -103,44 +101,38 @@ class CheckConfig:
 
     folders: tuple[Path, ...] = option(
         REQUIRED,
-        "folders",
         "results folders of the run; several are repeated runs",
+        flag="folders",
         nargs="+",
         metavar="DIR",
     )
     baseline: tuple[Path, ...] = option(
         REQUIRED,
-        "--baseline",
         "what the run must live up to; given again for repeated runs of it",
         repeatable=True,
         metavar="FILE",
     )
     tiers: tuple[Tier, ...] = option(
         TIERS,
-        "--tier",
         "default all",
+        flag="--tier",
         choices={**{tier: (tier,) for tier in TIERS}, "all": TIERS},
     )
     measure: bool = option(
-        False,
-        "--measure",
-        "first measure into DIR what FILE holds; into the next DIR only while unclear",
+        False, "first measure into DIR what FILE holds; into the next DIR only while unclear"
     )
     absolute: bool = option(
-        False,
-        "--absolute",
-        "compare times and bytes themselves, not ratios; both must be of one machine",
+        False, "compare times and bytes themselves, not ratios; both must be of one machine"
     )
     policy: Mapping[str, Any] = part(Policy, partial=True)
-    update: bool = option(False, "--update", "write FILE from the run", group=WRITING)
-    reason: str = option("", "--reason", "why; kept in FILE", metavar="TEXT", group=WRITING)
-    junit: Path | None = option(None, "--junit", "write JUnit XML", metavar="FILE", group=OUTPUT)
+    update: bool = option(False, "write FILE from the run", group=WRITING)
+    reason: str = option("", "why; kept in FILE", metavar="TEXT", group=WRITING)
+    junit: Path | None = option(None, "write JUnit XML", metavar="FILE", group=OUTPUT)
     summary: bool = option(
-        False, "--github", "annotate, and add to the step's summary", group=OUTPUT
+        False, "annotate, and add to the step's summary", flag="--github", group=OUTPUT
     )
     benchmark_json: Path | None = option(
         None,
-        "--benchmark-json",
         "write smaller.json and bigger.json for github-action-benchmark",
         metavar="DIR",
         group=OUTPUT,

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+from types import NoneType
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from rabbench.types import Option
 
@@ -20,7 +21,7 @@ Config = TypeVar("Config", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class ConfigPart:
     """A field that holds another configuration.
 
     ``offered`` are the paths of its options on the command line, in order (none named: all),
@@ -42,8 +43,8 @@ def part(
     partial: bool = False,
     **redeclared: Any,
 ) -> Any:
-    """A dataclass field that is a :class:`Part`; an instance as ``config`` is its default."""
-    declared = Part(
+    """A dataclass field that is a :class:`ConfigPart`; an instance as ``config`` is its default."""
+    declared = ConfigPart(
         config=config if isinstance(config, type) else type(config),
         offered=offered,
         follows=follows,
@@ -60,9 +61,10 @@ def part(
 class DeclaredOption:
     """An option where it stands in a configuration: ``path`` is ``options.depth`` or ``suite``.
 
-    ``default`` is that of this configuration, ``types.REQUIRED`` where there is none. In a
-    ``partial`` one nothing has to be typed. One that ``follows`` takes the value of the option
-    with the same flag. ``group`` is a title and a description, or empty.
+    ``type`` is the field's without None. ``default`` is that of this configuration,
+    ``types.REQUIRED`` where there is none. In a ``partial`` one nothing has to be typed. One that
+    ``follows`` takes the value of the option with the same flag. ``group`` is a title and a
+    description, or empty.
     """
 
     path: str
@@ -74,9 +76,15 @@ class DeclaredOption:
     follows: bool = False
 
     @property
+    def flag(self) -> str:
+        """``--max-doc-tokens``; of what is on by default ``--no-latent``; of a place its name."""
+        name = self.path.rpartition(".")[2].replace("_", "-")
+        return self.option.flag or f"--{'no-' if self.default is True else ''}{name}"
+
+    @property
     def argument(self) -> str:
-        """The name of its parsed argument: ``max_doc_tokens`` for ``--max-doc-tokens``."""
-        return self.option.flag.lstrip("-").replace("-", "_")
+        """The name of its parsed argument: ``max_doc_tokens``."""
+        return self.flag.removeprefix("--").replace("-", "_")
 
 
 def declared_options(
@@ -99,7 +107,7 @@ def declared_options(
             declared = DeclaredOption(
                 path=item.name,
                 option=option,
-                type=types[item.name],
+                type=_without_none(types[item.name]),
                 default=default,
                 group=(option.group,) if option.group else getattr(owner, "GROUP", ()),
                 partial=partial,
@@ -114,7 +122,7 @@ def declared_options(
     return sorted(options, key=place)
 
 
-def _part_options(name: str, part: Part, default: Any) -> Iterator[DeclaredOption]:
+def _part_options(name: str, part: ConfigPart, default: Any) -> Iterator[DeclaredOption]:
     config = part.config if part.partial or default is MISSING else default
     options = {option.path: option for option in declared_options(config, partial=part.partial)}
     for path in (*(part.offered or options), *part.follows):
@@ -124,6 +132,11 @@ def _part_options(name: str, part: Part, default: Any) -> Iterator[DeclaredOptio
             option = replace(option, option=item.metadata["option"], default=item.default)
         follows = option.follows or path in part.follows
         yield replace(option, path=f"{name}.{path}", follows=follows)
+
+
+def _without_none(annotation: Any) -> Any:
+    """``int`` of ``int | None``."""
+    return get_args(annotation)[0] if NoneType in get_args(annotation) else annotation
 
 
 def _default(item: Field[Any]) -> Any:
@@ -139,7 +152,7 @@ def build_config(config: Config | type[Config], values: Mapping[str, Any]) -> Co
     """
     arguments = {item.name: values[item.name] for item in fields(config) if item.name in values}
     for item in fields(config):
-        part: Part | None = item.metadata.get("part")
+        part: ConfigPart | None = item.metadata.get("part")
         if part is None:
             continue
         start = f"{item.name}."

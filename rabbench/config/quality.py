@@ -12,7 +12,7 @@ from rabbench.types import MODELS, REQUIRED, Options, option
 
 @dataclass(frozen=True, kw_only=True)
 class QualityConfig:
-    """What to evaluate.
+    """An evaluation of systems on the data sets of a suite.
 
     ``suite`` is a name or a folder in BEIR layout. Without ``datasets`` the suite's default ones
     are taken, without ``metrics`` those the suite names. ``max_queries`` takes a sample of the
@@ -20,19 +20,16 @@ class QualityConfig:
     ``baseline`` is a system over which the report sets every other one.
     """
 
-    suite: str = option(
-        REQUIRED, "--suite", "a suite by name, a BEIR folder, or trec:DOCS,QUERIES,QRELS"
-    )
-    datasets: tuple[str, ...] = option((), "--datasets", "data sets of the suite")
+    suite: str = option(REQUIRED, "a suite by name, a BEIR folder, or trec:DOCS,QUERIES,QRELS")
+    datasets: tuple[str, ...] = option((), "data sets of the suite")
     systems: tuple[str, ...] = option(
         SYSTEMS,
-        "--systems",
         "default {default}; also 'bm25>>teacher', 'bm25%%200>>teacher', bm25+dense and run:FILE",
     )
-    metrics: tuple[str, ...] = option((), "--metrics", "ranx, ir_measures or trec_eval names")
-    max_queries: int | None = option(None, "--max-queries", "a seeded sample of the queries")
+    metrics: tuple[str, ...] = option((), "ranx, ir_measures or trec_eval names")
+    max_queries: int | None = option(None, "a seeded sample of the queries")
     baseline: str | None = option(
-        None, "--baseline", "the report sets every other system over this one", metavar="SYSTEM"
+        None, "the report sets every other system over this one", metavar="SYSTEM"
     )
     options: Options = part(
         Options(),
@@ -56,7 +53,7 @@ class DemoConfig:
 class Sizes:
     """How large a data set is; lengths are mean tokens."""
 
-    n_docs: int = option(REQUIRED, "--docs", "documents, where the data set is not here")
-    n_queries: int = option(REQUIRED, "--queries", "queries")
-    doc_tokens: float = option(REQUIRED, "--doc-tokens", "mean tokens of a document", metavar="N")
-    query_tokens: float = option(REQUIRED, "--query-tokens", "mean tokens of a query", metavar="N")
+    n_docs: int = option(REQUIRED, "documents, where the data set is not here", flag="--docs")
+    n_queries: int = option(REQUIRED, "queries", flag="--queries")
+    doc_tokens: float = option(REQUIRED, "mean tokens of a document", metavar="N")
+    query_tokens: float = option(REQUIRED, "mean tokens of a query", metavar="N")

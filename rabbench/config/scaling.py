@@ -17,7 +17,7 @@ MEASURES = ("flops", "index-size", "memory", "latency")
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What is to be answered.
+    """The work over which costs are summed up to a break-even point.
 
     ``n_docs`` documents are indexed, ``k`` of them scored for each query. ``training_flops`` and
     ``training_s`` are what the student's training took (None: not measured, left out);
@@ -25,21 +25,21 @@ class Load:
     """
 
     GROUP: ClassVar = ("break-even", "the load; it changes what a report says only")
-    n_docs: int = option(1000, "--breakeven-docs", "documents indexed (default {default})")
+    n_docs: int = option(1000, "documents indexed (default {default})", flag="--breakeven-docs")
     k: int = option(
-        100, "--breakeven-candidates", "scored for each query (default {default})", metavar="K"
+        100, "scored for each query (default {default})", flag="--breakeven-candidates", metavar="K"
     )
-    training_flops: float | None = option(None, "--training-flops", "of the student, such as 2e17")
+    training_flops: float | None = option(None, "of the student, such as 2e17")
     training_s: float | None = option(
         None,
-        "--training-hours",
         "of the student, on the machine measured",
+        flag="--training-hours",
         parse=hours,
         write=as_hours,
         metavar="H",
     )
     price_gb_month: float | None = option(
-        None, "--storage-price", "of a gigabyte of index for a month", metavar="P"
+        None, "of a gigabyte of index for a month", flag="--storage-price", metavar="P"
     )
 
     def __post_init__(self) -> None:
@@ -56,18 +56,18 @@ class Load:
                 raise UsageError(f"{name} = {value}: must be finite and not below 0")
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Load:
-        """The load that a configuration names.
+    def from_config(cls, config: Mapping[str, Any]) -> Load:
+        """The load of a configuration's ``breakeven``.
 
-        What it leaves out is the default, ``k`` at most the number of documents.
+        A missing field has its default, ``k`` at most the number of documents.
 
         Raises:
             UsageError: if nobody can have it.
         """
-        known = [one.name for one in fields(cls)]
-        named = {name: given[name] for name in known if given.get(name) is not None}
-        named.setdefault("k", min(cls.k, named.get("n_docs", cls.n_docs)))
-        return cls(**named)
+        names = {item.name for item in fields(cls)}
+        values = {name: config[name] for name in names if config.get(name) is not None}
+        values.setdefault("k", min(cls.k, values.get("n_docs", cls.n_docs)))
+        return cls(**values)
 
     def training(self, measure: str) -> float | None:
         """The student's training in the unit of this measure; None where it is not known."""
@@ -76,27 +76,27 @@ class Load:
 
 @dataclass(frozen=True, kw_only=True)
 class ScalingConfig:
-    """What to sweep.
+    """A sweep over document lengths.
 
     ``points`` lengths from ``min_doc_len`` to ``max_doc_len`` in equal ratios (None: as many as
     doublings); ``query_len`` and the lengths are tokens without the prompt. ``attention`` may name
-    several implementations. ``breakeven`` holds fields of ``breakeven.Load``: it changes what a
-    report says, not what is measured.
+    several implementations. ``breakeven`` holds fields of :class:`Load`: it changes what a report
+    says, not what is measured.
     """
 
-    max_doc_len: int = option(REQUIRED, "--max-doc-len", "longest document, tokens")
-    min_doc_len: int = option(16, "--min-doc-len", "shortest (default {default})")
-    points: int | None = option(None, "--points", "how many lengths (default: each doubling)")
-    query_len: int = option(32, "--query-len", "query tokens (default {default})")
-    systems: tuple[str, ...] = option(SYSTEMS, "--systems", "default {default}")
-    measures: tuple[str, ...] = option(MEASURES, "--measures", "default {default}")
-    attention: tuple[str, ...] = option(("sdpa",), "--attention", "sdpa, eager or both")
-    rounds: int = option(3, "--rounds", "least samples of a time (default {default})")
+    max_doc_len: int = option(REQUIRED, "longest document, tokens")
+    min_doc_len: int = option(16, "shortest (default {default})")
+    points: int | None = option(None, "how many lengths (default: each doubling)")
+    query_len: int = option(32, "query tokens (default {default})")
+    systems: tuple[str, ...] = option(SYSTEMS, "default {default}")
+    measures: tuple[str, ...] = option(MEASURES, "default {default}")
+    attention: tuple[str, ...] = option(("sdpa",), "sdpa, eager or both")
+    rounds: int = option(3, "least samples of a time (default {default})")
     max_rounds: int = 30
     min_time_s: float = 1.0
-    timeout_s: float = option(600.0, "--timeout", "seconds for one memory point", metavar="S")
+    timeout_s: float = option(600.0, "seconds for one memory point", flag="--timeout", metavar="S")
     memory_limit: int | None = option(
-        None, "--memory-limit", "of one point, such as 4GiB", parse=size, metavar="SIZE"
+        None, "of one point, such as 4GiB", parse=size, metavar="SIZE"
     )
     options: Options = part(Options(), *MODELS, "device", "dtype", "seed", "extrapolate")
     breakeven: Mapping[str, float] = part(Load, partial=True)

@@ -1,4 +1,4 @@
-"""What to train on what, for how long: plain data, picklable, kept in the results file.
+"""The trainings: data, schedule, adapters, and the losses of teacher, bi-encoder and student.
 
 Knows no tensors and no files.
 """
@@ -28,45 +28,43 @@ PROMPTS: dict[str, tuple[str, str, str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingData:
-    """Which queries to learn from.
+    """The queries to learn from.
 
     ``held_out`` is the share of the queries kept for evaluation during training. ``negatives``
     names the system whose best wrong documents are hard negatives, or ``random``; ``per_query``
     is how many negatives a query has in a step, half of them hard.
     """
 
-    suite: str = option(
-        REQUIRED, "--suite", "a suite ('rabbench list suites') or a BEIR-layout folder"
-    )
+    suite: str = option(REQUIRED, "a suite ('rabbench list suites') or a BEIR-layout folder")
     dataset: str | None = option(
-        None, "--datasets", "one data set; its training split where it has one", metavar="NAME"
+        None, "one data set; its training split where it has one", flag="--datasets", metavar="NAME"
     )
-    max_queries: int | None = option(None, "--max-queries", "learn from a sample of the queries")
-    held_out: float = option(0.1, "--held-out", "share kept for evaluation ({default})")
-    negatives: str = option("random", "--negatives", "random, or a system's best", metavar="SYSTEM")
-    per_query: int = option(5, "--per-query", "negatives of a query in a step")
+    max_queries: int | None = option(None, "learn from a sample of the queries")
+    held_out: float = option(0.1, "share kept for evaluation ({default})")
+    negatives: str = option("random", "random, or a system's best", metavar="SYSTEM")
+    per_query: int = option(5, "negatives of a query in a step")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """How long and how fast.
+    """Length and speed of a training.
 
     ``batch`` queries make a step on each device, ``accumulation`` steps an update. ``precision``
     is ``float32``, ``bf16`` or ``fp16`` (mixed). The state is saved every ``save_every`` updates.
     """
 
-    epochs: float = option(1.0, "--epochs", "visits of each query")
-    max_steps: int | None = option(None, "--max-steps", "stop earlier")
-    batch: int = option(8, "--batch", "queries in a step, on each device")
-    accumulation: int = option(1, "--accumulation", "steps in an update (default {default})")
-    learning_rate: float = option(5e-4, "--learning-rate")
+    epochs: float = option(1.0, "visits of each query")
+    max_steps: int | None = option(None, "stop earlier")
+    batch: int = option(8, "queries in a step, on each device")
+    accumulation: int = option(1, "steps in an update (default {default})")
+    learning_rate: float = option(5e-4)
     warmup: float = 0.1
     weight_decay: float = 0.0
-    precision: str = option("float32", "--precision", "mixed", choices=("float32", "bf16", "fp16"))
-    save_every: int = option(50, "--save-every", "updates between states ({default})")
-    evaluate_every: int = option(50, "--evaluate-every", "updates (default {default})")
+    precision: str = option("float32", "mixed", choices=("float32", "bf16", "fp16"))
+    save_every: int = option(50, "updates between states ({default})")
+    evaluate_every: int = option(50, "updates (default {default})")
     log_every: int = 10
-    seed: int = option(0, "--seed", parse=int, metavar="SEED")
+    seed: int = option(0, parse=int)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +76,10 @@ class Lora:
     """
 
     rank: int = option(
-        16, "--lora-rank", "0 trains all weights ({default})", parse=int, metavar="R"
+        16, "0 trains all weights ({default})", flag="--lora-rank", parse=int, metavar="R"
     )
-    alpha: int = option(32, "--lora-alpha", metavar="A")
-    layers: int | None = option(None, "--lora-layers", "adapt the top N layers only")
+    alpha: int = option(32, flag="--lora-alpha", metavar="A")
+    layers: int | None = option(None, "adapt the top N layers only", flag="--lora-layers")
 
 
 TRAINING_ORDER = (
@@ -115,17 +113,14 @@ class TeacherConfig:
 
     ORDER: ClassVar = TRAINING_ORDER
     data: TrainingData = part(TrainingData)
-    objective: Objective = option("listwise", "--objective")
+    objective: Objective = option("listwise")
     schedule: Schedule = part(Schedule())
     lora: Lora = part(Lora())
-    prompt: str = option("short", "--prompt", "short or question (default {default})")
-    beta: float = option(0.1, "--beta", "of dpo (default {default})", metavar="BETA")
-    temperature: float = option(
-        1.0, "--temperature", "of listwise (default {default})", metavar="TEMPERATURE"
-    )
+    prompt: str = option("short", "short or question (default {default})")
+    beta: float = option(0.1, "of dpo (default {default})", metavar="BETA")
+    temperature: float = option(1.0, "of listwise (default {default})", metavar="TEMPERATURE")
     contrastive: float = option(
         0.0,
-        "--contrastive",
         "weight of telling documents apart without the query, as the student will "
         "(default {default})",
         metavar="W",
@@ -142,7 +137,7 @@ class BiencoderConfig:
     data: TrainingData = part(TrainingData)
     schedule: Schedule = part(Schedule(epochs=5, batch=32))
     lora: Lora = part(Lora())
-    temperature: float = option(0.05, "--temperature", "default {default}", metavar="TEMPERATURE")
+    temperature: float = option(0.05, "default {default}", metavar="TEMPERATURE")
     options: Options = part(Options(), *OFFERED, follows=("seed",))
 
 
@@ -174,34 +169,31 @@ class StudentConfig:
     ORDER: ClassVar = TRAINING_ORDER
     data: TrainingData = part(TrainingData, "suite", "dataset", "max_queries", "held_out")
     schedule: Schedule = part(Schedule(epochs=5, batch=16, learning_rate=1e-4))
-    inner: int = option(1024, "--inner", "the predictor's width ({default})", metavar="M")
-    mse: float = option(1.0, "--mse", "weight of the JEPA energy ({default})")
-    reverse_kl: float = option(1.0, "--reverse-kl", "λ (default {default}; 0 leaves it out)")
-    within: float = option(0.0, "--within", "weight of the energy in a query")
-    sampling: Sampling = option("on-policy", "--sampling")
-    candidates: int = option(4, "--candidates", "drawn in a round ({default})", metavar="K")
-    rounds: int = option(3, "--rounds", "draws during the training ({default})")
-    tau: float = option(1.0, "--tau", "τ of the draw ({default})")
-    vocabulary: int | None = option(4096, "--vocabulary", "rows of the head in the KL", metavar="V")
-    depth: int = option(1000, "--depth", "candidates to draw from ({default})", metavar="K")
-    first_stage: str = option(
-        "bm25", "--first-stage", "of larger collections ({default})", metavar="SYSTEM"
-    )
+    inner: int = option(1024, "the predictor's width ({default})", metavar="M")
+    mse: float = option(1.0, "weight of the JEPA energy ({default})")
+    reverse_kl: float = option(1.0, "λ (default {default}; 0 leaves it out)")
+    within: float = option(0.0, "weight of the energy in a query")
+    sampling: Sampling = option("on-policy")
+    candidates: int = option(4, "drawn in a round ({default})", metavar="K")
+    rounds: int = option(3, "draws during the training ({default})")
+    tau: float = option(1.0, "τ of the draw ({default})")
+    vocabulary: int | None = option(4096, "rows of the head in the KL", metavar="V")
+    depth: int = option(1000, "candidates to draw from ({default})", metavar="K")
+    first_stage: str = option("bm25", "of larger collections ({default})", metavar="SYSTEM")
     start: Start = option(
         "answers",
-        "--start",
         "first scores: similarity and the teacher's answers, similarity alone, or all equal",
     )
     keep: float = option(
-        30.0, "--keep", "weight that holds other documents' scores where they started ({default})"
+        30.0, "weight that holds other documents' scores where they started ({default})"
     )
-    latent: bool = option(True, "--no-latent", "the control that does not see the document")
+    latent: bool = option(True, "the control that does not see the document")
     options: Options = part(
         Options(),
         *OFFERED,
         follows=("seed", "depth", "first_stage"),
         model=option(
-            REQUIRED, "--teacher", "of 'rabbench train teacher', or a name", metavar="DIR"
+            REQUIRED, "of 'rabbench train teacher', or a name", flag="--teacher", metavar="DIR"
         ),
     )
 
@@ -222,22 +214,25 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class AblationConfig:
-    """Which variants of a student, over how many seeds, evaluated on what.
+    """Variants of a student over several seeds, and their evaluation.
 
     ``dataset`` is of the student's suite; None takes the suite's default. ``depth`` candidates
     of ``options.first_stage`` are ranked, all documents where there are no more.
     """
 
     student: StudentConfig = part(StudentConfig)
-    seeds: int = option(3, "--seeds", "seeds of each variant (default {default})")
-    variants: tuple[str, ...] = option(
-        tuple(VARIANTS), "--variants", "default all; 'full' is always there"
-    )
+    seeds: int = option(3, "seeds of each variant (default {default})")
+    variants: tuple[str, ...] = option(tuple(VARIANTS), "default all; 'full' is always there")
     dataset: str | None = option(
         None,
-        "--evaluate",
         "data set to evaluate on (default: the suite's first)",
+        flag="--evaluate",
         metavar="DATASET",
     )
-    max_test_queries: int | None = option(None, "--max-test-queries", "a sample of its queries")
+    max_test_queries: int | None = option(None, "a sample of its queries")
     metrics: tuple[str, ...] = ("hit_rate@1", "mrr")
+
+    @property
+    def options(self) -> Options:
+        """The student's."""
+        return self.student.options

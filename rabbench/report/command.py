@@ -13,7 +13,7 @@ from rabbench.config import CONFIGS
 from rabbench.config.declaration import DeclaredOption, declared_options
 
 
-def line(command: str, config: Mapping[str, Any]) -> str:
+def render_command(command: str, config: Mapping[str, Any]) -> str:
     """The command with its options, quoted for a shell; of an unknown one its name alone."""
     name = f"{command} {config['kind']}" if "kind" in config else command
     if command == "demo":  # a sweep and an evaluation with the same options
@@ -35,7 +35,7 @@ def _words(option: DeclaredOption, config: Mapping[str, Any]) -> list[str]:
     if unchanged and (declared.only_changed or isinstance(value, bool)):
         return []
     if isinstance(value, bool):
-        return [declared.flag]
+        return [option.flag]
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [declared.flag, ",".join(map(str, value))]
-    return [declared.flag, str(declared.write(value) if declared.write else value)]
+        return [option.flag, ",".join(map(str, value))]
+    return [option.flag, str(declared.write(value) if declared.write else value)]

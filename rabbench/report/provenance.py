@@ -33,7 +33,7 @@ def section(results: Results) -> Section:
         id="provenance",
         title="Provenance",
         text=_sentences(results),
-        code=[*checkout, command.line(results.command, results.config)],
+        code=[*checkout, command.render_command(results.command, results.config)],
         tables=[replace(one, folded=one.id != "inputs") for one in tables if one is not None],
         group="About",
     )

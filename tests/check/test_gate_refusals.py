@@ -165,7 +165,7 @@ def test_a_policy_that_would_let_anything_pass_is_refused(
     with pytest.raises(UsageError, match=message.replace(".", r"\.")):
         Policy(**policy)
     with pytest.raises(BadInputError, match=r"config\.check\.policy cannot be read"):
-        Policy.of(policy)
+        Policy.from_json(policy)
 
 
 @pytest.mark.parametrize("kept", [{"florr": 0.1}, {"tolerance": 3}, {"references": 3}])

@@ -7,7 +7,6 @@ import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import asdict
-from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
@@ -83,7 +82,7 @@ def test_every_command_is_held_to_its_options() -> None:
 @pytest.mark.parametrize("name", OWN)
 def test_a_flag_is_declared_by_a_field_or_belongs_to_the_command_line(name: str) -> None:
     options = [option for config in DECLARED.get(name, ()) for option in _declared(config)]
-    flags = [option.option.flag for option in options]
+    flags = [option.flag for option in options]
     assert len(set(flags)) == len(flags)
     assert not OWN[name] & set(flags)
     assert COMMANDS[name].keys() == OWN[name] | set(flags)
@@ -94,7 +93,7 @@ def test_defaults_are_those_of_the_fields(name: str) -> None:
     options = _declared(CONFIGS[name])
     assert len(options) > 8
     for declared in options:
-        action, default = COMMANDS[name][declared.option.flag], declared.default
+        action, default = COMMANDS[name][declared.flag], declared.default
         assert action.required == (default is REQUIRED and not declared.partial), declared.path
         if declared.partial or default is REQUIRED:
             assert action.default is None, declared.path
@@ -114,11 +113,9 @@ SPECIAL = {
 
 def _words(declared: DeclaredOption) -> st.SearchStrategy[list[str]]:
     """What can be typed for an option: its flag with a word."""
-    flag, kind = declared.option.flag, declared.type
+    flag, kind = declared.flag, declared.type
     if isinstance(declared.default, bool):
         return st.just([flag])
-    if get_origin(kind) is not tuple and NoneType in get_args(kind):
-        kind = get_args(kind)[0]
     choices = declared.option.choices or (get_args(kind) if get_origin(kind) is Literal else ())
     if flag in SPECIAL:
         word = SPECIAL[flag]
@@ -172,7 +169,7 @@ def test_the_command_of_a_report_gives_the_configuration_again(
     except UsageError:  # a load that nobody can have
         assume("--breakeven-docs" not in argv and "--breakeven-candidates" not in argv)
         raise
-    line = command.line(name.split()[0], _recorded(name, config))
+    line = command.render_command(name.split()[0], _recorded(name, config))
     program, *words = shlex.split(line)
     assert program == "rabbench"
     assert _config(name, words) == config
@@ -191,7 +188,7 @@ def test_every_declared_option_that_is_not_its_default_stands_in_the_command(
         for word in data.draw(_words(declared))
     ]
     for declared in _declared(CONFIGS[name]):
-        flag = declared.option.flag
+        flag = declared.flag
         if flag in required:
             continue
         words = data.draw(_words(declared))
@@ -199,6 +196,6 @@ def test_every_declared_option_that_is_not_its_default_stands_in_the_command(
         if flag == "--breakeven-candidates":
             argv += ["--breakeven-docs", str(1 << 41)]
         config = _config(name, argv)
-        line = shlex.split(command.line(name.split()[0], _recorded(name, config)))
+        line = shlex.split(command.render_command(name.split()[0], _recorded(name, config)))
         unchanged = config == _config(name, [*name.split(), *required])
         assert flag in line or (unchanged and declared.option.only_changed), flag

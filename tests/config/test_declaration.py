@@ -17,9 +17,9 @@ class Engine:
     """A part with a heading."""
 
     GROUP: ClassVar = ("engine", "what drives it")
-    power: int = option(50, "--power")
-    fuel: str = option("petrol", "--fuel", "default {default}")
-    seed: int = option(0, "--seed")
+    power: int = option(50)
+    fuel: str = option("petrol", "default {default}")
+    seed: int = option(0)
     serial: str = "none"
 
 
@@ -28,13 +28,13 @@ class Car:
     """A configuration with an order, a part and a partial part."""
 
     ORDER: ClassVar = ("engine.fuel", "doors")
-    seed: int = option(7, "--seed")
-    doors: int = option(REQUIRED, "--doors", group="body")
+    seed: int = option(7)
+    doors: int = option(REQUIRED, group="body")
     engine: Engine = part(
         Engine(power=60, serial="A1"),
         *("power", "fuel"),
         follows=("seed",),
-        fuel=option(REQUIRED, "--gas"),
+        fuel=option(REQUIRED, flag="--gas"),
     )
     extras: Mapping[str, int] = part(Engine, "power", partial=True)
 

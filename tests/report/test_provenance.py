@@ -47,18 +47,18 @@ def _parsed(line: str) -> Any:
 
 
 def test_a_sweep_comes_again_from_its_command() -> None:
-    line = command.line("scaling", asdict(SWEEP))
+    line = command.render_command("scaling", asdict(SWEEP))
     assert scaling_config(_parsed(line)) == SWEEP
 
 
 def test_an_evaluation_comes_again_from_its_command() -> None:
-    line = command.line("quality", asdict(EVALUATION))
+    line = command.render_command("quality", asdict(EVALUATION))
     assert "'bm25>>teacher,run:my runs/a.trec'" in line
     assert configure(quality.QualityConfig, _parsed(line)) == EVALUATION
 
 
 def test_an_option_whose_default_is_left_out_is_named_where_it_differs() -> None:
-    line = command.line("quality", asdict(EVALUATION))
+    line = command.render_command("quality", asdict(EVALUATION))
     assert "--attention eager" in line
     assert "--biencoder-model runs/pair" in line
     assert "--dense-model" not in line
@@ -68,7 +68,7 @@ def test_an_option_whose_default_is_left_out_is_named_where_it_differs() -> None
 def test_a_training_names_its_teacher_and_each_flag_once(kind: str) -> None:
     words = ["train", kind, "--suite", "demo", "--teacher", "runs/a", "--no-latent", "--seed", "3"]
     config = configure(CONFIGS[f"train {kind}"], build_parser().parse_args(words))
-    line = shlex.split(command.line("train", {"kind": kind, **asdict(config)}))
+    line = shlex.split(command.render_command("train", {"kind": kind, **asdict(config)}))
     flags = [word for word in line if word.startswith("--")]
     assert len(flags) == len(set(flags)) > 25
     assert line[line.index("--teacher") + 1] == "runs/a"
@@ -78,12 +78,12 @@ def test_a_training_names_its_teacher_and_each_flag_once(kind: str) -> None:
 
 def test_an_older_file_without_an_option_leaves_it_out() -> None:
     config = {"kind": "student", "data": {"suite": "demo"}, "options": {"model": "runs/a"}}
-    line = command.line("train", config)
+    line = command.render_command("train", config)
     assert line == "rabbench train student --suite demo --teacher runs/a"
 
 
 def test_an_unknown_command_has_its_name_alone() -> None:
-    assert command.line("polish", {"depth": 3}) == "rabbench polish"
+    assert command.render_command("polish", {"depth": 3}) == "rabbench polish"
 
 
 def test_a_report_says_how_to_get_it_again(demo: Results) -> None:

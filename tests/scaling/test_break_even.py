@@ -78,11 +78,11 @@ def test_break_even_by_hand() -> None:
 
 
 def test_a_load_takes_what_is_given_and_scores_no_more_than_there_are() -> None:
-    assert Load.of({}) == Load()
-    assert Load.of({"n_docs": 20, "training_s": None, "odd": 1}) == Load(n_docs=20, k=20)
-    assert Load.of({"n_docs": 20, "k": 5, "training_s": 60.0}).training("latency") == 60.0
+    assert Load.from_config({}) == Load()
+    assert Load.from_config({"n_docs": 20, "training_s": None, "odd": 1}) == Load(n_docs=20, k=20)
+    assert Load.from_config({"n_docs": 20, "k": 5, "training_s": 60.0}).training("latency") == 60.0
     with pytest.raises(UsageError, match=r"k = 500 .* N = 20 .*--breakeven-candidates or --break"):
-        Load.of({"n_docs": 20, "k": 500})
+        Load.from_config({"n_docs": 20, "k": 500})
 
 
 def test_equal_totals_do_not_count_as_cheaper() -> None:

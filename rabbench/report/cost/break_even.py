@@ -38,7 +38,7 @@ Pair = tuple[Bill, Bill]
 def load_of(config: Mapping[str, Any]) -> Load:
     """The load that the results' configuration names under ``breakeven``; else the default."""
     given = config.get("breakeven")
-    return Load.of(given if isinstance(given, Mapping) else {})
+    return Load.from_config(given if isinstance(given, Mapping) else {})
 
 
 class Payoff:
