@@ -1,1 +1,1 @@
-"""One file a cost measure, each with ``measure(points, settings)``; see records.Measure."""
+"""One file a cost measure, each with ``measure(points, settings)``; see ``types.Measure``."""

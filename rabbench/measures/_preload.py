@@ -1,9 +1,8 @@
-"""What the server behind the memory children imports once, so that each child starts at once.
+"""The imports of the server that the memory measure's children are forked from.
 
-Imports only: no model is loaded and no thread pool started, since children are forked from here.
+Nothing else: no model is loaded and no thread pool started, which a fork would not survive.
 """
 
-# Imported for its effect alone: children forked from here find it loaded.
 import sentence_transformers  # noqa: F401
 import torch  # noqa: F401
 import transformers  # noqa: F401

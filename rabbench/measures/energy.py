@@ -1,11 +1,12 @@
 """Energy of a unit of work, through zeus (NVML on a GPU, RAPL on a CPU) where a machine has it.
 
-An extra (``pip install 'rabbench[energy]'``). Where neither zeus nor a counter it can read is
-there, a row says so and has no value. Knows workloads, not systems; writes no files.
+An extra (``pip install 'rabbench[energy]'``). Without zeus, or a counter that it can read, a row
+has no value and says why. Knows workloads, not systems; writes no files.
 """
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -19,7 +20,7 @@ WINDOW_S = 2.0
 
 
 def _monitor() -> tuple[Any, str]:
-    """A zeus monitor with at least one counter, or None and why not."""
+    """A zeus monitor with at least one counter, or None and the reason."""
     try:
         from zeus.monitor import ZeusMonitor
     except ImportError:
@@ -34,7 +35,7 @@ def _monitor() -> tuple[Any, str]:
 
 
 def _joules(monitor: Any, workload: Workload) -> tuple[float, int]:
-    """Energy of as many runs as fill a window, and how many they were."""
+    """Energy of as many runs as fill a window, and their number."""
     runs, end = 0, time.monotonic() + WINDOW_S
     monitor.begin_window("rabbench")
     while runs == 0 or time.monotonic() < end:
@@ -45,11 +46,11 @@ def _joules(monitor: Any, workload: Workload) -> tuple[float, int]:
 
 def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement]:
     """One ``energy`` row a point: joules of all counters of the machine, idle power included."""
-    monitor, missing = _monitor()
-    for done, point in enumerate(points):
-        settings.progress(f"energy {point.system} {point.phase}", done, len(points))
+    monitor, reason = _monitor()
+    for completed, point in enumerate(points):
+        settings.progress(f"energy {point.system} {point.phase}", completed, len(points))
         if monitor is None:
-            params = {"message": missing}
+            params = {"message": reason}
             yield cost_row(point, "energy", None, UNIT, status="unsupported", params=params)
             continue
         workload = point.build()
@@ -59,4 +60,4 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
         for _ in range(settings.rounds):
             joules, runs = _joules(monitor, workload)
             samples.append(joules / runs / workload.units)
-        yield cost_row(point, "energy", sorted(samples)[len(samples) // 2], UNIT, samples=samples)
+        yield cost_row(point, "energy", statistics.median_high(samples), UNIT, samples=samples)

@@ -3,14 +3,14 @@
 Both counters run the workload's forward on ``meta`` with eager attention: no weights, no memory,
 any length, and the attention products are there. On a CPU with fused attention the same counters
 miss attention altogether (torch's registry lacks the operator, fvcore knows none), and a quadratic
-model looks linear; a disagreement above 1 % is therefore an error that names the operators, never
+model looks linear. A disagreement above 1 % is therefore an error that names the operators, never
 a number.
 
-Tracing all layers of a 7B model takes about 1.5 s, and a sweep has dozens of forwards. So of a
-stack of identical layers one is run, by both counters at every length, and what each counter finds
-in it is taken once for every layer of the stack. A stack must earn that: its layers print alike,
-and the first forward through it is run with all layers and must give both counters the same sum to
-the digit; otherwise all layers are run every time. Each row says how many were run.
+Tracing all layers of a 7B model takes about 1.5 s, and a sweep has dozens of forwards. So both
+counters run one layer of a stack of identical ones, and its count is multiplied by their number.
+That holds for a stack whose layers print alike and whose first forward, run with all layers, gives
+both counters the same sum to the digit; any other is run with all layers every time. Each row says
+how many were run.
 
 Knows workloads, not systems; writes no files.
 """
@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,19 +26,19 @@ from rabbench.types import Measurement, Point, Settings, cost_row
 
 MEASURES = ("flops",)
 TOLERANCE = 0.01
-# Parts of an operator's name that say it multiplies matrices.
+# Parts of the names of operators that multiply matrices.
 PRODUCTS = ("mm", "matmul", "linear", "attention", "conv", "einsum", "dot", "addbmm")
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What one counter found: FLOPs of each module by its path, the whole module's being ``""``.
+    """FLOPs of each module by its path under one counter; ``""`` is the whole module.
 
-    ``unseen`` names the matrix products that the counter has no formula for.
+    ``uncounted`` names the matrix products that the counter has no formula for.
     """
 
     by_module: Mapping[str, int]
-    unseen: frozenset[str]
+    uncounted: frozenset[str]
 
     @property
     def total(self) -> int:
@@ -49,16 +48,16 @@ class Tally:
 
 @dataclass(frozen=True)
 class Counts:
-    """One workload's FLOPs by the two counters, with the operators each could not see.
+    """FLOPs of one forward by the two counters, with the operators that either has no formula for.
 
-    ``apart`` are the innermost modules that the counters differ on. ``layers`` says how many
+    ``differing`` are the innermost modules that the counters differ on. ``layers`` is how many
     layers of each stack were run, as ``1 of 28``; empty for all.
     """
 
     torch: int
     fvcore: int
-    unseen: tuple[str, ...] = ()
-    apart: tuple[str, ...] = ()
+    uncounted: tuple[str, ...] = ()
+    differing: tuple[str, ...] = ()
     layers: str = ""
 
 
@@ -72,7 +71,7 @@ def count_torch(module: Any, inputs: tuple[Any, ...]) -> Tally:
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-    unseen: set[str] = set()
+    uncounted: set[str] = set()
 
     class Watch(TorchDispatchMode):
         def __torch_dispatch__(
@@ -80,7 +79,7 @@ def count_torch(module: Any, inputs: tuple[Any, ...]) -> Tally:
         ) -> Any:
             packet = func.overloadpacket
             if packet not in flop_registry and _is_product(packet.__name__):
-                unseen.add(f"{packet} (torch)")
+                uncounted.add(f"{packet} (torch)")
             return func(*args, **(kwargs or {}))
 
     counter = FlopCounterMode(display=False)
@@ -90,7 +89,7 @@ def count_torch(module: Any, inputs: tuple[Any, ...]) -> Tally:
     # torch's paths begin with the class of the outermost module.
     counts = {path: sum(count.values()) for path, count in counter.get_flop_counts().items()}
     by_module = {path.partition(".")[2]: count for path, count in counts.items()}
-    return Tally(by_module | {"": counter.get_total_flops()}, frozenset(unseen))
+    return Tally(by_module | {"": counter.get_total_flops()}, frozenset(uncounted))
 
 
 def count_fvcore(module: Any, inputs: tuple[Any, ...]) -> Tally:
@@ -124,7 +123,7 @@ def count(module: Any, inputs: tuple[Any, ...]) -> Counts:
 
 
 def _counts(module: Any, inputs: tuple[Any, ...], repeated: Mapping[str, int]) -> Counts:
-    """Both counts, that of each path in ``repeated`` taken so many times more."""
+    """Both counts; those of a path in ``repeated`` are added so many times more."""
     tallies = count_torch(module, inputs), count_fvcore(module, inputs)
     by_torch, by_fvcore = (
         tally.total + sum(more * tally.by_module[path] for path, more in repeated.items())
@@ -133,41 +132,40 @@ def _counts(module: Any, inputs: tuple[Any, ...], repeated: Mapping[str, int]) -
     return Counts(
         torch=by_torch,
         fvcore=by_fvcore,
-        unseen=tuple(sorted(frozenset.union(*(tally.unseen for tally in tallies)))),
-        apart=_apart(*(tally.by_module for tally in tallies)),
+        uncounted=tuple(sorted(tallies[0].uncounted | tallies[1].uncounted)),
+        differing=_innermost_differing(*(tally.by_module for tally in tallies)),
         layers=", ".join(f"1 of {more + 1}" for more in repeated.values()),
     )
 
 
-def _apart(one: Mapping[str, int], other: Mapping[str, int]) -> tuple[str, ...]:
+def _innermost_differing(first: Mapping[str, int], second: Mapping[str, int]) -> tuple[str, ...]:
     """Paths of both whose counts differ, without the paths around them."""
-    differ = sorted(path for path in one.keys() & other.keys() if one[path] != other[path])
-    return tuple(
-        path
-        for path in differ
-        if not any(
-            inner.startswith(f"{path}." if path else "") for inner in differ if inner != path
-        )
-    )
+    paths = sorted(path for path in first.keys() & second.keys() if first[path] != second[path])
+
+    def holds_another(path: str) -> bool:
+        inside = f"{path}." if path else ""
+        return any(inner.startswith(inside) for inner in paths if inner != path)
+
+    return tuple(path for path in paths if not holds_another(path))
 
 
-class Counter:
-    """Counts forwards, running one layer of each stack that has earned it; see the module."""
+class FlopCounter:
+    """Counts forwards, running one layer of each stack that allows it; see the module."""
 
     def __init__(self) -> None:
-        self._earned: dict[tuple[Any, ...], bool] = {}  # by the stacks of a forward
+        self._multiplies: dict[tuple[Any, ...], bool] = {}  # by the stacks of a forward
 
     def count(self, module: Any, inputs: tuple[Any, ...]) -> Counts:
         """FLOPs of one forward by both counters; arguments as of :func:`count`."""
         stacks = _stacks(module)
         key = tuple(stacks.values())
-        if self._earned.get(key):
-            return _shortened(module, inputs, stacks)
+        if self._multiplies.get(key):
+            return _count_first_layers(module, inputs, stacks)
         counts = count(module, inputs)
-        if stacks and key not in self._earned:
+        if stacks and key not in self._multiplies:
             alike = all(len({repr(layer) for layer in stack}) == 1 for stack in key)
-            self._earned[key] = alike and counts == replace(
-                _shortened(module, inputs, stacks), layers=""
+            self._multiplies[key] = alike and counts == replace(
+                _count_first_layers(module, inputs, stacks), layers=""
             )
         return counts
 
@@ -176,28 +174,21 @@ def _stacks(module: Any) -> dict[str, Any]:
     """The outermost lists of two layers or more, by path."""
     from torch.nn import ModuleList
 
-    found: dict[str, Any] = {}
+    stacks: dict[str, Any] = {}
     for path, part in module.named_modules():
-        inside = any(path.startswith(f"{outer}.") for outer in found)
+        inside = any(path.startswith(f"{outer}.") for outer in stacks)
         if isinstance(part, ModuleList) and len(part) > 1 and not inside:
-            found[path] = part
-    return found
+            stacks[path] = part
+    return stacks
 
 
-def _shortened(module: Any, inputs: tuple[Any, ...], stacks: Mapping[str, Any]) -> Counts:
-    """Both counts from a forward through the first layer of each stack only."""
-    with _first_layers(module, stacks):
-        more = {f"{path}.0": len(stack) - 1 for path, stack in stacks.items()}
-        return _counts(module, inputs, more)
-
-
-@contextmanager
-def _first_layers(module: Any, stacks: Mapping[str, Any]) -> Iterator[None]:
-    """Cut each stack to its first layer, and put it back."""
+def _count_first_layers(module: Any, inputs: tuple[Any, ...], stacks: Mapping[str, Any]) -> Counts:
+    """Both counts from a forward through the first layer of each stack; the stacks are put back."""
     try:
         for path, stack in stacks.items():
             module.set_submodule(path, stack[:1])
-        yield
+        more = {f"{path}.0": len(stack) - 1 for path, stack in stacks.items()}
+        return _counts(module, inputs, more)
     finally:
         for path, stack in stacks.items():
             module.set_submodule(path, stack)
@@ -214,44 +205,40 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
     A row's params hold all three counts. Where they differ by more than 1 % the status is
     ``error`` and ``params["message"]`` names the operators that a counter missed.
     """
-    seen: dict[tuple[Any, ...], Counts] = {}
-    counter = Counter()
-    for done, point in enumerate(points):
-        settings.progress(f"flops {point.system} {point.phase}", done, len(points))
+    counts: dict[tuple[Any, ...], Counts] = {}
+    counter = FlopCounter()
+    for completed, point in enumerate(points):
+        settings.progress(f"flops {point.system} {point.phase}", completed, len(points))
         workload = point.build()
         if workload.trace is None or workload.closed_form is None:
-            message = "runs no tensor operations that could be counted"
-            yield cost_row(
-                point, "flops", None, "FLOP", status="unsupported", params={"message": message}
-            )
+            reason = {"message": "runs no tensor operations that could be counted"}
+            yield cost_row(point, "flops", None, "FLOP", status="unsupported", params=reason)
             continue
         module, inputs = workload.trace()
         # Phases that do not depend on the document are the same forward at every length.
         key = (point.system, point.phase, *(tuple(tensor.shape) for tensor in inputs))
-        if key not in seen:
-            seen[key] = counter.count(module, inputs)
-        yield from _rows(point, workload.closed_form, seen[key], workload.units)
+        if key not in counts:
+            counts[key] = counter.count(module, inputs)
+        yield from _rows(point, workload.closed_form, counts[key], workload.units)
 
 
 def _rows(point: Point, closed_form: Any, counts: Counts, units: int) -> Iterator[Measurement]:
     dense, causal = closed_form("dense"), closed_form("causal")
-    apart = disagreement(dense, counts)
+    difference = disagreement(dense, counts)
     params = {
         "pairs": "dense",
         "closed_form": dense,
         "torch": counts.torch,
         "fvcore": counts.fvcore,
-        "agreement": apart,
+        "agreement": difference,
         "layers_run": counts.layers or "all",
     }
-    if apart > TOLERANCE or counts.unseen:
-        message = (
-            f"FLOP counts differ by {apart:.1%}: closed form {dense:,}, torch {counts.torch:,}, "
-            f"fvcore x2 {counts.fvcore:,}; {_culprit(counts)}"
+    if difference > TOLERANCE or counts.uncounted:
+        params["message"] = (
+            f"FLOP counts differ by {difference:.1%}: closed form {dense:,}, "
+            f"torch {counts.torch:,}, fvcore x2 {counts.fvcore:,}; {_explain(counts)}"
         )
-        yield cost_row(
-            point, "flops", None, "FLOP", status="error", params={**params, "message": message}
-        )
+        yield cost_row(point, "flops", None, "FLOP", status="error", params=params)
         return
     yield cost_row(point, "flops", dense / units, "FLOP", params=params)
     if causal != dense:
@@ -259,13 +246,14 @@ def _rows(point: Point, closed_form: Any, counts: Counts, units: int) -> Iterato
         yield cost_row(point, "flops", causal / units, "FLOP", params=params)
 
 
-def _culprit(counts: Counts) -> str:
-    """What a disagreement comes from, as far as the counters tell."""
+def _explain(counts: Counts) -> str:
+    """The cause of a disagreement, as far as the counters show it."""
     if counts.torch != counts.fvcore:
-        where = f"the counters differ in {', '.join(path or 'the whole' for path in counts.apart)}"
-    elif counts.unseen:
+        modules = ", ".join(path or "the whole" for path in counts.differing)
+        where = f"the counters differ in {modules}"
+    elif counts.uncounted:
         where = "the counters agree, both without them"
     else:
         where = "the counters agree, so the closed form is off"
-    operators = ", ".join(counts.unseen) or "none that a counter reports as unknown"
+    operators = ", ".join(counts.uncounted) or "none that a counter reports as unknown"
     return f"operators missing: {operators}; {where}"

@@ -1,4 +1,4 @@
-"""Index size: bytes kept for one document, as the index phase of a workload states them."""
+"""Index size: bytes of one document in the index, as the index phase of a workload states them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UNIT = "B"
 
 
 def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement]:
-    """One ``index_size`` row for each index phase that keeps something."""
+    """One ``index_size`` row for each index phase with an index."""
     del settings
     for point in points:
         workload = point.build() if point.phase == "index" else None

@@ -2,8 +2,8 @@
 
 All points of a sweep are built first and then visited round by round, so that a machine that
 warms up or slows down does so for every system and length alike. Raw samples are kept; the value
-is their median. What the settings give to be timed beside a point says how fast the machine was
-meanwhile. Knows workloads, not systems; writes no files.
+is their median. Reference layers, timed before each sample, show the machine's speed meanwhile.
+Knows workloads, not systems; writes no files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from rabbench.measures import _speed
@@ -28,21 +27,27 @@ LONG_S = 1.0
 
 
 @dataclass
-class _Timed:
+class _Series:
+    """The samples of one point; ``times_reference`` is a run's time over its reference layers'."""
+
     point: Point
     workload: Workload
+    samples: list[float]
     calls: int = 1
-    samples: list[float] = field(default_factory=list)
     total_s: float = 0.0
     last_s: float = 0.0
-    beside: Callable[[], object] | None = None
-    beside_s: list[float] = field(default_factory=list)
-    times_beside: list[float] = field(default_factory=list)
+    reference: Callable[[], object] | None = None
+    reference_s: list[float] = field(default_factory=list)
+    times_reference: list[float] = field(default_factory=list)
     error: str | None = None
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        return self.point.system, self.point.phase
 
 
 def time_workload(workload: Workload, calls: int = 1) -> float:
-    """Seconds that ``calls`` runs take: CUDA events on a GPU, the monotonic clock elsewhere."""
+    """Seconds of ``calls`` runs: CUDA events on a GPU, the monotonic clock elsewhere."""
     if workload.device == "cuda":
         return _time_cuda(workload, calls)
     start = time.perf_counter()
@@ -64,54 +69,63 @@ def _time_cuda(workload: Workload, calls: int) -> float:
     return float(start.elapsed_time(end)) / 1e3
 
 
-def _prepare(timed: _Timed, settings: Settings) -> float:
-    timed.workload.prepare()
-    if settings.reference_layers is not None:
-        timed.beside = settings.reference_layers(timed.point)
-    return 0.0
-
-
-def _warm(timed: _Timed) -> float:
+def _warm(series: _Series) -> float:
     """Run until warm, and set how many calls make a sample. Returns the seconds of one run."""
-    once = time_workload(timed.workload)
-    if once > LONG_S:
-        return once
-    once = time_workload(timed.workload)
-    while once * timed.calls < SAMPLE_S:
-        timed.calls *= 2
-        once = time_workload(timed.workload, timed.calls) / timed.calls
-    return once
+    run_s = time_workload(series.workload)
+    if run_s > LONG_S:
+        return run_s
+    run_s = time_workload(series.workload)
+    while run_s * series.calls < SAMPLE_S:
+        series.calls *= 2
+        run_s = time_workload(series.workload, series.calls) / series.calls
+    return run_s
 
 
-def _sample(timed: _Timed) -> float:
-    device, expected = timed.workload.device, timed.beside_s[-1] if timed.beside_s else 0.0
-    if timed.beside is not None:
-        timed.beside_s.append(_speed.time_warm(timed.beside, 1, device, expected=expected))
-    elapsed = time_workload(timed.workload, timed.calls)
-    if timed.beside is not None:
-        timed.times_beside.append(elapsed / timed.calls / timed.beside_s[-1])
-    timed.total_s += elapsed
-    timed.last_s = elapsed
-    timed.samples.append(elapsed / timed.calls / timed.workload.units)
-    return elapsed
+def _sample(series: _Series) -> None:
+    if series.reference is not None:
+        device, expected = series.workload.device, (series.reference_s or [0.0])[-1]
+        reference_s = _speed.time_warm(series.reference, 1, device, expected=expected)
+        series.reference_s.append(reference_s)
+    series.last_s = time_workload(series.workload, series.calls)
+    series.total_s += series.last_s
+    run_s = series.last_s / series.calls
+    series.samples.append(run_s / series.workload.units)
+    if series.reference is not None:
+        series.times_reference.append(run_s / reference_s)
 
 
-def _unfinished(timed: _Timed, settings: Settings) -> bool:
-    rounds = len(timed.samples)
-    if timed.error is not None or rounds >= settings.max_rounds:
+def _is_unfinished(series: _Series, settings: Settings) -> bool:
+    rounds = len(series.samples)
+    if series.error is not None or rounds >= settings.max_rounds:
         return False
-    return rounds < settings.rounds or timed.total_s < settings.min_time_s
+    return rounds < settings.rounds or series.total_s < settings.min_time_s
 
 
-def _guarded(timed: _Timed, step: Callable[[_Timed], float]) -> float:
-    """Run a step on a point; a failure is kept with the point, not raised."""
-    if timed.error is not None:
-        return 0.0
+def _attempt(series: _Series, step: Callable[[_Series], Any]) -> Any:
+    """The result of a step on a series, or None; an error stays with the series and ends it."""
+    if series.error is not None:
+        return None
     try:
-        return step(timed)
+        return step(series)
     except (RuntimeError, MemoryError, RabbenchError) as error:
-        timed.error = str(error).splitlines()[0]
-        return 0.0
+        series.error = (str(error).splitlines() or [type(error).__name__])[0]
+        return None
+
+
+def _prepare(every: Sequence[_Series], settings: Settings) -> None:
+    """Load, and warm up the lengths of a system's phase until one takes ``LONG_S``."""
+
+    def load(series: _Series) -> None:
+        series.workload.prepare()
+        if settings.reference_layers is not None:
+            series.reference = settings.reference_layers(series.point)
+
+    long_kinds: set[tuple[str, str]] = set()
+    for completed, series in enumerate(every):
+        settings.progress("latency: warm-up", completed, len(every))
+        _attempt(series, load)
+        if series.kind not in long_kinds and (_attempt(series, _warm) or 0.0) > LONG_S:
+            long_kinds.add(series.kind)
 
 
 def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement]:
@@ -124,44 +138,37 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
     part of BM25's, whose work it is. A long run's row is also yielded after each round, marked
     ``complete: false`` until its last, so that an interrupted sweep loses nothing.
     """
-    timed = [_Timed(point, point.build(), samples=list(point.samples)) for point in points]
-    timed.sort(key=lambda one: one.workload.shape.doc_len)
-    long: set[tuple[str, str]] = set()
-    for done, one in enumerate(timed):
-        settings.progress("latency: warm-up", done, len(timed))
-        kind = (one.point.system, one.point.phase)
-        _guarded(one, partial(_prepare, settings=settings))
-        if kind not in long and _guarded(one, _warm) > LONG_S:
-            long.add(kind)
-    collecting = gc.isenabled()
+    every = [_Series(point, point.build(), list(point.samples)) for point in points]
+    every.sort(key=lambda series: series.workload.shape.doc_len)
+    _prepare(every, settings)
+    collects = gc.isenabled()
     gc.disable()
-    gc.freeze()  # what is there stays: the collections between rounds look at new objects only
+    gc.freeze()  # the collections between rounds look at new objects only
     try:
-        for number in range(settings.max_rounds):
-            left = [one for one in timed if _unfinished(one, settings)]
-            for done, one in enumerate(left):
-                what = f"latency: round {number + 1}, {one.point.system} {one.point.phase}"
-                settings.progress(what, done, len(left))
-                _guarded(one, _sample)
-                if one.last_s > LONG_S and _unfinished(one, settings):
-                    yield _row(one, complete=False)
+        for number in range(1, settings.max_rounds + 1):
+            pending = [series for series in every if _is_unfinished(series, settings)]
+            for completed, series in enumerate(pending):
+                stage = f"latency: round {number}, {' '.join(series.kind)}"
+                settings.progress(stage, completed, len(pending))
+                _attempt(series, _sample)
+                if series.last_s > LONG_S and _is_unfinished(series, settings):
+                    yield _row(series, complete=False)
             gc.collect()
     finally:
         gc.unfreeze()
-        if collecting:
+        if collects:
             gc.enable()
-    for one in timed:
-        yield _row(one)
+    yield from map(_row, every)
 
 
-def _row(one: _Timed, *, complete: bool = True) -> Measurement:
-    if one.error is not None:
-        status = "oom" if "memory" in one.error.lower() else "error"
-        failed = {"message": one.error}
-        return cost_row(one.point, "latency", None, UNIT, status=status, params=failed)
-    params: dict[str, Any] = {"calls_per_sample": one.calls, "complete": complete}
-    if one.beside_s:
-        params["beside_s"] = statistics.median(one.beside_s)
-        params["times_beside"] = statistics.median(one.times_beside)
-    value = statistics.median(one.samples)
-    return cost_row(one.point, "latency", value, UNIT, samples=tuple(one.samples), params=params)
+def _row(series: _Series, *, complete: bool = True) -> Measurement:
+    if series.error is not None:
+        status = "oom" if "memory" in series.error.lower() else "error"
+        failure = {"message": series.error}
+        return cost_row(series.point, "latency", None, UNIT, status=status, params=failure)
+    params: dict[str, Any] = {"calls_per_sample": series.calls, "complete": complete}
+    if series.reference_s:
+        params["beside_s"] = statistics.median(series.reference_s)
+        params["times_beside"] = statistics.median(series.times_reference)
+    value, samples = statistics.median(series.samples), tuple(series.samples)
+    return cost_row(series.point, "latency", value, UNIT, samples=samples, params=params)

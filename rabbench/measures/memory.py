@@ -24,10 +24,8 @@ from rabbench.types import Measurement, Point, RabbenchError, Settings, Status, 
 
 MEASURES = ("peak_memory", "working_memory")
 UNIT = "B"
-STATUS = Path("/proc/self/status")
-CLEAR = Path("/proc/self/clear_refs")
-VICTIM = Path("/proc/self/oom_score_adj")
-END_S = 10.0
+PROC = Path("/proc/self")
+EXIT_S = 10.0  # for a child to release what its libraries hold
 POLL_S = 0.2
 
 
@@ -42,13 +40,13 @@ class Peak:
 
 def _resident(key: str) -> int:
     """Bytes behind ``VmRSS`` or ``VmHWM``."""
-    for line in STATUS.read_text().splitlines():
+    for line in (PROC / "status").read_text().splitlines():
         if line.startswith(key + ":"):
             return int(line.split()[1]) * 1024
-    raise OSError(f"{STATUS} has no {key}: peak memory is not measured on this system")
+    raise OSError(f"{PROC}/status has no {key}: peak memory is not measured on this system")
 
 
-def peak_of(run: Callable[[], object], device: str = "cpu") -> Peak:
+def measure_peak(run: Callable[[], object], device: str = "cpu") -> Peak:
     """The peak memory of one call, in this process.
 
     Args:
@@ -62,11 +60,11 @@ def peak_of(run: Callable[[], object], device: str = "cpu") -> Peak:
         return _peak_cuda(run)
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # freed memory goes back, so it does not hide new
-    CLEAR.write_text("5")  # resets VmHWM (proc_pid_clear_refs(5))
+    (PROC / "clear_refs").write_text("5")  # resets VmHWM (proc_pid_clear_refs(5))
     baseline = _resident("VmRSS")
-    kept = run()
+    output = run()
     peak = _resident("VmHWM")
-    del kept
+    del output  # resident until the peak is read
     return Peak(baseline, peak)
 
 
@@ -83,7 +81,7 @@ def _peak_cuda(run: Callable[[], object]) -> Peak:
 
 
 def _restrict(limit: int, device: str) -> None:
-    """Let this process grow to ``limit`` bytes and no further; more is refused, not killed."""
+    """Limit this process to ``limit`` bytes; more is refused, not killed."""
     if device == "cuda":
         import torch
 
@@ -97,16 +95,17 @@ def _restrict(limit: int, device: str) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
 
 
-def _child(point: Point, limit: int | None, answers: Any) -> None:
+def _run_child(point: Point, limit: int | None, answers: Any) -> None:
     """In the child: build, load, measure, send a Peak or an error's text."""
     try:
-        if VICTIM.exists():
-            VICTIM.write_text("1000")  # if memory runs out, the kernel ends this process first
+        score = PROC / "oom_score_adj"
+        if score.exists():
+            score.write_text("1000")  # if memory runs out, the kernel ends this process first
         workload = point.build()
         workload.prepare()
         if limit is not None:
             _restrict(limit, workload.device)
-        answers.send(peak_of(workload.run, workload.device))
+        answers.send(measure_peak(workload.run, workload.device))
     except (RuntimeError, MemoryError, OSError, RabbenchError) as error:
         first = (str(error).splitlines() or [""])[0]
         answers.send(f"{type(error).__name__}: {first}")
@@ -122,7 +121,7 @@ def _context() -> Any:
 
 
 def _watch(receiver: Any, pid: int, timeout_s: float) -> tuple[bool, int]:
-    """Wait for the child's answer; whether it came in time, and the most it held meanwhile."""
+    """Wait for the child's answer: whether it came in time, and the largest resident size seen."""
     import psutil
 
     last_peak, end = 0, time.monotonic() + timeout_s
@@ -137,7 +136,7 @@ def _watch(receiver: Any, pid: int, timeout_s: float) -> tuple[bool, int]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a child: a peak, or a status with a message and the last peak seen."""
+    """The end of a child: a peak, or a status with a message and the largest resident size seen."""
 
     peak: Peak | None
     status: Status
@@ -145,12 +144,12 @@ class Outcome:
     last_peak: int = 0
 
 
-def in_child(point: Point, settings: Settings) -> Outcome:
-    """Measure one point in a child process; whatever happens to the child is an outcome."""
+def _measure_in_child(point: Point, settings: Settings) -> Outcome:
+    """Measure one point in a child process; the child's own end is an outcome too."""
     context = _context()
     receiver, sender = context.Pipe(duplex=False)
     arguments = (point, settings.memory_limit, sender)
-    child = context.Process(target=_child, args=arguments, daemon=True)
+    child = context.Process(target=_run_child, args=arguments, daemon=True)
     child.start()
     sender.close()
     last_peak, answer = 0, None
@@ -167,7 +166,7 @@ def in_child(point: Point, settings: Settings) -> Outcome:
     finally:
         receiver.close()
         if answer is not None:
-            child.join(END_S)  # ends by itself, so that its libraries release what they hold
+            child.join(EXIT_S)
         child.kill()
         child.join()
     if isinstance(answer, Peak):
@@ -180,21 +179,20 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
     """Two rows a point: ``peak_memory`` (all that is resident) and ``working_memory``.
 
     Working memory is the peak less what was resident before the run (weights, libraries); it is
-    what grows with the document. A point that ran out of memory or time has no value, a status,
-    and in ``params["last_peak"]`` the most that was seen resident.
+    what grows with the document. A point that ran out of memory or time has a status, no value,
+    and in ``params["last_peak"]`` the largest resident size seen.
     """
-    for done, point in enumerate(points):
-        settings.progress(f"memory {point.system} {point.phase}", done, len(points))
-        outcome = in_child(point, settings)
+    for completed, point in enumerate(points):
+        settings.progress(f"memory {point.system} {point.phase}", completed, len(points))
+        outcome = _measure_in_child(point, settings)
         if outcome.peak is None:
-            params = {"message": outcome.message, "last_peak": outcome.last_peak}
+            failure = {"message": outcome.message, "last_peak": outcome.last_peak}
             for name in MEASURES:
-                yield cost_row(point, name, None, UNIT, status=outcome.status, params=params)
+                yield cost_row(point, name, None, UNIT, status=outcome.status, params=failure)
             continue
         peak = outcome.peak
-        found = {"baseline": peak.baseline}
+        params = {"baseline": peak.baseline}
         if peak.reserved is not None:
-            found["reserved"] = peak.reserved
-        grown = peak.peak - peak.baseline
-        yield cost_row(point, "peak_memory", peak.peak, UNIT, params=found, samples=[peak.peak])
-        yield cost_row(point, "working_memory", grown, UNIT, params=found, samples=[grown])
+            params["reserved"] = peak.reserved
+        for name, value in zip(MEASURES, (peak.peak, peak.peak - peak.baseline), strict=True):
+            yield cost_row(point, name, value, UNIT, params=params, samples=[value])

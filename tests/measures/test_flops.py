@@ -72,8 +72,8 @@ def test_a_lost_attention_term_fails_and_names_the_operators(tiny_model: Path) -
 
     counts = flops.count(Fused().eval(), (ids,))
     assert flops.disagreement(backbone.shape.body(300), counts) > 0.3
-    assert any("scaled_dot_product" in name and "torch" in name for name in counts.unseen)
-    assert any("scaled_dot_product" in name and "fvcore" in name for name in counts.unseen)
+    assert any("scaled_dot_product" in name and "torch" in name for name in counts.uncounted)
+    assert any("scaled_dot_product" in name and "fvcore" in name for name in counts.uncounted)
 
 
 def _planted(options: Options, monkeypatch: pytest.MonkeyPatch, where: str) -> list[Measurement]:
@@ -84,10 +84,10 @@ def _planted(options: Options, monkeypatch: pytest.MonkeyPatch, where: str) -> l
     """
     points = [point for point in _points(options, 16, 40, 350) if point.system == "teacher"]
     if where == "torch":
-        known = flop_registry[torch.ops.aten.bmm]
+        formula = flop_registry[torch.ops.aten.bmm]
 
         def short_only(*args: Any, **kwargs: Any) -> int:
-            return 0 if max(args[0].shape) > 300 else int(known(*args, **kwargs))
+            return 0 if max(args[0].shape) > 300 else int(formula(*args, **kwargs))
 
         short_only._get_raw = True
         monkeypatch.setitem(flop_registry, torch.ops.aten.bmm, short_only)
@@ -141,9 +141,9 @@ def test_an_operator_unknown_to_a_counter_fails_though_the_sums_agree(
     options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def with_unknown(module: Any, inputs: tuple[Any, ...]) -> flops.Tally:
-        return replace(known(module, inputs), unseen=frozenset({"aten.new_mm (torch)"}))
+        return replace(count_torch(module, inputs), uncounted=frozenset({"aten.new_mm (torch)"}))
 
-    known = flops.count_torch
+    count_torch = flops.count_torch
     monkeypatch.setattr(flops, "count_torch", with_unknown)
     points = [point for point in _points(options, 16) if point.system == "teacher"]
     (row,) = flops.measure(points, Settings())
@@ -189,7 +189,7 @@ class _Tower(torch.nn.Module):
 def test_one_layer_stands_for_all_only_where_all_are_alike(
     layers: list[torch.nn.Module], products: int, run: str
 ) -> None:
-    tower, counter = _Tower(*layers).to("meta"), flops.Counter()
+    tower, counter = _Tower(*layers).to("meta"), flops.FlopCounter()
     for tokens in (5, 7, 9):
         counts = counter.count(tower, (torch.empty(tokens, 8, device="meta"),))
         expected = products * 2 * tokens * 8 * 8
@@ -200,7 +200,7 @@ def test_one_layer_stands_for_all_only_where_all_are_alike(
 
 @pytest.mark.e2e
 def test_one_layer_of_each_phase_gives_the_count_of_all(options: Options) -> None:
-    counter = flops.Counter()
+    counter = flops.FlopCounter()
     run = set()
     for point in _points(options, 16, 200):
         workload = point.build()
@@ -228,7 +228,7 @@ def test_meta_needs_no_weights_and_counts_seven_billion() -> None:
     head = backbone.meta_model.get_output_embeddings()
     tally = flops.count_torch(*trace_body(backbone.meta_model.base_model, [(1, 4096)], head))
     assert tally.total == backbone.shape.body(4096) + backbone.shape.head()
-    assert not tally.unseen
+    assert not tally.uncounted
     assert "model" not in backbone.__dict__
 
 

@@ -29,9 +29,9 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(latency, "time", made)
-    return made
+    clock = Clock()
+    monkeypatch.setattr(latency, "time", clock)
+    return clock
 
 
 def _point(run: Callable[[], object], name: str = "fake", length: int = 1, units: int = 1) -> Point:
@@ -51,11 +51,11 @@ def test_rounds_visit_every_point_in_turn(clock: Clock) -> None:
     order: list[str] = []
 
     def run(name: str) -> Callable[[], object]:
-        def once() -> None:
+        def work() -> None:
             order.append(name)
             clock.work(0.01 + len(order) * 1e-4)
 
-        return once
+        return work
 
     points = [_point(run("a"), "a"), _point(run("b"), "b")]
     settings = Settings(rounds=3, max_rounds=3, min_time_s=0)
@@ -73,7 +73,7 @@ def test_sampling_goes_on_until_the_time_is_filled(clock: Clock) -> None:
     assert "beside_s" not in row.params
 
 
-def test_what_is_given_is_timed_before_each_sample_of_its_point(
+def test_reference_layers_are_timed_before_each_sample_of_their_point(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_speed, "time", clock)
@@ -95,15 +95,15 @@ def test_what_is_given_is_timed_before_each_sample_of_its_point(
 
 
 def test_a_short_run_is_repeated_within_a_sample_and_divided_by_its_units(clock: Clock) -> None:
-    one = 2.0**-20  # about a microsecond, without rounding in sums
+    run_s = 2.0**-20  # about a microsecond, without rounding in sums
 
     (row,) = latency.measure(
-        [_point(lambda: clock.work(one), units=10)], Settings(rounds=3, min_time_s=0)
+        [_point(lambda: clock.work(run_s), units=10)], Settings(rounds=3, min_time_s=0)
     )
     per_sample = row.params["calls_per_sample"]
     assert per_sample == 2**14  # the first doubling that lasts SAMPLE_S
-    assert one * per_sample >= latency.SAMPLE_S > one * per_sample / 2
-    assert row.samples == (one / 10,) * 3
+    assert run_s * per_sample >= latency.SAMPLE_S > run_s * per_sample / 2
+    assert row.samples == (run_s / 10,) * 3
 
 
 def test_a_long_kind_is_warmed_at_its_shorter_lengths_only(clock: Clock) -> None:
@@ -126,10 +126,17 @@ def test_a_point_that_refuses_its_length_is_a_row() -> None:
     assert first.params["message"] == "a sequence of 8195 tokens exceeds the context"
 
 
-def test_a_failing_point_is_a_row_and_the_others_go_on() -> None:
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (RuntimeError("CUDA out of memory.\nTried to allocate"), "CUDA out of memory."),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_a_failing_point_is_a_row_and_the_others_go_on(error: Exception, message: str) -> None:
     def fail() -> None:
-        raise RuntimeError("CUDA out of memory.\nTried to allocate")
+        raise error
 
     rows = list(latency.measure([_point(fail, "a"), _point(lambda: None, "b")], Settings()))
     assert [(row.system, row.status) for row in rows] == [("a", "oom"), ("b", "ok")]
-    assert rows[0].params["message"] == "CUDA out of memory."
+    assert rows[0].params["message"] == message

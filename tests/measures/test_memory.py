@@ -34,8 +34,8 @@ def _workload(run: object) -> Workload:
 
 
 def _allocate(size: int) -> object:
-    held = np.ones(size, dtype=np.uint8)
-    del held
+    allocation = np.ones(size, dtype=np.uint8)
+    del allocation
     return None
 
 
@@ -52,10 +52,10 @@ def _hang() -> None:
 
 
 def _hold_and_hang(ready: Any) -> None:
-    held = np.ones(300 * MIB, dtype=np.uint8)
+    allocation = np.ones(300 * MIB, dtype=np.uint8)
     ready.send("holding")
     threading.Event().wait()
-    del held
+    del allocation
 
 
 def _fail() -> None:

@@ -121,7 +121,7 @@ def test_drawn_shapes_agree_to_the_digit(
     config = data.draw(configs(family))
     shape, model = ModelShape.from_config(config), _build(config, "meta")
     traced, expected = _traced(model, shape, tokens, prefix)
-    assert flops.count(*traced) == flops.Counts(torch=expected, fvcore=expected, unseen=())
+    assert flops.count(*traced) == flops.Counts(torch=expected, fvcore=expected, uncounted=())
 
 
 @pytest.mark.e2e  # offline, but a quarter of a minute
