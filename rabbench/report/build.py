@@ -7,32 +7,19 @@ that the results file carries. Rows of kinds that it does not know get a table o
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from rabbench.report import provenance, training, warnings
-from rabbench.report.cost import factors, headline, ledger, opening, paper, roofline, timings
-from rabbench.report.cost import tables as cost_tables
-from rabbench.report.cost.break_even import Payoff, load_of
-from rabbench.report.cost.figures import CostFigures
-from rabbench.report.labels import (
-    CACHED,
-    CHUNKED,
-    LONGEST,
-    STUDENT,
-    TEACHER,
-    Labels,
-    is_cost,
-    name_of,
-    slots,
-)
+from rabbench.report.cost import CostReport
+from rabbench.report.cost.roofline import is_roofline
+from rabbench.report.cost.text import opening_sentences
+from rabbench.report.labels import LONGEST, Labels, is_cost, slots
 from rabbench.report.page import Figure, Page, Section, Table
 from rabbench.report.quality import HIDDEN, Quality
 from rabbench.report.quality.rankings import is_quality
 from rabbench.report.wording import cell
-from rabbench.scaling.fits import Fit, fit_sweeps
 from rabbench.types import Measurement, Results
 
 TITLES = {
@@ -44,39 +31,19 @@ TITLES = {
 FEW_SUITES = 3
 GLANCED = 3  # figures of the opening, its ledger counted
 MOST_KEYS = 6
-MEMORY = ("working_memory", "peak_memory", "index_size")
 
 
 def build_page(results: Results, *, draw: bool = True) -> Page:
     """The page of a results file; ``draw`` leaves the figures out where nobody sees them."""
     results = _named(results)
     rows = list(results.rows)
-    costs = [row for row in rows if is_cost(row)]
-    fits = fit_sweeps(costs)
-    ratios = [
-        ratio
-        for over in (TEACHER, CACHED)
-        for under in (STUDENT, CHUNKED)
-        for ratio in factors.ratios(costs, over=over, under=under)
-    ]
-    labels, colours, quality = Labels(costs), slots(rows), Quality(results)
-    payoff = Payoff(costs, load_of(results.config), labels)
-    growing = headline.verdict(fits, ratios, labels)
-    brief = [opening.growth(fits, labels), opening.factor(ratios, labels), payoff.brief()]
-    found = [*growing, *payoff.sentences(), *quality.findings(), *training.ablation_sentences(rows)]
-    said = opening.three(
-        list(filter(None, brief)) or growing, quality.opening(), training.opening(rows)
-    )
-    drawn = CostFigures(fits, ratios, rows, labels, colours) if draw else None
-    spent, kept = ledger.parted(fits, labels)
-    occupied = [one for one in (kept, cost_tables.limits(rows, labels)) if one is not None]
-    glance = _glance(drawn, spent, quality, colours)
-    paid = payoff.section(colours, draw=draw)
+    colours, quality = slots(rows), Quality(results)
+    cost = CostReport(rows, results.config, colours, draw=draw)
+    verdict = opening_sentences(cost.opening(), quality.opening(), training.opening(rows))
+    glance = _glance(cost, quality, colours, draw=draw)
     sections = [
         glance,
-        *([replace(paid, group="Cost")] if paid else []),
-        *_cost_sections(costs, fits, ratios, labels, drawn, glance.figures, occupied),
-        *(replace(one, group="Cost") for one in roofline.sections(rows, labels)),
+        *cost.sections(glance.figures),
         *quality.sections(colours, glance.figures, draw=draw),
         *training.sections(rows, results.config, draw=draw),
         *_other_sections(rows),
@@ -86,15 +53,11 @@ def build_page(results: Results, *, draw: bool = True) -> Page:
     return Page(
         title=_title(results),
         subtitle=_subtitle(results),
-        verdict=said or ["Nothing here carries a verdict: see the tables."],
-        key_figures=[
-            *headline.key_figures(fits, ratios, labels),
-            *filter(None, [payoff.key_figure()]),
-            *quality.key_figures(),
-        ][:MOST_KEYS],
+        verdict=verdict or ["Nothing here carries a verdict: see the tables."],
+        key_figures=[*cost.key_figures(), *quality.key_figures()][:MOST_KEYS],
         warnings=[*warnings.warnings(rows, Labels(rows)), *quality.warnings()],
-        sections=[one for one in sections if not one.empty],
-        findings=found,
+        sections=[section for section in sections if not section.empty],
+        findings=[*cost.findings(), *quality.findings(), *training.ablation_sentences(rows)],
     )
 
 
@@ -120,22 +83,20 @@ def _named(results: Results) -> Results:
 
 
 def _glance(
-    drawn: CostFigures | None,
-    spent: Table | None,
-    quality: Quality,
-    colours: Mapping[str, int],
+    cost: CostReport, quality: Quality, colours: Mapping[str, int], *, draw: bool
 ) -> Section:
     """Three figures at most: cost by length, the phase ledger, quality against cost."""
-    shown: list[Figure] = []
-    if drawn is not None:
+    tables = [cost.ledger] if cost.ledger else []
+    figures: list[Figure] = []
+    if draw:
         ranked = [*quality.fronts(colours), *quality.dots(colours)]
-        shown = drawn.opening(GLANCED - bool(spent) - bool(ranked))
-        shown += ranked[: GLANCED - bool(spent) - len(shown)]
+        figures = cost.opening_figures(GLANCED - len(tables) - bool(ranked))
+        figures += ranked[: GLANCED - len(tables) - len(figures)]
     return Section(
         id="figures",
         title="At a glance",
-        figures=shown,
-        tables=[spent] if spent else [],
+        figures=figures,
+        tables=tables,
         opening=True,
         group="Summary",
     )
@@ -159,110 +120,12 @@ def _subtitle(results: Results) -> str:
     return " · ".join(str(part) for part in parts if part)
 
 
-def _cost_sections(
-    costs: Sequence[Measurement],
-    fits: Sequence[Fit],
-    ratios: Sequence[factors.Ratio],
-    labels: Labels,
-    drawn: CostFigures | None,
-    shown: Sequence[Figure],
-    occupied: Sequence[Table],
-) -> list[Section]:
-    """Each cost by length, then what the orders rest on; ``occupied`` are tables of memory."""
-    if not costs:
-        return []
-    tables = cost_tables.per_length(costs, ratios, labels)
-    folded = {
-        measure: [replace(table, folded=True) for table in some] for measure, some in tables.items()
-    }
-    sections = []
-    for measure in (one for one in tables if one not in MEMORY):
-        published = paper.table(ratios) if measure == "latency" else None
-        sections.append(
-            Section(
-                id=f"cost-{_slug(measure)}",
-                title=f"{name_of(measure)} by length",
-                text=() if published is None else (paper.SENTENCE,),
-                figures=[] if drawn is None else drawn.of(measure, shown),
-                tables=[
-                    *folded[measure],
-                    *([] if published is None else [replace(published, folded=True)]),
-                ],
-            )
-        )
-    kept = [one for one in MEMORY if one in tables]
-    sections.append(
-        Section(
-            id="memory",
-            title="Memory and index",
-            figures=[] if drawn is None else [f for one in kept for f in drawn.of(one, shown)],
-            tables=[*occupied, *(table for one in kept for table in folded[one])],
-        )
-    )
-    sections += [_ledger_section(fits, labels), *_backing(costs, fits, labels)]
-    return [replace(one, group="Cost") for one in sections]
-
-
-def _ledger_section(fits: Sequence[Fit], labels: Labels) -> Section:
-    return Section(
-        id="ledger",
-        title="How each order was found",
-        text=(
-            "Each cost of each phase is fitted with a + b·L + c·L², L the document’s tokens. "
-            "FLOPs are counted, so their polynomial is exact or not at all; times and memory "
-            "are measured, so an order is stated only where the interval carries it. L* is "
-            "the length at which the quadratic term passes the linear one; the local "
-            "exponent, at the largest length, is the slope of the log–log curve there.",
-        ),
-        tables=ledger.ledger(fits, labels),
-        detail=True,
-        summary="coefficients, intervals and reasons of every phase",
-    )
-
-
-def _backing(costs: Sequence[Measurement], fits: Sequence[Fit], labels: Labels) -> list[Section]:
-    """What the costs rest on: counters, statistics, repetitions."""
-    counted = cost_tables.counters(costs, labels)
-    spread = timings.spread(costs, labels)
-    text = (
-        "FLOPs mean matrix products, a multiply-accumulate counted as two. Dense counts every "
-        "query–key pair, as the counters do; causal counts the half that a causal mask leaves.",
-        *cost_tables.shortened(costs),
-    )
-    found = [
-        Section(
-            id="counters",
-            title="Do the counters agree?",
-            text=text if counted else (),
-            tables=[counted] if counted else [],
-            detail=True,
-            summary=cost_tables.agreement(costs),
-        ),
-        Section(
-            id="evidence",
-            title="Evidence",
-            text=("Intervals rest on the scatter between lengths.", *warnings.unsupported(costs)),
-            tables=[ledger.evidence(fits, labels)],
-            detail=True,
-            summary="the statistics behind each order",
-        ),
-        Section(
-            id="timings",
-            title="Repeated timings",
-            tables=[spread] if spread else [],
-            detail=True,
-            summary="medians, intervals and slow ends of every point",
-        ),
-    ]
-    return [section for section in found if section.tables]
-
-
 def _other_sections(rows: Sequence[Measurement]) -> list[Section]:
     """Rows that no other section knows, as they are."""
     others = [
         row
         for row in rows
-        if not (is_cost(row) or is_quality(row) or roofline.knows(row))
+        if not (is_cost(row) or is_quality(row) or is_roofline(row))
         and not training.is_training(row)
         and row.measure != LONGEST
     ]
@@ -274,10 +137,6 @@ def _other_sections(rows: Sequence[Measurement]) -> list[Section]:
     columns = ("system", "phase", "measure", "value", "params")
     table = Table("others", "Rows of other kinds", columns, lines, frozenset({3}))
     return [Section(id="others", title="Other measurements", tables=[table], group="About")]
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", text)
 
 
 def _compact(params: Mapping[str, Any]) -> str:

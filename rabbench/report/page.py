@@ -18,7 +18,7 @@ from rabbench.types import Measurement
 Value = str | float | int | None
 Role = Literal[
     "text", "order", "count", "score", "change", "difference", "share", "factor", "ratio", "amount",
-    "exact", "duration", "digits", "log", "p", "percent",
+    "exact", "duration", "digits", "exponent", "log", "p", "percent",
 ]  # fmt: skip
 """How a value reads: a metric's ``score``, a ``share`` of 1 (``percent``: with a decimal), an
 ``amount`` of its unit, a ``log`` of a training; an ``order`` of growth is the one word that stands

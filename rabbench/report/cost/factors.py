@@ -1,7 +1,6 @@
-"""How many times more one system costs than another, per pair and document length.
+"""Factors of one system's cost over another's, per pair and document length.
 
-Knows measurement rows and two systems' names; where latency has raw samples, the factor has a
-bootstrap interval (the ratio of the medians, each resampled on its own).
+Knows measurement rows and two systems' names; a factor of times has a bootstrap interval.
 """
 
 from __future__ import annotations
@@ -10,11 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from rabbench.report.labels import STUDENT, TEACHER
 from rabbench.scaling.fits import NOISE_FREE, comparable, samples, sweep_key
-from rabbench.stats.intervals import Estimate
+from rabbench.stats.intervals import Estimate, median_ratio
 from rabbench.types import Measurement
 
 ADDITIVE = ("flops", "latency", "energy")
@@ -46,16 +43,16 @@ def ratios(
 ) -> list[Ratio]:
     """The factor of online cost for every measure and length that both systems have."""
     measured = [row for row in rows if row.value is not None and "doc_len" in row.params]
-    of_under = [row for row in measured if row.system == under]
-    found = []
+    under_rows = [row for row in measured if row.system == under]
+    factors = []
     for row in measured:
         if row.system != over or row.phase != "score" or not row.value or row.unit == "1":
             continue
-        pair = _match(row, of_under, "score")
+        pair = _match(row, under_rows, "score")
         if pair is None or not pair.value:
             continue
-        query = _match(row, of_under, "query") if row.measure in ADDITIVE else None
-        found.append(
+        query = _match(row, under_rows, "query") if row.measure in ADDITIVE else None
+        factors.append(
             Ratio(
                 over_system=over,
                 under_system=under,
@@ -65,43 +62,36 @@ def ratios(
                 key=sweep_key(row),
                 over=row.value,
                 under=pair.value,
-                score=_estimate(row, [pair]),
-                with_query=None if query is None else _estimate(row, [pair, query]),
+                score=_estimate(row, pair),
+                with_query=None if query is None else _estimate(row, pair, query),
             )
         )
-    return sorted(found, key=lambda one: (one.measure, str(one.key), one.doc_len))
+    return sorted(factors, key=lambda ratio: (ratio.measure, str(ratio.key), ratio.doc_len))
 
 
-def _match(row: Measurement, others: Sequence[Measurement], phase: str) -> Measurement | None:
-    """The other system's row of the same measure and sweep.
+def _match(row: Measurement, under: Sequence[Measurement], phase: str) -> Measurement | None:
+    """The under-system's row of the same measure and sweep.
 
     A causal count that equals the dense one has no row of its own, so ``pairs`` only ranks; a
     query's cost does not depend on the document, so there ``doc_len`` only ranks.
     """
-    fitting = [o for o in others if (o.phase, o.measure) == (phase, row.measure)]
-    fitting = [o for o in fitting if comparable(row.params, o.params)]
-    if phase == "score":
-        fitting = [o for o in fitting if o.params["doc_len"] == row.params["doc_len"]]
-    ranked = ("doc_len", "pairs")
-    fitting.sort(key=lambda o: [o.params.get(name) != row.params.get(name) for name in ranked])
-    return fitting[0] if fitting else None
+
+    def mismatches(candidate: Measurement) -> list[bool]:
+        return [candidate.params.get(name) != row.params.get(name) for name in ("doc_len", "pairs")]
+
+    candidates = [
+        candidate
+        for candidate in under
+        if (candidate.phase, candidate.measure) == (phase, row.measure)
+        and comparable(row.params, candidate.params)
+        and (phase == "query" or candidate.params["doc_len"] == row.params["doc_len"])
+    ]
+    return min(candidates, key=mismatches, default=None)
 
 
-def _estimate(over: Measurement, under: Sequence[Measurement]) -> Estimate:
-    """The ratio over / Σ under, with the interval that resampling the raw samples gives."""
-    value = (over.value or 0.0) / sum(row.value or 0.0 for row in under)
+def _estimate(over: Measurement, *under: Measurement) -> Estimate:
+    """The ratio over / Σ under; its interval from repeated runs, each row's resampled."""
     if over.measure in NOISE_FREE:
+        value = (over.value or 0.0) / sum(row.value or 0.0 for row in under)
         return Estimate(value, value, value)
-    drawn = [samples(row) for row in (over, *under)]
-    if any(len(sample) < 2 for sample in drawn):
-        return Estimate(value)
-
-    from scipy import stats
-
-    def ratio(first: Any, *rest: Any, axis: int = -1) -> Any:
-        return np.median(first, axis=axis) / sum(np.median(one, axis=axis) for one in rest)
-
-    rng = np.random.default_rng(0)
-    options: Any = {"n_resamples": 999, "method": "percentile", "random_state": rng}
-    found = stats.bootstrap(drawn, ratio, **options).confidence_interval
-    return Estimate(value, float(found.low), float(found.high))
+    return median_ratio(samples(over), *map(samples, under))

@@ -1,109 +1,100 @@
-"""The phase ledger: how each cost of each phase grows, at a glance, in full, and on what evidence.
+"""The phase ledger: growth of each cost of each phase, at a glance, in full, and on what evidence.
 
-Reads fits only. The first table says order and coefficient of every phase; the following ones why.
+Reads fits alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from rabbench.report.cost.materiality import brief, unexplained
+from rabbench.report.cost.text import POWERS, order_text, unexplained
 from rabbench.report.labels import MEASURES, Labels, measures_of, name_of, rank
-from rabbench.report.page import Table
-from rabbench.report.wording import amount, interval
+from rabbench.report.page import Cell, Column, Row, Table
 from rabbench.scaling.fits import Fit
 from rabbench.stats.intervals import Estimate
 from rabbench.types import PHASES
 
-POWERS = {"constant": "", "linear": "/token", "quadratic": "/token²"}
+WORK = ("flops", "latency", "energy")
+STORAGE = ("working_memory", "peak_memory", "index_size")
+GROWTH = "growth with document length, and its coefficient"
 
 
-SPENT = ("flops", "latency", "energy")
-OCCUPIED = ("working_memory", "peak_memory", "index_size")
-
-
-def orders(fits: Sequence[Fit], labels: Labels) -> Table | None:
-    """Order and coefficient of each cost, a column a phase; each cost leads to its evidence.
-
-    FLOPs are the dense count; of two kinds of memory the one that the weights are not in.
-    """
-    caption = "Order of growth with document length, and its coefficient"
-    return _orders_table("orders", caption, (*SPENT, *OCCUPIED), _cells(fits, labels))
-
-
-def parted(fits: Sequence[Fit], labels: Labels) -> tuple[Table | None, Table | None]:
-    """The same in two: what is spent (FLOPs, time, energy), what is occupied (memory, index)."""
-    cells = _cells(fits, labels)
-    caption = "growth with document length, and its coefficient"
+def split_tables(fits: Sequence[Fit], labels: Labels) -> tuple[Table | None, Table | None]:
+    """Order and coefficient of every cost, a column a phase: of work, and of storage."""
     return (
-        _orders_table("orders", f"The phase ledger: {caption}", SPENT, cells),
-        _orders_table("orders-kept", f"Memory and index: {caption}", OCCUPIED, cells),
+        _order_table("orders", f"The phase ledger: {GROWTH}", fits, labels, WORK),
+        _order_table("orders-kept", f"Memory and index: {GROWTH}", fits, labels, STORAGE),
     )
 
 
-def _cells(fits: Sequence[Fit], labels: Labels) -> dict[tuple[str, str], dict[str, Fit]]:
-    """The fits of each sweep and cost by phase."""
-    cells: dict[tuple[str, str], dict[str, Fit]] = {}
-    present = {fit.measure for fit in fits}
-    for fit in sorted(fits, key=lambda f: (rank(f.system), labels.of(f.system, f.key))):
-        if fit.key.get("pairs", "dense") == "dense" and _shown(fit.measure, present):
-            name = labels.of(fit.system, fit.key)
-            cells.setdefault((name, fit.measure), {})[fit.phase] = fit
-    return cells
-
-
-def _orders_table(
-    id_: str,
-    caption: str,
-    measures: Sequence[str],
-    cells: Mapping[tuple[str, str], Mapping[str, Fit]],
+def _order_table(
+    id_: str, caption: str, fits: Sequence[Fit], labels: Labels, measures: Iterable[str]
 ) -> Table | None:
-    names = dict.fromkeys(name for name, _ in cells)
-    rows: list[tuple[str, ...]] = []
-    links = {}
-    for name in names:
+    """Each cost leads to its evidence; FLOPs are the dense count.
+
+    Peak memory holds the weights, so it is left out where the memory of the work alone is known.
+    """
+    present = {fit.measure for fit in fits}
+    hidden = {"peak_memory"} if "working_memory" in present else set()
+    by_phase: dict[tuple[str, str], dict[str, Fit]] = {}
+    for fit in sorted(fits, key=lambda fit: (rank(fit.system), labels.of(fit.system, fit.key))):
+        if fit.key.get("pairs", "dense") == "dense" and fit.measure in MEASURES.keys() - hidden:
+            by_phase.setdefault((labels.of(fit.system, fit.key), fit.measure), {})[fit.phase] = fit
+    rows: list[Row] = []
+    for system in dict.fromkeys(system for system, _ in by_phase):
         for measure in measures:
-            of_phase = cells.get((name, measure), {})
-            if not any(fit.values for fit in of_phase.values()):
-                continue
-            dense = any(fit.key.get("pairs") == "dense" for fit in of_phase.values())
-            links[len(rows), 1] = f"table-ledger-{measure}{'-dense' if dense else ''}"
-            found = [_glance(of_phase.get(phase)) for phase in PHASES]
-            rows.append((name, name_of(measure), *found))
-    if not rows:
-        return None
-    return Table(
-        id=id_,
-        caption=caption,
-        columns=("system", "cost", "index (a document)", "query (a query)", "score (a pair)"),
-        rows=rows,
-        links=links,
-        grouped=True,
-        paper=True,
-    )
+            phases = by_phase.get((system, measure), {})
+            if any(fit.values for fit in phases.values()):
+                dense = any("pairs" in fit.key for fit in phases.values())
+                link = f"table-ledger-{measure}{'-dense' if dense else ''}"
+                cost = Cell(value=name_of(measure), link=link)
+                rows.append((system, cost, *(_growth(phases.get(phase)) for phase in PHASES)))
+    columns = ("system", "cost", "index (a document)", "query (a query)", "score (a pair)")
+    return Table(id_, caption, columns, rows, grouped=True, paper=True) if rows else None
 
 
-def _shown(measure: str, present: set[str]) -> bool:
-    return measure in MEASURES and not (measure == "peak_memory" and "working_memory" in present)
+def _growth(fit: Fit | None) -> Cell:
+    """“quadratic”, under it the coefficient, and the quadratic term's share of the cost so far."""
+    if fit is None or not fit.values:
+        return Cell() if fit is None else _order(fit)
+    at_end = f"at {fit.lengths[-1]:,} tokens"
+    size = replace(_coefficient(fit), low=None, high=None, note="")
+    if size.value is None:
+        size = Cell(value=fit.values[-1], role="amount", unit=fit.unit, note=at_end)
+    below = [size]
+    if fit.order == "quadratic" and fit.leading is not None:
+        share = fit.share(fit.leading.value)
+        below.append(Cell(lead="c·L² is", value=share, role="share", note=at_end))
+    elif fit.order == "linear" and not fit.exact and fit.c is not None and fit.c.high > 0:
+        share = fit.share(fit.c.high)
+        below.append(Cell(lead="c·L² at most", value=share, role="share", note=at_end))
+    return _order(fit, below)
 
 
-def _glance(fit: Fit | None) -> str:
-    """“quadratic”, under it the coefficient, and what a quadratic term is of the cost so far."""
-    if fit is None:
-        return "–"
+def _order(fit: Fit, below: Sequence[Cell] = ()) -> Cell:
     if not fit.values:
-        return _order(fit)
-    known = _leading(fit)
-    if known == "–":
-        known = f"{amount(fit.values[-1], fit.unit)} at {fit.lengths[-1]:,} tokens"
-    return "\n".join(filter(None, [_order(fit), known, brief(fit)]))
+        return Cell(words="not measured")
+    text = order_text(fit)
+    return Cell(value=text, role="order" if text in POWERS else "text", below=below)
 
 
-def ledger(fits: Sequence[Fit], labels: Labels) -> list[Table]:
-    """Per measure: order of growth, coefficient and evidence of each system's phases.
+def _coefficient(fit: Fit) -> Cell:
+    """The highest coefficient of the order; no value where there is none."""
+    if fit.order == "not judged":
+        return Cell()
+    return _rate(fit.leading, fit.unit + POWERS[fit.order])
 
-    Peak memory holds the weights whatever the length, so where the memory of the work itself was
-    measured, that alone is judged here.
+
+def _rate(estimate: Estimate | None, unit: str) -> Cell:
+    exact = estimate is not None and estimate.low == estimate.high
+    return Cell.estimate(estimate, "amount", unit, note="(exact)" if exact else "")
+
+
+def ledger_tables(fits: Sequence[Fit], labels: Labels) -> list[Table]:
+    """By measure: order of growth, coefficient and remarks of each system's phases.
+
+    Peak memory is left out as in the ledger at a glance.
     """
     tables = []
     measures = measures_of(fit.measure for fit in fits)
@@ -113,139 +104,78 @@ def ledger(fits: Sequence[Fit], labels: Labels) -> list[Table]:
         of_measure = [fit for fit in fits if fit.measure == measure]
         conventions = sorted({str(f.key["pairs"]) for f in of_measure if "pairs" in f.key})[::-1]
         for pairs in conventions or [""]:
-            of_pairs = [
-                f for f in of_measure if f.key.get("pairs", (conventions or [""])[0]) == pairs
-            ]
-            tables.append(_ledger_table(of_pairs, fits, labels, (measure, pairs)))
+            first = (conventions or [""])[0]
+            of_pairs = [fit for fit in of_measure if fit.key.get("pairs", first) == pairs]
+            brackets, suffix = (f" ({pairs} pairs)", f"-{pairs}") if pairs else ("", "")
+            tables.append(
+                Table(
+                    f"ledger-{measure}{suffix}",
+                    f"{name_of(measure)}{brackets}: how each phase grows with document length",
+                    (
+                        "system",
+                        "phase",
+                        "order",
+                        "coefficient (95 % interval)",
+                        "exponent",
+                        "L*",
+                        "why",
+                    ),
+                    [_ledger_row(fit, fits, labels) for fit in sorted(of_pairs, key=_place)],
+                )
+            )
     return tables
 
 
-def _ledger_table(
-    mine: Sequence[Fit], fits: Sequence[Fit], labels: Labels, what: tuple[str, str]
-) -> Table:
-    measure, pairs = what
-    rows = [
-        (
-            labels.of(fit.system, fit.key),
-            fit.phase,
-            _order(fit),
-            _leading(fit),
-            _leading_interval(fit),
-            _slope(fit.exponent, fit),
-            _crossover(fit),
-            "; ".join(filter(None, [fit.remark, unexplained(fit, fits)])),
-        )
-        for fit in sorted(mine, key=lambda f: (rank(f.system), str(f.key), PHASES.index(f.phase)))
-    ]
-    columns = ("system", "phase", "order", "coefficient", "95 % interval", "exponent", "L*", "why")
-    named = f" ({pairs} pairs)" if pairs else ""
-    return Table(
-        id=f"ledger-{measure}{'-' + pairs if pairs else ''}",
-        caption=f"{name_of(measure)}{named}: how each phase grows with document length",
-        columns=columns,
-        rows=rows,
-        numeric=frozenset({3, 4, 5, 6}),
-    )
+def _place(fit: Fit) -> tuple[tuple[int, str], str, int]:
+    return rank(fit.system), str(fit.key), PHASES.index(fit.phase)
 
 
-def evidence(fits: Sequence[Fit], labels: Labels) -> Table:
+def _ledger_row(fit: Fit, fits: Sequence[Fit], labels: Labels) -> Row:
+    exponent = Cell()
+    if fit.exponent is not None and fit.order != "not judged":
+        certain = fit.exact or fit.order == "constant"
+        estimate = Estimate(fit.exponents[-1]) if certain else fit.exponent
+        exponent = Cell.estimate(estimate, "exponent")
+    crossover = Cell()
+    if fit.crossover is not None and fit.crossover.value > 0:
+        unread = fit.reads_at_most is not None and fit.reads_at_most < fit.crossover.value
+        note = "(never read)" if unread else ""
+        crossover = Cell(value=fit.crossover.value, role="count", note=note)
+    remarks = "; ".join(filter(None, [fit.remark, unexplained(fit, fits)]))
+    label = labels.of(fit.system, fit.key)
+    return label, fit.phase, _order(fit), _coefficient(fit), exponent, crossover, remarks
+
+
+def evidence_table(fits: Iterable[Fit], labels: Labels) -> Table:
     """The statistics behind each order: nested models, bootstrap, residual."""
-    rows = []
+    rows: list[Row] = []
     for fit in fits:
         if fit.coefficients is None:
             continue
         models = {model.order: model for model in fit.models}
-        linear, quadratic = models.get("linear"), models.get("quadratic")
-        c_unit = f"{fit.unit}/token²"
+        p_values = [models[o].p if o in models else None for o in ("linear", "quadratic")]
+        residual = 0.0 if fit.exact and fit.residual is not None else fit.residual
         rows.append(
             (
                 labels.of(fit.system, fit.key),
-                fit.phase + _convention(fit),
+                " · ".join(filter(None, [fit.phase, str(fit.key.get("pairs", ""))])),
                 name_of(fit.measure),
-                str(fit.n_points),
-                _with_interval(fit.c, c_unit),
-                interval(fit.sampling, c_unit) if fit.sampling else "–",
-                _p(linear.p if linear else None),
-                _p(quadratic.p if quadratic else None),
-                " / ".join(f"{model.aicc:.1f}" for model in fit.models) or "–",
-                _residual(fit),
+                fit.n_points,
+                _rate(fit.c, f"{fit.unit}/token²"),
+                _rate(fit.sampling, f"{fit.unit}/token²"),
+                *p_values,
+                *(models[order].aicc if order in models else None for order in POWERS),
+                residual,
             )
         )
-    return Table(
-        id="evidence",
-        caption="Evidence for each order",
-        columns=(
-            "system",
-            "phase",
-            "cost",
-            "lengths",
-            "c (95 % interval)",
-            "c, repetitions only",
-            "p linear over constant",
-            "p quadratic over linear",
-            "AICc constant / linear / quadratic",
-            "largest residual",
+    columns = [
+        *map(
+            Column,
+            ("system", "phase", "cost", "lengths", "c (95 % interval)", "c, repetitions only"),
         ),
-        rows=rows,
-        numeric=frozenset({3, 4, 5, 6, 7, 8, 9}),
-    )
-
-
-def _order(fit: Fit) -> str:
-    if not fit.values:
-        return "not measured"
-    bends_down = fit.order == "linear" and fit.leading is None
-    return "at most linear" if bends_down else fit.order
-
-
-def _convention(fit: Fit) -> str:
-    return f" · {fit.key['pairs']}" if "pairs" in fit.key else ""
-
-
-def _leading(fit: Fit) -> str:
-    if fit.order == "not judged" or fit.leading is None:
-        return "–"
-    return amount(fit.leading.value, fit.unit + POWERS[fit.order])
-
-
-def _leading_interval(fit: Fit) -> str:
-    if fit.order == "not judged" or fit.leading is None:
-        return "–"
-    return interval(fit.leading, fit.unit + POWERS[fit.order])
-
-
-def _slope(exponent: Estimate | None, fit: Fit) -> str:
-    if exponent is None:
-        return "–"
-    if fit.order == "not judged":
-        return "–"
-    if fit.exact or fit.order == "constant":
-        return f"{fit.exponents[-1]:.2f}"
-    return f"{exponent.value:.2f} ({exponent.low:.2f} to {exponent.high:.2f})"
-
-
-def _crossover(fit: Fit) -> str:
-    if fit.crossover is None or fit.crossover.value <= 0:
-        return "–"
-    never = fit.reads_at_most is not None and fit.reads_at_most < fit.crossover.value
-    return f"{fit.crossover.value:,.0f}{', never read' if never else ''}"
-
-
-def _with_interval(estimate: Estimate | None, unit: str) -> str:
-    if estimate is None:
-        return "–"
-    if estimate.low == estimate.high:
-        return f"{amount(estimate.value, unit)} (exact)"
-    return f"{amount(estimate.value, unit)} ({interval(estimate, unit)})"
-
-
-def _residual(fit: Fit) -> str:
-    if fit.residual is None:
-        return "–"
-    return "0 %" if fit.exact else f"{100 * fit.residual:.2g} %"
-
-
-def _p(p: float | None) -> str:
-    if p is None:
-        return "–"
-    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
+        Column("p linear over constant", "p"),
+        Column("p quadratic over linear", "p"),
+        *(Column(f"AICc {order}", "log") for order in POWERS),
+        Column("largest residual", "share"),
+    ]
+    return Table("evidence", "Evidence for each order", columns, rows)

@@ -1,4 +1,4 @@
-"""What the machine can do, and what share of it each phase achieved; predictions follow.
+"""The machine's rates, each phase's share of them, and predictions against measurements.
 
 Reads the rows that ``plan.rows`` sets beside measurements; computes no prediction.
 """
@@ -6,21 +6,17 @@ Reads the rows that ``plan.rows`` sets beside measurements; computes no predicti
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import quantiles
-from typing import Any
+from statistics import median, quantiles
 
 from rabbench.plan.roofline import FRACTION
-from rabbench.plan.rows import CALIBRATION
-from rabbench.report.cost import prediction
-from rabbench.report.labels import Labels, rank
-from rabbench.report.page import Section, Table
-from rabbench.report.wording import amount, digits, interval, percent
-from rabbench.stats.intervals import Estimate
+from rabbench.plan.rows import CALIBRATION, PREDICTED, WALL
+from rabbench.report.labels import Labels, measures_of, name_of, rank
+from rabbench.report.page import Cell, Column, Row, Section, Table
+from rabbench.report.wording import amount, digits, duration
 from rabbench.types import PHASES, Measurement
 
-ORDER: Mapping[str, int] = {phase: i for i, phase in enumerate(PHASES)}
 PREFIXED = ("FLOP/s", "B/s")
-KINDS = {
+RATES = {
     "matmul_rate": ("matrix product", "{L:,} × {d:,} by {d:,} × {f:,}"),
     "attention_rate": ("attention, causal, pairs counted densely", "{L:,} tokens, {h} heads"),
     "copy_rate": ("copy, bytes read and written", "{bytes:,} B"),
@@ -29,44 +25,71 @@ KINDS = {
     "fill_rate": ("random weights drawn", "{m:,} values"),
     "interpreter_rate": ("plain Python", "{turns:,} turns of a loop"),
 }
+"""By measure, the work of a rate and its size."""
+
+CLOSE = 0.1  # how near a prediction of a FLOPs-bound time should come
+AT_SPEED = "ratio_at_speed"  # predicted over measured, had the machine kept its speed
+BOUNDS = {
+    "compute": "FLOPs",
+    "memory": "memory and calls",
+    "overhead": "calls",
+    "timed": "a short run",
+}
+"""What a predicted time rests on, in words."""
 
 
-def knows(row: Measurement) -> bool:
-    """Whether a row belongs here."""
-    rate = row.phase == CALIBRATION and row.measure in KINDS
-    return rate or row.measure == FRACTION or prediction.knows(row)
+def is_roofline(row: Measurement) -> bool:
+    """Whether a row is of the machine's rates, a share of them, or a prediction."""
+    rate = row.phase == CALIBRATION and row.measure in RATES
+    return rate or row.measure == FRACTION or _is_prediction(row)
+
+
+def _is_prediction(row: Measurement) -> bool:
+    """Whether a row is a prediction that was set beside its measurement."""
+    return row.measure.startswith(PREDICTED) and bool(row.params.get("ratio"))
 
 
 def sections(rows: Iterable[Measurement], labels: Labels) -> list[Section]:
-    """Rates and achieved shares, then predictions; without tables where there are no such rows."""
-    mine = sorted(
-        (row for row in rows if knows(row)),
-        key=lambda row: (
-            rank(row.system),
-            labels.of(row.system, row.params),
-            ORDER.get(row.phase, len(ORDER)),
-            int(row.params.get("doc_len", 0)),
+    """Rates and shares, then predictions in short and in full; empty without such rows."""
+
+    def place(row: Measurement) -> tuple[tuple[int, str], str, int, int]:
+        phase = PHASES.index(row.phase) if row.phase in PHASES else len(PHASES)
+        label = labels.of(row.system, row.params)
+        return rank(row.system), label, phase, int(row.params.get("doc_len", 0))
+
+    rows = sorted(filter(is_roofline, rows), key=place)
+    rates = [row for row in rows if row.measure in RATES]
+    shares = [row for row in rows if row.measure == FRACTION]
+    predicted = [row for row in rows if _is_prediction(row) and row.measure != WALL]
+    return [
+        Section(
+            id="roofline",
+            title="What the machine can do",
+            text=_ridge(rates),
+            tables=[*_rate_tables(rates), *_share_tables(shares, labels)],
         ),
-    )
-    rates = [row for row in mine if row.measure in KINDS]
-    shares = [row for row in mine if row.measure == FRACTION]
-    roofs = Section(
-        id="roofline",
-        title="What the machine can do",
-        text=_ridge(rates),
-        tables=[*_machine(rates), *_achieved(shares, labels)],
-    )
-    return [roofs, *prediction.sections(mine, labels)]
+        Section(
+            id="prediction",
+            title="Prediction against measurement",
+            text=[*_hits(predicted), *_wall_time(rows)],
+            tables=_summary(predicted, labels),
+        ),
+        Section(
+            id="predictions",
+            title="Every prediction",
+            tables=_prediction_tables(predicted, labels),
+            detail=True,
+        ),
+    ]
 
 
 def _ridge(rates: Sequence[Measurement]) -> list[str]:
-    best = {
-        kind: max((row.value or 0.0 for row in rates if row.measure == kind), default=0.0)
-        for kind in ("matmul_rate", "copy_rate")
-    }
-    if not all(best.values()):
+    best = {row.measure: 0.0 for row in rates}
+    for row in rates:
+        best[row.measure] = max(best[row.measure], row.value or 0.0)
+    matmul, copy = best.get("matmul_rate"), best.get("copy_rate")
+    if not matmul or not copy:
         return []
-    matmul, copy = best["matmul_rate"], best["copy_rate"]
     return [
         f"Calibrated before the sweep: matrix products reach {amount(matmul, 'FLOP/s')}, "
         f"copies {amount(copy, 'B/s')}. A phase that does fewer than {digits(matmul / copy)} FLOPs "
@@ -78,106 +101,182 @@ def _ridge(rates: Sequence[Measurement]) -> list[str]:
     ]
 
 
-def _machine(rates: Sequence[Measurement]) -> list[Table]:
-    if not rates:
-        return []
-    order = list(KINDS)
-    rows = []
+def _rate_tables(rates: Sequence[Measurement]) -> list[Table]:
+    order = list(RATES)
+    rows: list[Row] = []
     for row in sorted(rates, key=lambda row: order.index(row.measure)):
-        name, size = KINDS[row.measure]
-        rows.append(
-            (
-                name,
-                _sized(size, row.params),
-                _rate(row.value or 0.0, row.unit),
-                _quartiles(row),
-                str(len(row.samples)),
-            )
+        work, size = RATES[row.measure]
+        runs = [float(sample) for sample in row.samples]
+        low, _, high = (
+            quantiles(runs, n=4, method="inclusive") if len(runs) > 1 else [None, None, None]
         )
-    first = rates[0].params
-    machine = ", ".join(
-        [str(first.get("device")), str(first.get("dtype")), f"{first.get('threads')} threads"]
-    )
-    return [
-        Table(
-            id="machine",
-            caption=f"What the machine can do ({machine})",
-            columns=("work", "size", "rate (median)", "middle half of the runs", "runs"),
-            rows=rows,
-            numeric=frozenset({2, 3, 4}),
-            grouped=True,
-        )
-    ]
+        cells = [_rate_cell(rate, row.unit) for rate in (row.value or 0.0, low, high)]
+        rows.append((work, _size_text(size, row.params), *cells, len(runs)))
+    if not rows:
+        return []
+    params = rates[0].params
+    machine = f"{params.get('device')}, {params.get('dtype')}, {params.get('threads')} threads"
+    columns = ("work", "size", "rate (median)", "lower quartile", "upper quartile", "runs")
+    return [Table("machine", f"What the machine can do ({machine})", columns, rows, grouped=True)]
 
 
-def _sized(template: str, params: Any) -> str:
+def _size_text(template: str, params: Mapping[str, object]) -> str:
     try:
         return template.format_map(params)
     except (KeyError, ValueError):
         return "–"
 
 
-def _quartiles(row: Measurement) -> str:
-    runs = [float(sample) for sample in row.samples]
-    if len(runs) < 2:
-        return "–"
-    low, _, high = quantiles(runs, n=4, method="inclusive")
-    if row.unit in PREFIXED:
-        return interval(Estimate(row.value or 0.0, low, high), row.unit)
-    return f"{_rate(low, row.unit)} to {_rate(high, row.unit)}"
+def _rate_cell(value: float | None, unit: str) -> Cell:
+    """A rate with a prefix, or, of things without one, their number in full."""
+    if value is None or unit in PREFIXED:
+        return Cell(value=value, role="amount", unit=unit)
+    return Cell(value=float(f"{value:.3g}"), role="count", unit=unit, note=unit)
 
 
-def _rate(value: float, unit: str) -> str:
-    return amount(value, unit) if unit in PREFIXED else f"{float(f'{value:.3g}'):,.0f} {unit}"
-
-
-def _achieved(shares: Sequence[Measurement], labels: Labels) -> list[Table]:
+def _share_tables(shares: Sequence[Measurement], labels: Labels) -> list[Table]:
     """A line a phase: what bounds it, its share of the matrix-product rate at each length."""
     lengths = sorted({int(row.params["doc_len"]) for row in shares})
-    lines: dict[tuple[str, str], dict[int, Measurement]] = {}
+    phases: dict[tuple[str, str], dict[int, Measurement]] = {}
     for row in shares:
-        of_phase = lines.setdefault((labels.of(row.system, row.params), row.phase), {})
-        of_phase[int(row.params["doc_len"])] = row
-    if not lines:
+        by_length = phases.setdefault((labels.of(row.system, row.params), row.phase), {})
+        by_length[int(row.params["doc_len"])] = row
+    rows: list[Row] = []
+    for (label, phase), by_length in phases.items():
+        roof = by_length[max(by_length)].params.get("of_roof")
+        values = [by_length[n].value if n in by_length else None for n in lengths]
+        rows.append((label, phase, _bound(by_length), *values, roof))
+    if not rows:
         return []
-    rows = []
-    for (label, phase), found in lines.items():
-        last = found[max(found)]
-        roof = last.params.get("of_roof")
-        rows.append(
-            (
-                label,
-                phase,
-                _bound(found),
-                *(_share(found.get(n)) for n in lengths),
-                "–" if roof is None else percent(float(roof)),
-            )
-        )
+    columns = [*map(Column, ("system", "phase", "FLOPs-bound"))]
+    columns += [Column(name, "share") for name in (*(f"{n:,}" for n in lengths), "of its roof")]
+    caption = (
+        "Share of the matrix-product rate that each phase achieved, by document tokens; and of its "
+        f"own roof, at {lengths[-1]:,}"
+    )
+    return [Table("achieved", caption, columns, rows, grouped=True)]
+
+
+def _bound(by_length: Mapping[int, Measurement]) -> str:
+    """The length from which on the FLOPs bound a phase."""
+    bounds = {length: by_length[length].params.get("bound") for length in sorted(by_length)}
+    computing = [length for length, bound in bounds.items() if bound == "compute"]
+    if None in bounds.values():
+        return "not known"
+    if not computing:
+        return "no"
+    return "yes" if len(computing) == len(bounds) else f"from {computing[0]:,} tokens"
+
+
+def _is_close(ratio: float) -> bool:
+    return abs(ratio - 1) <= CLOSE
+
+
+def _ratios(rows: Iterable[Measurement], name: str = "ratio") -> list[float]:
+    """Predicted over measured, where it is known."""
+    return [float(row.params[name]) for row in rows if row.params.get(name) is not None]
+
+
+def _computing(rows: Iterable[Measurement]) -> list[Measurement]:
+    """The rows whose time the FLOPs bound."""
+    return [row for row in rows if row.params.get("bound") == "compute"]
+
+
+def _wall_time(rows: Iterable[Measurement]) -> list[str]:
     return [
-        Table(
-            id="achieved",
-            caption="Share of the matrix-product rate that each phase achieved, by document "
-            f"tokens; and of its own roof, at {lengths[-1]:,}",
-            columns=("system", "phase", "FLOPs-bound", *(f"{n:,}" for n in lengths), "of its roof"),
-            rows=rows,
-            numeric=frozenset(range(3, len(lengths) + 4)),
-            grouped=True,
-        )
+        f"The whole run was predicted to take {duration(row.value)}, and took "
+        f"{duration(row.value / float(row.params['ratio']))}."
+        for row in rows
+        if row.measure == WALL and row.value and _is_prediction(row)
     ]
 
 
-def _bound(found: dict[int, Measurement]) -> str:
-    """From which length on the FLOPs bound a phase."""
-    kinds = [(length, found[length].params.get("bound")) for length in sorted(found)]
-    if any(kind is None for _, kind in kinds):
-        return "not known"
-    computing = [length for length, kind in kinds if kind == "compute"]
+def _hits(predicted: Sequence[Measurement]) -> list[str]:
+    if not predicted:
+        return []
+    text = (
+        "Predicted from configurations and a calibration of the machine alone. FLOPs are left "
+        "out: they come from the same closed form and agree to the digit."
+    )
+    computing = [row for row in _computing(predicted) if row.measure == f"{PREDICTED}latency"]
     if not computing:
-        return "no"
-    if len(computing) == len(kinds):
-        return "yes"
-    return f"from {computing[0]:,} tokens"
+        return [text]
+    ratios = _ratios(computing)
+    text += (
+        f" Of {len(computing)} times that the FLOPs bound, {sum(map(_is_close, ratios))} were "
+        f"predicted within 10 %; the median of predicted over measured is {median(ratios):.2f}. "
+        "Bound by FLOPs is a time of which they take more than half: the reading of weights and "
+        "the calls, which one token would need too, take the rest."
+    )
+    ratios = _ratios(computing, AT_SPEED)
+    if not ratios:
+        return [text]
+    slowdown = median(row.params["slowdown"] for row in computing if AT_SPEED in row.params)
+    return [
+        text,
+        f"How fast the machine was: some layers of the same model over as many tokens, timed "
+        f"beside every sample, took {slowdown:.2f} times as long during the run as during the "
+        f"calibration (median). At equal speed {sum(map(_is_close, ratios))} of {len(ratios)} "
+        f"FLOPs-bound times were predicted within 10 %, with a median ratio of "
+        f"{median(ratios):.2f}.",
+    ]
 
 
-def _share(row: Measurement | None) -> str:
-    return "–" if row is None or row.value is None else percent(row.value)
+def _hit_cell(ratios: Sequence[float]) -> Cell:
+    """“2 of 3”."""
+    if not ratios:
+        return Cell()
+    return Cell(value=sum(map(_is_close, ratios)), role="count", note=f"of {len(ratios)}")
+
+
+def _summary(predicted: Sequence[Measurement], labels: Labels) -> list[Table]:
+    """A line for each cost of each phase: predicted over measured over all lengths."""
+    groups: dict[tuple[str, str, str], list[Measurement]] = {}
+    for row in predicted:
+        key = (row.measure.removeprefix(PREDICTED), labels.of(row.system, row.params), row.phase)
+        groups.setdefault(key, []).append(row)
+    order = measures_of(measure for measure, _, _ in groups)
+    rows: list[Row] = []
+    for measure, label, phase in sorted(groups, key=lambda key: order.index(key[0])):
+        group = groups[measure, label, phase]
+        computing, ratios = _computing(group), _ratios(group)
+        hits = [_hit_cell(r) for r in (ratios, _ratios(computing), _ratios(computing, AT_SPEED))]
+        spread = (median(ratios), min(ratios), max(ratios))
+        rows.append((name_of(measure), label, phase, len(group), *spread, *hits))
+    if not rows:
+        return []
+    columns = [
+        *map(Column, ("cost", "system", "phase", "lengths")),
+        *map(Column, ("median", "smallest", "largest")),
+        *map(Column, ("within 10 %", "FLOPs-bound ones within 10 %", "the same at equal speed")),
+    ]
+    caption = "Predicted over measured: 1 is right, above 1 too pessimistic"
+    return [Table("prediction", caption, columns, rows, grouped=True)]
+
+
+def _prediction_tables(predicted: Sequence[Measurement], labels: Labels) -> list[Table]:
+    """A table a measure with every prediction, its measurement and their ratio."""
+    tables = []
+    for measure in measures_of(row.measure.removeprefix(PREDICTED) for row in predicted):
+        rows: list[Row] = []
+        of_measure = [row for row in predicted if row.measure == f"{PREDICTED}{measure}"]
+        for row in (row for row in of_measure if row.value is not None):
+            ratio, steady = float(row.params["ratio"]), row.params.get(AT_SPEED)
+            amounts = [
+                Cell(value=value, role="amount", unit=row.unit)
+                for value in (row.value, (row.value or 0.0) / ratio)
+            ]
+            close = "yes" if _is_close(ratio if steady is None else steady) else "no"
+            bound = BOUNDS.get(str(row.params.get("bound")))
+            head = (labels.of(row.system, row.params), row.phase, int(row.params["doc_len"]))
+            rows.append((*head, *amounts, ratio, steady, close, bound))
+        columns = [
+            *map(Column, ("system", "phase", "tokens", "predicted", "measured")),
+            Column("ratio"),
+            Column("at equal speed"),
+            Column("within 10 %, at equal speed if known"),
+            Column("rests on"),
+        ]
+        caption = f"{name_of(measure)}: predicted and measured"
+        tables.append(Table(f"predicted-{measure}", caption, columns, rows, grouped=True))
+    return tables

@@ -1,185 +1,235 @@
-"""The tables of a sweep: cost per length with factors, spread of timings, counters' agreement.
+"""Tables of a sweep: costs and factors by length, timings, limits, counters, the paper's factor.
 
-Reads rows and ratios; every row with a document length appears in one of these tables, by
+Reads rows and ratios; every row with a document length stands in one of the tables by length, by
 its value or by the status that it has instead.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from rabbench.report.cost.factors import Ratio
-from rabbench.report.cost.timings import timed
-from rabbench.report.labels import LONGEST, PHASE_WORDS, Labels, is_cost, measures_of, name_of, rank
-from rabbench.report.page import Table
-from rabbench.report.wording import between
+from rabbench.report.labels import (
+    LONGEST,
+    PHASE_WORDS,
+    STUDENT,
+    TEACHER,
+    Labels,
+    is_cost,
+    measures_of,
+    name_of,
+    rank,
+)
+from rabbench.report.page import Cell, Column, Row, Table
+from rabbench.report.paper import ONLINE
+from rabbench.report.wording import amount, plural, times
+from rabbench.scaling.fits import samples
+from rabbench.stats.intervals import median_interval
 from rabbench.types import PHASES, Measurement
 
 AGREED = 0.01  # largest difference between counters that a sweep lets pass
+COUNTERS = {"closed_form": "closed form", "torch": "torch on meta", "fvcore": "fvcore × 2"}
+SWEEP_PARAMS = ("model", "device", "dtype", "attention")
+PAPER_TEXT = (
+    f"The paper measured one pair answered online with {ONLINE.model} on {ONLINE.hardware}: "
+    f"{amount(ONLINE.teacher_s, 's')} for its teacher and {amount(ONLINE.student_s, 's')} for its "
+    f"student, a factor of {times(ONLINE.factor)} ({ONLINE.source}). Machine, model and documents "
+    "differ from those here, so the factors can agree in kind only, not in size."
+)
 
 
-def per_length(
+def length_tables(
     rows: Iterable[Measurement], ratios: Sequence[Ratio], labels: Labels
 ) -> dict[str, list[Table]]:
-    """Per measure, a table for each phase: a line per length, a column per sweep, and factors."""
+    """By measure, a table for each phase: a line a length, a column a sweep; then the factors."""
     costs = [row for row in rows if is_cost(row)]
     tables: dict[str, list[Table]] = {}
     for measure in measures_of(row.measure for row in costs):
-        for phase in reversed(PHASES):
-            conventions = _conventions(costs, measure, phase)
-            for pairs in conventions:
-                here = [
-                    row
-                    for row in costs
-                    if (row.measure, row.phase) == (measure, phase)
-                    and row.params.get("pairs", conventions[0]) == pairs
-                ]
-                table = _lengths_table(here, labels, (measure, phase, pairs))
-                tables.setdefault(measure, []).append(table)
-        for pairs in _conventions(costs, measure, "score"):
-            mine = [
-                ratio
-                for ratio in ratios
-                if ratio.measure == measure and ratio.key.get("pairs", pairs) == pairs
+        by_phase = {
+            phase: [row for row in costs if (row.measure, row.phase) == (measure, phase)]
+            for phase in reversed(PHASES)
+        }
+        tables[measure] = [
+            _phase_table(of_phase, labels, pairs)
+            for of_phase in by_phase.values()
+            for pairs in _conventions(of_phase)
+        ]
+        for pairs in _conventions(by_phase["score"]):
+            of_pairs = [
+                r for r in ratios if r.measure == measure and r.key.get("pairs", pairs) == pairs
             ]
-            if mine:
-                tables[measure].append(_factors_table(mine, labels, measure, pairs))
+            tables[measure] += [_factor_table(of_pairs, labels, pairs)] if of_pairs else []
     return tables
 
 
-def _lengths_table(
-    rows: Sequence[Measurement], labels: Labels, what: tuple[str, str, str]
+def _conventions(rows: Sequence[Measurement]) -> list[str]:
+    """The kinds of pairs that these rows count, dense first; one without a name for others."""
+    names = {str(row.params["pairs"]) for row in rows if "pairs" in row.params}
+    return sorted(names, reverse=True) or [""][: len(rows)]
+
+
+def _phase_table(rows: Sequence[Measurement], labels: Labels, pairs: str) -> Table:
+    """One cost of one phase; rows without a convention count for the first."""
+    measure, phase, first = rows[0].measure, rows[0].phase, _conventions(rows)[0]
+    columns: dict[str, dict[int, Cell]] = {}
+    for row in sorted(rows, key=lambda row: (rank(row.system), labels.of(row.system, row.params))):
+        if row.params.get("pairs", first) == pairs:
+            column = columns.setdefault(labels.of(row.system, row.params), {})
+            length, cell = int(row.params["doc_len"]), row_cell(row)
+            held = column.get(length)
+            column[length] = replace(held, below=[*held.below, cell]) if held else cell
+    caption = f"{name_of(measure)}{_in_brackets(pairs)}, {PHASE_WORDS[phase]}"
+    paper = phase == "score" and pairs != "causal"
+    return table_by_length(f"{measure}-{phase}{_suffix(pairs)}", caption, columns, paper=paper)
+
+
+def _factor_table(ratios: Sequence[Ratio], labels: Labels, pairs: str) -> Table:
+    """Factors of a pair's cost; a column a comparison, with the query where it adds up."""
+    columns: dict[str, dict[int, Cell]] = {}
+    for ratio in ratios:
+        name = f"{labels.of(ratio.over_system, ratio.key)} / {ratio.under_system}"
+        for heading, factor in (
+            (name, ratio.score),
+            (f"{name}, its query encoded", ratio.with_query),
+        ):
+            if factor is not None:
+                columns.setdefault(heading, {})[ratio.doc_len] = Cell.estimate(factor, "factor")
+    measure = ratios[0].measure
+    caption = f"{name_of(measure)}{_in_brackets(pairs)} of a pair: how many times the student’s"
+    id_ = f"{measure}-factor{_suffix(pairs)}"
+    return table_by_length(id_, caption, columns, paper=pairs != "causal")
+
+
+def table_by_length(
+    id_: str, caption: str, columns: Mapping[str, Mapping[int, Cell]], *, paper: bool = False
 ) -> Table:
-    measure, phase, pairs = what
-    series: dict[str, dict[int, list[str]]] = {}
-    named = sorted(rows, key=lambda row: (rank(row.system), labels.of(row.system, row.params)))
-    for row in named:
-        length = int(row.params["doc_len"])
-        of_series = series.setdefault(labels.of(row.system, row.params), {})
-        of_series.setdefault(length, []).append(timed(row))
-    lengths = sorted({length for of_series in series.values() for length in of_series})
-    return Table(
-        id=f"{measure}-{phase}{_suffix(pairs)}",
-        caption=f"{name_of(measure)}{_named(pairs)}, {PHASE_WORDS[phase]}",
-        columns=["document tokens", *series],
-        rows=[
-            [f"{length:,}", *(", ".join(one.get(length, ["–"])) for one in series.values())]
-            for length in lengths
-        ],
-        numeric=frozenset(range(len(series) + 1)),
-        paper=phase == "score" and pairs != "causal",
-    )
+    """A line for each document length; a column holds its cells by length."""
+    lengths = sorted({length for column in columns.values() for length in column})
+    rows = [[n, *(column.get(n) for column in columns.values())] for n in lengths]
+    return Table(id_, caption, ["document tokens", *columns], rows, paper=paper)
 
 
-def _factors_table(factors: Sequence[Ratio], labels: Labels, measure: str, pairs: str) -> Table:
-    """How many times the cost of a pair; a column a comparison, with the query where it adds up."""
-    found: dict[str, dict[int, str]] = {}
-    for ratio in factors:
-        heading = f"{labels.of(ratio.over_system, ratio.key)} / {ratio.under_system}"
-        found.setdefault(heading, {})[ratio.doc_len] = between(ratio.score)
-        if ratio.with_query is not None:
-            counted = found.setdefault(f"{heading}, its query encoded", {})
-            counted[ratio.doc_len] = between(ratio.with_query)
-    lengths = sorted({ratio.doc_len for ratio in factors})
-    return Table(
-        id=f"{measure}-factor{_suffix(pairs)}",
-        caption=f"{name_of(measure)}{_named(pairs)} of a pair: how many times the student’s",
-        columns=["document tokens", *found],
-        rows=[
-            [f"{length:,}", *(column.get(length, "–") for column in found.values())]
-            for length in lengths
-        ],
-        numeric=frozenset(range(len(found) + 1)),
-        paper=pairs != "causal",
-    )
-
-
-def limits(rows: Iterable[Measurement], labels: Labels) -> Table | None:
-    """The longest documents that memory and time allowed, where a length was found to fail."""
-    lines = [
-        (
-            labels.of(row.system, row.params),
-            row.phase,
-            f"{row.value:,.0f}",
-            f"{row.params['fails_at']:,}" if "fails_at" in row.params else "–",
-        )
-        for row in rows
-        if row.measure == LONGEST and row.value is not None
-    ]
-    if not lines:
-        return None
-    columns = ("system", "phase", "longest that fits, tokens", "shortest that does not")
-    caption = "How long a document may be on this machine"
-    return Table("limits", caption, columns, lines, frozenset({2, 3}))
+def row_cell(row: Measurement) -> Cell:
+    """A row's value; a time with the interval of its median."""
+    cell = Cell.of_row(row)
+    if row.measure != "latency" or row.value is None:
+        return cell
+    median = median_interval(samples(row))
+    return replace(cell, low=median.low, high=median.high)
 
 
 def _suffix(pairs: str) -> str:
     return f"-{pairs}" if pairs else ""
 
 
-def _named(pairs: str) -> str:
+def _in_brackets(pairs: str) -> str:
     return f" ({pairs} pairs)" if pairs else ""
 
 
-def counters(rows: Iterable[Measurement], labels: Labels) -> Table | None:
+def limit_table(rows: Iterable[Measurement], labels: Labels) -> Table | None:
+    """The longest documents that memory and time allow, where a length failed."""
+    lines = [
+        (labels.of(row.system, row.params), row.phase, int(row.value), row.params.get("fails_at"))
+        for row in rows
+        if row.measure == LONGEST and row.value is not None
+    ]
+    columns = ("system", "phase", "longest that fits, tokens", "shortest that does not")
+    caption = "How long a document may be on this machine"
+    return Table("limits", caption, columns, lines) if lines else None
+
+
+def paper_table(ratios: Iterable[Ratio]) -> Table | None:
+    """The paper's factor, then ours for each length; None where no pair was timed by both."""
+    unknown = Cell(words="not given")
+    claim = f"the paper: {ONLINE.model}, {ONLINE.hardware}"
+    factor = Cell(value=ONLINE.factor, role="factor")
+    rows: list[Row] = [(claim, unknown, ONLINE.teacher_s, ONLINE.student_s, factor, unknown)]
+    for ratio in ratios:
+        if (ratio.measure, ratio.over_system, ratio.under_system) != ("latency", TEACHER, STUDENT):
+            continue
+        online, missing = ratio.with_query, Cell(words="not measured")
+        sweep = ", ".join(str(ratio.key[name]) for name in SWEEP_PARAMS if name in ratio.key)
+        student = (
+            missing
+            if online is None
+            else Cell(value=ratio.over / online.value, role="amount", unit="s")
+        )
+        rows.append(
+            (
+                f"here: {sweep}",
+                ratio.doc_len,
+                ratio.over,
+                student,
+                missing if online is None else Cell.estimate(online, "factor"),
+                Cell.estimate(ratio.score, "factor"),
+            )
+        )
+    columns: list[Column | str] = [
+        "measured",
+        "document tokens",
+        Column("teacher", unit="s"),
+        Column("student, its query encoded", unit="s"),
+        "factor",
+        "factor of the scoring step alone",
+    ]
+    caption = "One pair online, teacher over student: the paper’s and ours"
+    return (
+        Table("paper-factor", caption, columns, rows, grouped=True, folded=True)
+        if rows[1:]
+        else None
+    )
+
+
+def counter_table(rows: Iterable[Measurement], labels: Labels) -> Table | None:
     """How far apart the FLOP counters are, for each system and phase."""
     groups: dict[tuple[str, str], list[Measurement]] = {}
-    for row in rows:
-        if row.measure == "flops" and "agreement" in row.params:
-            groups.setdefault((labels.of(row.system, row.params), row.phase), []).append(row)
-    lines = []
+    for row in _counted_twice(rows):
+        groups.setdefault((labels.of(row.system, row.params), row.phase), []).append(row)
+    lines: list[Row] = []
     for (label, phase), group in groups.items():
-        last = max(group, key=lambda row: int(row.params.get("doc_len", 0)))
-        apart = max(float(row.params["agreement"]) for row in group)
-        counts = [_count(last.params.get(name)) for name in ("closed_form", "torch", "fvcore")]
-        length = f"{int(last.params.get('doc_len', 0)):,}"
-        runs = _layers_run(group)
-        lines.append((label, phase, str(len(group)), length, *counts, f"{100 * apart:.3g} %", runs))
-    if not lines:
-        return None
-    return Table(
-        id="counters",
-        caption="Three FLOP counters: the counts at the largest length, and how far apart they "
-        "are at most over all lengths",
-        columns=(
-            "system",
-            "phase",
-            "lengths",
-            "at",
-            "closed form",
-            "torch on meta",
-            "fvcore × 2",
-            "largest difference",
-            "layers run",
-        ),
-        rows=lines,
-        numeric=frozenset(range(2, 8)),
+        longest = max(group, key=lambda row: int(row.params.get("doc_len", 0)))
+        counts = [longest.params.get(name) for name in COUNTERS]
+        cells = [
+            Cell(words="not counted") if n is None else Cell(value=n, role="count") for n in counts
+        ]
+        apart = Cell(value=max(_difference(row) for row in group), role="share")
+        length = int(longest.params.get("doc_len", 0))
+        lines.append([label, phase, len(group), length, *cells, apart, _layers_run(group)])
+    columns = (
+        "system",
+        "phase",
+        "lengths",
+        "at",
+        *COUNTERS.values(),
+        "largest difference",
+        "layers run",
     )
+    caption = (
+        "Three FLOP counters: the counts at the largest length, and how far apart they are at most "
+        "over all lengths"
+    )
+    return Table("counters", caption, columns, lines) if lines else None
 
 
-def agreement(rows: Iterable[Measurement]) -> str:
+def counter_agreement(rows: Iterable[Measurement]) -> str:
     """How far apart the counters are at most, in a line."""
-    apart = [
-        float(row.params["agreement"])
-        for row in rows
-        if row.measure == "flops" and "agreement" in row.params
-    ]
-    if not apart:
+    differences = list(map(_difference, _counted_twice(rows)))
+    if not differences:
         return ""
-    worst = max(apart)
+    worst = max(differences)
+    if worst > AGREED:
+        return f"no, they are up to {100 * worst:.2g} % apart"
     within = "to the digit" if worst == 0 else f"within {100 * worst:.2g} %"
-    return (
-        f"yes, {within} on {len(apart):,} counts"
-        if worst <= AGREED
-        else (f"no, they are up to {100 * worst:.2g} % apart")
-    )
+    return f"yes, {within} on {len(differences):,} counts"
 
 
-def shortened(rows: Iterable[Measurement]) -> list[str]:
-    """What it means that not every layer was run, where some row says so."""
-    runs = {str(row.params["layers_run"]) for row in rows if "layers_run" in row.params}
-    if not runs - {"all"}:
+def layer_note(rows: Iterable[Measurement]) -> list[str]:
+    """How one layer stands for all, where some row ran fewer than all."""
+    if not {str(row.params["layers_run"]) for row in rows if "layers_run" in row.params} - {"all"}:
         return []
     return [
         "Where “1 of n” layers was run, both counters ran one layer of a stack of identical ones "
@@ -188,22 +238,57 @@ def shortened(rows: Iterable[Measurement]) -> list[str]:
     ]
 
 
+def _counted_twice(rows: Iterable[Measurement]) -> list[Measurement]:
+    return [row for row in rows if row.measure == "flops" and "agreement" in row.params]
+
+
+def _difference(row: Measurement) -> float:
+    return float(row.params["agreement"])
+
+
 def _layers_run(group: Sequence[Measurement]) -> str:
     """“all”, or “1 of 28 at 11 lengths, all at 1 length”."""
-    counted = Counter(str(row.params.get("layers_run", "–")) for row in group)
-    if len(counted) == 1:
-        return next(iter(counted))
-    said = [f"{run} at {n} length{'' if n == 1 else 's'}" for run, n in counted.most_common()]
-    return ", ".join(said)
+    counts = Counter(str(row.params.get("layers_run", "–")) for row in group)
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{run} at {plural(n, 'length')}" for run, n in counts.most_common())
 
 
-def _count(value: object) -> str:
-    return f"{value:,.0f}" if isinstance(value, (int, float)) else "not counted"
-
-
-def _conventions(costs: Sequence[Measurement], measure: str, phase: str) -> list[str]:
-    here = [row for row in costs if (row.measure, row.phase) == (measure, phase)]
-    named = {str(row.params["pairs"]) for row in here if "pairs" in row.params}
-    if named:
-        return sorted(named, reverse=True)  # dense before causal
-    return [""] if here else []
+def timing_table(rows: Iterable[Measurement], labels: Labels) -> Table | None:
+    """Median, 90th and 99th percentile of every point that was timed more than once."""
+    timed = [
+        row
+        for row in rows
+        if row.measure == "latency" and is_cost(row) and row.value and len(row.samples) > 1
+    ]
+    lines: list[Row] = []
+    for row in sorted(
+        timed,
+        key=lambda row: (
+            rank(row.system),
+            labels.of(row.system, row.params),
+            PHASES.index(row.phase),
+            row.params["doc_len"],
+        ),
+    ):
+        runs = samples(row)
+        slow = [
+            Cell(value=float(q), role="amount", unit=row.unit)
+            for q in np.percentile(runs, [90, 99])
+        ]
+        lines.append(
+            (
+                labels.of(row.system, row.params),
+                row.phase,
+                int(row.params["doc_len"]),
+                len(runs),
+                row_cell(row),
+                *slow,
+            )
+        )
+    columns = ("system", "phase", "tokens", "runs", "p50", "p90", "p99")
+    caption = (
+        "Repeated runs: median (p50) with its 95 % interval, 90th and 99th percentile; of fewer "
+        "than 100 runs the 99th is close to the slowest"
+    )
+    return Table("timings", caption, columns, lines) if lines else None

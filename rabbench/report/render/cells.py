@@ -29,6 +29,7 @@ FORMATS: Mapping[Role, Callable[[Any, str], str]] = {
     "exact": exact,
     "duration": lambda value, _: duration(value),
     "digits": lambda value, _: digits(value),
+    "exponent": lambda value, _: f"{value:.2f}",
     "log": lambda value, _: f"{value:.4g}",
     "p": lambda value, _: p_text(value),
     "percent": lambda value, _: f"{100 * value:.1f} %",

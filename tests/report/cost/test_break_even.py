@@ -11,18 +11,15 @@ import pytest
 
 from rabbench import report
 from rabbench.report import build
-from rabbench.report.cost import break_even_text
-from rabbench.report.page import Page, Table
+from rabbench.report.cost.break_even import query_cell, when
+from rabbench.report.page import Page
 from rabbench.report.render import html
+from rabbench.report.render.cells import cell_text
 from rabbench.results import load_results, save_results
 from rabbench.scaling.break_even import BreakEven
 from rabbench.stats.intervals import Estimate
 from tests.report import synthetic
-
-
-def table(page: Page, id_: str) -> Table:
-    (found,) = [one for section in page.sections for one in section.tables if one.id == id_]
-    return found
+from tests.report.pages import cells, headings, section, table, texts
 
 
 def test_the_break_even_is_said_tabled_and_drawn(full: Page) -> None:
@@ -35,20 +32,22 @@ def test_the_break_even_is_said_tabled_and_drawn(full: Page) -> None:
     assert said[0].endswith("The student’s training is not measured and left out.")
     assert said[1].startswith("Likewise the chunked student costs less than the teacher from the")
     flops = table(full, "break-even-flops")
-    assert flops.columns[1] == "rabtriever below teacher · sdpa"
-    assert [row[1] for row in flops.rows] == ["8", "9", "9", "10", "10", "10", "10", "10"]
-    assert table(full, "break-even-load").rows[1][:2] == ["the teacher", "1,000"]
-    totals = {tuple(row[:2]): row for row in table(full, "totals").rows}
-    assert totals["teacher-cached", "FLOPs"][-1] == "176 GiB"
-    assert totals["teacher · eager", "Time"][3] == "not measured"
-    (section,) = [one for one in full.sections if one.id == "break-even"]
-    assert [one.id for one in section.figures] == [
+    assert headings(flops)[1] == "rabtriever below teacher · sdpa"
+    assert [row[1].value for row in flops.cells] == [8, 9, 9, 10, 10, 10, 10, 10]
+    assert texts(table(full, "break-even-load"))[1][:2] == ["the teacher", "1,000"]
+    totals = table(full, "totals")
+    size = cells(totals, "teacher-cached", "FLOPs")["index kept"]
+    assert (size.value, size.unit) == (1000 * 4.0 * 2 * 30 * 192 * (4096 + 8), "B")
+    assert cells(totals, "teacher · eager", "Time")["once"].words == "not measured"
+    break_even = section(full, "break-even")
+    assert [figure.id for figure in break_even.figures] == [
         "fig-break-even-teacher",
         "fig-break-even-teacher-cached",
     ]
-    assert "at 4,096 tokens 10 (10 to 11)" in section.figures[0].alt
-    assert "under 10 hours on 8 A100" in section.text[1]
-    assert "10th query" in {one.value for one in full.key_figures}
+    assert "from the 10th query on (10th to 11th) at 4,096 tokens" in break_even.figures[0].alt
+    assert [table.id for table in break_even.tables if not table.folded] == ["break-even-latency"]
+    assert "under 10 hours on 8 A100" in break_even.text[1]
+    assert "10th query" in {key.value for key in full.key_figures}
 
 
 def test_the_load_comes_from_the_configuration() -> None:
@@ -61,7 +60,7 @@ def test_the_load_comes_from_the_configuration() -> None:
         "The student’s training is counted in (1.00 EFLOP); what it took in time is not measured "
         "and left out."
     )
-    assert table(page, "totals").columns[-1] == "its price a month"
+    assert headings(table(page, "totals"))[-1] == "its price a month"
 
 
 def test_finished_results_are_judged_again_under_another_load(tmp_path: Path) -> None:
@@ -85,8 +84,8 @@ def test_finished_results_are_judged_again_under_another_load(tmp_path: Path) ->
 
 
 def test_without_a_teacher_and_its_student_there_is_no_break_even() -> None:
-    for kept in ({"bm25", "dense"}, {"teacher"}, {"rabtriever", "bm25"}):
-        rows = [row for row in synthetic.scaling_rows() if row.system in kept]
+    for systems in ({"bm25", "dense"}, {"teacher"}, {"rabtriever", "bm25"}):
+        rows = [row for row in synthetic.scaling_rows() if row.system in systems]
         page = build.build_page(synthetic.results("scaling", rows))
         assert not any(one.id == "break-even" for one in page.sections)
         assert not any("costs less" in one for one in page.verdict)
@@ -101,27 +100,27 @@ def test_a_break_even_without_its_index_is_not_measured() -> None:
     ]
     page = build.build_page(synthetic.results("scaling", rows))
     assert not any("costs less" in one for one in page.verdict)
-    cells = {row[1] for row in table(page, "break-even-flops").rows}
-    assert cells == {"not measured (rabtriever index (no row))"}
+    words = {row[1].words for row in table(page, "break-even-flops").cells}
+    assert words == {"not measured (rabtriever index (no row))"}
 
 
 @pytest.mark.parametrize(
-    ("kind", "queries", "last", "cell_", "clause"),
+    ("kind", "queries", "last", "text", "clause"),
     [
         ("always", (1, 1, 1), None, "1", "from the first query on"),
         ("from", (3, 3, 3), None, "3", "from the 3rd query on"),
         ("from", (12, 11, 1002), None, "12 (11 to 1,002)", "12th query on (11th to 1,002nd)"),
-        ("from", (21, 4, math.inf), None, "21 (4 or later)", "21st query on (4th or later)"),
+        ("from", (21, 4, math.inf), None, "21 (from 4)", "21st query on (4th or later)"),
         ("from", (2, -math.inf, math.inf), None, "2", "from the 2nd query on"),
         ("never", (math.inf,) * 3, None, "never", "at no number of queries"),
-        ("never", (math.inf, 90, math.inf), None, "never (or 90)", "at no number of queries"),
+        ("never", (math.inf, 90, math.inf), None, "never (from 90)", "at no number of queries"),
         ("until", (1, 1, 1), 7, "1 to 7 only", "for the first 7 queries only"),
     ],
 )
 def test_break_evens_in_words(
-    kind: Any, queries: tuple[float, float, float], last: int | None, cell_: str, clause: str
+    kind: Any, queries: tuple[float, float, float], last: int | None, text: str, clause: str
 ) -> None:
-    found = BreakEven(
+    result = BreakEven(
         student="rabtriever",
         reference="teacher",
         measure="flops",
@@ -131,5 +130,5 @@ def test_break_evens_in_words(
         queries=Estimate(*queries),
         last=last,
     )
-    assert break_even_text.cell(found) == cell_
-    assert break_even_text.when(found).endswith(clause)
+    assert cell_text(query_cell(result)) == text
+    assert when(result).endswith(clause)

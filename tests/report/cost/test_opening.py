@@ -6,7 +6,7 @@ import re
 
 from rabbench.report import build
 from rabbench.report.build import build_page
-from rabbench.report.cost import opening
+from rabbench.report.cost.text import opening_sentences
 from rabbench.report.page import Page
 from rabbench.report.render import html, markdown
 from rabbench.types import Measurement, Results
@@ -63,11 +63,11 @@ def test_cost_leaves_room_for_quality(demo: Results) -> None:
     assert found[2].startswith("On demo teacher ranks best: ndcg@10 0.7")
     assert found[2].endswith("not significantly different: bm25.")
     cost, quality, training = ["a", "b", "c", "d"], ["q", "r"], ["t"]
-    assert opening.three(cost, quality, training) == ["a", "b", "q"]
-    assert opening.three(cost, [], training) == ["a", "b", "c"]
-    assert opening.three(["a"], quality, training) == ["a", "q", "r"]
-    assert opening.three([], quality, training) == ["q", "r"]
-    assert opening.three([], [], training) == ["t"]
+    assert opening_sentences(cost, quality, training) == ["a", "b", "q"]
+    assert opening_sentences(cost, [], training) == ["a", "b", "c"]
+    assert opening_sentences(["a"], quality, training) == ["a", "q", "r"]
+    assert opening_sentences([], quality, training) == ["q", "r"]
+    assert opening_sentences([], [], training) == ["t"]
 
 
 def test_a_trained_student_is_spoken_of_first() -> None:

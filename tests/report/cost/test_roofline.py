@@ -12,10 +12,11 @@ from rabbench.plan import Plan, Step
 from rabbench.plan.calibration import Calibration, Timing
 from rabbench.plan.rows import add_plan_rows, measured_rows, rates
 from rabbench.report import build
-from rabbench.report.page import Page, Table
+from rabbench.report.page import Page
 from rabbench.report.render import html
 from rabbench.types import Measurement
 from tests.report import synthetic
+from tests.report.pages import headings, section, table, texts
 
 MATMUL, COPY = 100e9, 10e9  # FLOP and bytes a second
 LENGTHS = (128, 566, 4096)
@@ -84,11 +85,6 @@ def page(rows: list[Measurement]) -> Page:
     return build.build_page(synthetic.results("scaling", rows))
 
 
-def table(page: Page, id_: str) -> Table:
-    (found,) = [one for section in page.sections for one in section.tables if one.id == id_]
-    return found
-
-
 def test_rates_are_rows_with_their_raw_samples() -> None:
     small, large, copy, _ = rates(CALIBRATED)
     assert (large.measure, large.unit, large.better) == ("matmul_rate", "FLOP/s", "higher")
@@ -100,23 +96,24 @@ def test_rates_are_rows_with_their_raw_samples() -> None:
 
 
 def test_what_the_machine_can_do_is_said_and_tabled(page: Page) -> None:
-    (section,) = [one for one in page.sections if one.id == "roofline"]
-    assert "matrix products reach 100 GFLOP/s, copies 9.31 GiB/s" in section.text[0]
-    assert "fewer than 10.0 FLOPs for a byte" in section.text[0]
+    text = section(page, "roofline").text
+    assert "matrix products reach 100 GFLOP/s, copies 9.31 GiB/s" in text[0]
+    assert "fewer than 10.0 FLOPs for a byte" in text[0]
     machine = table(page, "machine")
     assert machine.caption == "What the machine can do (cpu, float32, 2 threads)"
-    assert [row[0] for row in machine.rows] == [
+    assert [row[0].value for row in machine.cells] == [
         "matrix product",
         "matrix product",
         "copy, bytes read and written",
         "small operators, one after another",
     ]
-    assert machine.rows[1][1:] == (
+    assert texts(machine)[1][1:] == [
         "2,048 × 576 by 576 × 1,536",
         "100 GFLOP/s",
-        "90.0 to 112 GFLOP/s",
+        "90.0 GFLOP/s",
+        "112 GFLOP/s",
         "3",
-    )
+    ]
 
 
 def test_a_calibration_beside_busy_neighbours_is_warned_of() -> None:
@@ -129,32 +126,34 @@ def test_a_calibration_beside_busy_neighbours_is_warned_of() -> None:
 
 def test_each_phase_has_its_share_of_the_machines_rate(page: Page) -> None:
     achieved = table(page, "achieved")
-    assert achieved.columns == (
+    assert headings(achieved) == [
         "system", "phase", "FLOPs-bound", "128", "566", "4,096", "of its roof",
-    )  # fmt: skip
-    assert achieved.rows == [
-        ("teacher", "score", "from 566 tokens", "40 %", "40 %", "40 %", "50 %"),
-        ("rabtriever", "score", "no", "40 %", "40 %", "40 %", "50 %"),
+    ]  # fmt: skip
+    assert texts(achieved) == [
+        ["teacher", "score", "from 566 tokens", "40 %", "40 %", "40 %", "50 %"],
+        ["rabtriever", "score", "no", "40 %", "40 %", "40 %", "50 %"],
     ]
 
 
 def test_predictions_stand_beside_measurements_with_their_bound(page: Page) -> None:
-    (section,) = [one for one in page.sections if one.id == "prediction"]
-    assert "Of 2 times that the FLOPs bound, 1 were predicted within 10 %" in section.text[0]
-    assert "the median of predicted over measured is 1.12" in section.text[0]
-    assert section.text[1] == "The whole run was predicted to take 10.0 min, and took 12.5 min."
-    assert table(page, "prediction").rows == [
-        ("Time", "teacher", "score", "3", "0.95", "0.95 to 1.30", "2 of 3", "1 of 2", "–"),
-        ("Time", "rabtriever", "score", "3", "2.00", "2.00 to 2.00", "0 of 3", "–", "–"),
+    text = section(page, "prediction").text
+    assert "Of 2 times that the FLOPs bound, 1 were predicted within 10 %" in text[0]
+    assert "the median of predicted over measured is 1.12" in text[0]
+    assert text[1] == "The whole run was predicted to take 10.0 min, and took 12.5 min."
+    summary = table(page, "prediction")
+    assert headings(summary)[4:7] == ["median", "smallest", "largest"]
+    assert texts(summary) == [
+        ["Time", "teacher", "score", "3", "0.950", "0.950", "1.30", "2 of 3", "1 of 2", "–"],
+        ["Time", "rabtriever", "score", "3", "2.00", "2.00", "2.00", "0 of 3", "–", "–"],
     ]
     every = table(page, "predicted-latency")
-    assert [row[5:] for row in every.rows] == [
-        ("0.95", "–", "yes", "memory and calls"),
-        ("0.95", "–", "yes", "FLOPs"),
-        ("1.30", "–", "no", "FLOPs"),
-        *[("2.00", "–", "no", "calls")] * 3,
+    assert [row[5:] for row in texts(every)] == [
+        ["0.950", "–", "yes", "memory and calls"],
+        ["0.950", "–", "yes", "FLOPs"],
+        ["1.30", "–", "no", "FLOPs"],
+        *[["2.00", "–", "no", "calls"]] * 3,
     ]
-    assert next(one for one in page.sections if one.id == "predictions").detail
+    assert section(page, "predictions").detail
 
 
 def test_a_change_of_the_machines_speed_is_taken_out_and_said(rows: list[Measurement]) -> None:
@@ -167,13 +166,13 @@ def test_a_change_of_the_machines_speed_is_taken_out_and_said(rows: list[Measure
         for row in rows
     ]
     page = build.build_page(synthetic.results("scaling", moved), draw=False)
-    (section,) = [one for one in page.sections if one.id == "prediction"]
-    assert "1 were predicted within 10 %" in section.text[0]  # as it was
-    assert "took 0.80 times as long during the run as during the calibration" in section.text[1]
-    assert "1 of 1 FLOPs-bound times were predicted within 10 %" in section.text[1]
-    assert table(page, "prediction").rows[0][-2:] == ("1 of 2", "1 of 1")
+    text = section(page, "prediction").text
+    assert "1 were predicted within 10 %" in text[0]  # as it was
+    assert "took 0.80 times as long during the run as during the calibration" in text[1]
+    assert "1 of 1 FLOPs-bound times were predicted within 10 %" in text[1]
+    assert texts(table(page, "prediction"))[0][-2:] == ["1 of 2", "1 of 1"]
     every = table(page, "predicted-latency")
-    assert every.rows[2][5:] == ("1.30", "1.04", "yes", "FLOPs")
+    assert texts(every)[2][5:] == ["1.30", "1.04", "yes", "FLOPs"]
 
 
 def test_no_prediction_is_taken_for_a_measurement(page: Page, rows: list[Measurement]) -> None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import re
 
+import pytest
+
 from rabbench.report import build
-from rabbench.report.cost import timings
 from rabbench.report.cost.figures import merge_series
-from rabbench.report.page import Page, Table
+from rabbench.report.cost.tables import row_cell
+from rabbench.report.page import Page
 from rabbench.report.plots.curves import Series
+from rabbench.report.render.cells import cell_text
 from rabbench.report.wording import amount
 from tests.report import synthetic
-
-
-def table(page: Page, id_: str) -> Table:
-    (found,) = [one for section in page.sections for one in section.tables if one.id == id_]
-    return found
+from tests.report.pages import cells, figure, headings, section, table, texts
 
 
 def test_attention_as_an_axis_gives_each_sweep_its_sentence() -> None:
@@ -54,9 +52,9 @@ def test_the_cached_teacher_has_its_sentences_and_factors() -> None:
     assert any("with the teacher over a cached document is" in line for line in page.findings)
     opening = "At 4,096 tokens the teacher over a cached document needs"
     assert any(sentence.startswith(opening) for sentence in page.findings)
-    tables = next(one.tables for one in page.sections if one.id == "cost-latency")
-    (table,) = [one for one in tables if one.id == "latency-factor"]
-    assert "teacher-cached / rabtriever, its query encoded" in table.columns
+    factors = table(page, "latency-factor")
+    assert factors in section(page, "cost-latency").tables
+    assert "teacher-cached / rabtriever, its query encoded" in headings(factors)
 
 
 def test_the_ledger_says_the_order_of_every_phase_at_a_glance(full: Page) -> None:
@@ -64,32 +62,36 @@ def test_the_ledger_says_the_order_of_every_phase_at_a_glance(full: Page) -> Non
     assert opening.opening
     assert [one.id for one in opening.figures] == ["fig-flops-score", "fig-latency-score"]
     assert [one.id for one in opening.tables] == ["orders"]
-    orders, kept = table(full, "orders"), table(full, "orders-kept")
-    assert {row[1] for row in orders.rows} == {"FLOPs", "Time"}
-    cells = {tuple(row[:2]): row[2:] for row in (*orders.rows, *kept.rows)}
-    assert cells["teacher · eager", "Working memory"][2].startswith("quadratic\n")
-    assert cells["teacher · sdpa", "Working memory"][2].startswith("linear\n")
-    assert cells["teacher-cached", "FLOPs"][::2] == (
-        "quadratic\n69.1 kFLOP/token²\nc·L² is 57 % at 4,096 tokens",
-        "linear\n6.64 MFLOP/token",
+    orders, storage = table(full, "orders"), table(full, "orders-kept")
+    assert {row[1].value for row in orders.cells} == {"FLOPs", "Time"}
+    index, _, score = headings(orders)[2:]
+    assert cells(storage, "teacher · eager", "Working memory")[score].value == "quadratic"
+    assert cells(storage, "teacher · sdpa", "Working memory")[score].value == "linear"
+    flops = cells(orders, "teacher-cached", "FLOPs")
+    assert cell_text(flops[index], "|") == (
+        "quadratic|69.1 kFLOP/token²|c·L² is 57 % at 4,096 tokens"
     )
-    assert cells["teacher-cached", "Index size"][0] == "linear\n45.0 KiB/token"
-    assert cells["rabtriever", "FLOPs"][0].startswith("quadratic\n")
-    assert cells["rabtriever", "FLOPs"][2] == "constant\n2.05 kFLOP"
-    assert cells["rabtriever-chunked", "FLOPs"][0].startswith("linear\n")
-    assert cells["rabtriever", "Index size"][0] == "constant\n4.00 KiB"
-    timed = cells["rabtriever-chunked", "Time"][0].split("\n")
-    assert timed[0] == "linear"
-    assert re.fullmatch(r"c·L² at most [\d.]+ % at 4,096 tokens", timed[2])
+    assert flops[index].below[0].value == pytest.approx(30 * 4 * 576)
+    assert cell_text(flops[score], "|") == "linear|6.64 MFLOP/token"
+    size = cells(storage, "teacher-cached", "Index size")[index]
+    assert cell_text(size, "|") == "linear|45.0 KiB/token"
+    student = cells(orders, "rabtriever", "FLOPs")
+    assert student[index].value == "quadratic"
+    assert cell_text(student[score], "|") == "constant|2.05 kFLOP"
+    assert cells(orders, "rabtriever-chunked", "FLOPs")[index].value == "linear"
+    size = cells(storage, "rabtriever", "Index size")[index]
+    assert cell_text(size, "|") == "constant|4.00 KiB"
+    time = cells(orders, "rabtriever-chunked", "Time")[index]
+    assert (time.value, time.role) == ("linear", "order")
+    assert (time.below[1].lead, time.below[1].role) == ("c·L² at most", "share")
     ids = {f"table-{one.id}" for section in full.sections for one in section.tables}
-    for one in (orders, kept):
-        assert set(one.links.values()) <= ids
-        assert len(one.links) == len(one.rows)
+    links = [row[1].link for one in (orders, storage) for row in one.cells]
+    assert len(links) > 10
+    assert set(links) <= ids
 
 
 def test_attention_is_named_in_figures_and_failures_are_marked(full: Page) -> None:
-    figures_ = {one.id: one.svg for section in full.sections for one in section.figures}
-    memory = figures_["fig-working_memory-score"]
+    memory = figure(full, "fig-working_memory-score").svg
     words = set(re.findall(r"<text[^>]*>([^<]*)<", memory))
     assert {"eager", "sdpa", "out of memory", "longest 3,012", "L* 388"} <= words
     (warning,) = [one for one in full.warnings if "oom" in one]
@@ -97,19 +99,23 @@ def test_attention_is_named_in_figures_and_failures_are_marked(full: Page) -> No
         "teacher · eager, score, Time, Peak memory, Working memory: 1 point not measured (oom): "
         "the child ended with -9"
     )
-    assert table(full, "limits").rows == [("teacher · eager", "score", "3,012", "3,290")]
+    assert texts(table(full, "limits")) == [["teacher · eager", "score", "3,012", "3,290"]]
     assert not any(one.id == "cost-longest_feasible" for one in full.sections)
 
 
 def test_the_papers_factor_stands_beside_ours(full: Page) -> None:
-    (section,) = [one for one in full.sections if one.id == "cost-latency"]
-    assert "Qwen2-7B-Instruct on 8×A100: 980 ms for its teacher and 95.0 ms" in section.text[0]
-    assert "Machine, model and documents differ" in section.text[0]
-    found = table(full, "paper-factor")
-    assert found.rows[0][2:5] == ("980 ms", "95.0 ms", "10.3×")
-    ours = [row for row in found.rows if row[0] == "here: smollm2-135m, cpu, float32, sdpa"]
-    assert [row[1] for row in ours][-1] == "4,096"
-    assert re.match(r"[\d.]+× \([\d.]+× to [\d.]+×\)", ours[0][4])
+    text = section(full, "cost-latency").text[0]
+    assert "Qwen2-7B-Instruct on 8×A100: 980 ms for its teacher and 95.0 ms" in text
+    assert "Machine, model and documents differ" in text
+    factors = table(full, "paper-factor")
+    assert texts(factors)[0][1:] == ["not given", "980 ms", "95.0 ms", "10.3×", "not given"]
+    sweep = "here: smollm2-135m, cpu, float32, sdpa"
+    ours = [row for row in factors.cells if row[0].value == sweep]
+    assert ours[-1][1].value == 4096
+    factor = ours[0][4]
+    assert isinstance(factor.value, float)
+    assert factor.interval is not None
+    assert factor.interval[0] <= factor.value <= factor.interval[1]
 
 
 def test_no_factor_stands_beside_the_papers_where_none_was_timed() -> None:
@@ -132,38 +138,38 @@ def test_counters_say_how_many_layers_were_run() -> None:
         for row in synthetic.scaling_rows(systems={"teacher": ("score",)})
     ]
     page = build.build_page(synthetic.results("scaling", rows), draw=False)
-    (line,) = table(page, "counters").rows
+    (line,) = texts(table(page, "counters"))
     assert line[-1] == "1 of 30 at 7 lengths, all at 1 length"
-    (section,) = [one for one in page.sections if one.id == "counters"]
-    assert any("after a first forward through all of them" in text for text in section.text)
+    texts_ = section(page, "counters").text
+    assert any("after a first forward through all of them" in text for text in texts_)
 
 
 def test_chunked_documents_have_their_sentence_and_factors(full: Page) -> None:
     (said,) = [one for one in full.findings if one.startswith("Read in windows")]
     assert "(rabtriever-chunked), indexing a document is linear in document length" in said
     assert "a pair then costs the teacher" in said
-    assert "teacher · sdpa / rabtriever-chunked" in table(full, "latency-factor").columns
+    assert "teacher · sdpa / rabtriever-chunked" in headings(table(full, "latency-factor"))
 
 
 def test_times_carry_intervals_and_their_slow_end(full: Page) -> None:
-    (lengths,) = [t for t in full.sections if t.id == "cost-latency"]
-    first = lengths.tables[0].rows[0][1]
-    assert re.fullmatch(r"[\d.]+ ms \([\d.]+ to [\d.]+ ms\)", first), first
+    first = section(full, "cost-latency").tables[0].cells[0][1]
+    assert first.role == "amount"
+    assert first.unit == "s"
+    assert first.interval is not None
+    assert re.fullmatch(r"[\d.]+ ms \([\d.]+ to [\d.]+ ms\)", cell_text(first))
     spread = table(full, "timings")
-    assert spread.columns[-4:] == ("p50", "95 % interval", "p90", "p99")
-    assert spread.rows[0][:4] == ("teacher · eager", "score", "128", "9")
+    assert headings(spread)[-3:] == ["p50", "p90", "p99"]
+    assert texts(spread)[0][:4] == ["teacher · eager", "score", "128", "9"]
 
 
-def test_a_medians_interval_lies_between_order_statistics() -> None:
+def test_a_time_has_the_interval_of_its_median() -> None:
     """Of nine runs the second and the eighth (binomial, 96.1 %); of five there is none."""
     row = next(row for row in synthetic.scaling_rows() if row.measure == "latency")
-    nine = timings.middle(row.with_changes(value=5.0, samples=[9, 1, 8, 2, 7, 3, 6, 4, 5]))
-    assert nine is not None
-    assert (nine.low, nine.high) == (2.0, 8.0)
-    five = timings.middle(row.with_changes(value=3.0, samples=[1, 2, 3, 4, 5]))
-    assert five is not None
-    assert not math.isfinite(five.low)
-    assert timings.middle(row.with_changes(value=None, status="oom", samples=())) is None
+    nine = row_cell(row.with_changes(value=5.0, samples=[9, 1, 8, 2, 7, 3, 6, 4, 5]))
+    assert nine.interval == (2.0, 8.0)
+    assert row_cell(row.with_changes(value=3.0, samples=[1, 2, 3, 4, 5])).interval is None
+    lost = row_cell(row.with_changes(value=None, status="oom", samples=()))
+    assert cell_text(lost) == "not measured (oom)"
 
 
 def test_a_quadratic_term_that_hardly_shows_is_said_to() -> None:
@@ -184,9 +190,10 @@ def test_a_quadratic_term_that_hardly_shows_is_said_to() -> None:
         "quadratic",
         f"its term is {share} of the cost at 64 tokens, exact count",
     )
-    assert table(page, "orders").rows[0][4].endswith(f"c·L² is {share} at 64 tokens")
-    why = table(page, "ledger-flops-dense").rows[0][-1]
-    assert why == f"the quadratic term is {share} of the cost at 64 tokens"
+    score = table(page, "orders").cells[0][4]
+    assert cell_text(score).endswith(f"c·L² is {share} at 64 tokens")
+    why = table(page, "ledger-flops-dense").cells[0][-1]
+    assert why.value == f"the quadratic term is {share} of the cost at 64 tokens"
 
 
 def test_a_time_that_bends_though_its_flops_do_not_says_so() -> None:
@@ -201,7 +208,7 @@ def test_a_time_that_bends_though_its_flops_do_not_says_so() -> None:
     (said,) = [one for one in page.findings if "pair with the teacher over a cached" in one]
     assert "linear in document length in FLOPs" in said
     assert "; its FLOPs are linear: the machine bends it, not the work)" in said
-    index, score = table(page, "ledger-latency").rows
+    index, score = texts(table(page, "ledger-latency"))
     assert (index[2], score[2]) == ("quadratic", "quadratic")
     assert score[-1].endswith("; its FLOPs are linear: the machine bends it, not the work")
     assert "FLOPs" not in index[-1]
@@ -213,12 +220,10 @@ def test_a_crossover_that_is_never_read_is_not_drawn() -> None:
     page = build.build_page(
         synthetic.results("scaling", synthetic.scaling_rows(lengths, systems={"dense": ("index",)}))
     )
-    (row,) = table(page, "ledger-flops-dense").rows
-    assert row[6] == "2,304, never read"
-    (figure,) = [
-        one for section in page.sections for one in section.figures if one.id == "fig-flops-index"
-    ]
-    assert "L*" not in figure.svg
+    crossover = cells(table(page, "ledger-flops-dense"), "dense")["L*"]
+    assert crossover.value == pytest.approx(2304, abs=1)
+    assert crossover.note == "(never read)"
+    assert "L*" not in figure(page, "fig-flops-index").svg
 
 
 def test_a_measured_linear_cost_says_what_it_cannot_exclude(full: Page) -> None:
