@@ -116,11 +116,7 @@ def query_tables(diffs: Sequence[PairwiseDiff], cards: Cards) -> list[Table]:
 
 
 def _query_table(
-    name: str,
-    caption: str,
-    diff: PairwiseDiff,
-    queries: Sequence[str],
-    words: Mapping[str, int],
+    name: str, caption: str, diff: PairwiseDiff, queries: Sequence[str], words: Mapping[str, int]
 ) -> Table:
     """A line a query: the difference, then every system's score, both compared ones first."""
     rest = [row for row in diff.systems if row is not diff.system and row is not diff.reference]
