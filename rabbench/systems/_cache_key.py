@@ -1,6 +1,6 @@
-"""What a result depends on, as one hash: only an equal one may be taken over when a run resumes.
+"""Hashes of all that a result depends on: a resumed run takes over a result only if they agree.
 
-Knows names, folders and files; knows no system, no suite and no measure. A model is known by its
+Knows names, folders and files; knows no system, no suite and no measure. A model is hashed by its
 content, not by its name: a folder that was trained further is another model.
 """
 
@@ -29,23 +29,24 @@ PLAIN = frozenset({"device", "dtype", "attention", "first_stage"})
 
 
 @lru_cache(maxsize=256)
-def _file(path: str, size: int, changed_ns: int) -> str:  # noqa: ARG001 - part of the cache's key
+def _file_hash(path: str, size: int, changed_ns: int) -> str:  # noqa: ARG001 - the cache's key
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _digest(path: Path) -> str:
     stat = path.stat()
-    return _file(str(path.resolve()), stat.st_size, stat.st_mtime_ns)
+    return _file_hash(str(path.resolve()), stat.st_size, stat.st_mtime_ns)
 
 
-def _folder(path: Path) -> str:
+def folder_key(path: Path) -> str:
+    """The hash of a folder's files, by their names in it; hidden files are left out."""
     files = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
     return cache_key(files={str(file.relative_to(path)): _digest(file) for file in files})
 
 
-def content(name: str) -> str:
-    """What a model's name means on this machine: a content hash, a pinned revision, or the name.
+def model_key(name: str) -> str:
+    """A model's content hash on this machine, its pinned revision, or its name.
 
     Args:
         name: a folder or file (hashed whole, hidden files left out), a name of the catalogue, or
@@ -57,28 +58,28 @@ def content(name: str) -> str:
 
     path = Path(name).expanduser()
     if (trained := checkpoint.find(name)) is not None:
-        return of_checkpoint(trained)
+        return checkpoint_key(trained)
     if path.is_file():
         return _digest(path)
     if path.is_dir():
-        return _folder(path)
-    named = {**CAUSAL, **DENSE}.get(name)
-    if named is not None and (shipped := package_path(named)) is not None:
-        return content(str(shipped))
-    return _commit(named.hub if named is not None else name) or name
+        return folder_key(path)
+    model = {**CAUSAL, **DENSE}.get(name)
+    if model is not None and (shipped := package_path(model)) is not None:
+        return model_key(str(shipped))
+    return _commit(model.hub if model is not None else name) or name
 
 
-def of_checkpoint(trained: Checkpoint, *, predictor: bool = True) -> str:
-    """What a trained checkpoint computes: its weights and its prompt, whatever its card says.
+def checkpoint_key(trained: Checkpoint, *, predictor: bool = True) -> str:
+    """The hash of a checkpoint's weights, prompt and base model, whatever its card says.
 
     Args:
         trained: the checkpoint.
         predictor: whether the student's predictor is read; a teacher reads the adapter alone.
     """
     if trained.adapter is None and trained.base == ".":  # a model of its own
-        return cache_key(folder=_folder(trained.folder))
+        return cache_key(folder=folder_key(trained.folder))
     weights = trained.fingerprint(predictor=predictor)
-    return cache_key(weights=weights, prompt=trained.prompt, base=content(trained.base))
+    return cache_key(weights=weights, prompt=trained.prompt, base=model_key(trained.base))
 
 
 def _commit(hub_id: str) -> str | None:
@@ -90,10 +91,10 @@ def _commit(hub_id: str) -> str | None:
     if name.count("/") != 1:
         return None
     try:
-        found = try_to_load_from_cache(name, "config.json", revision=revision or None)
+        path = try_to_load_from_cache(name, "config.json", revision=revision or None)
     except HFValidationError:
         return None
-    return Path(found).parent.name if isinstance(found, str) else None
+    return Path(path).parent.name if isinstance(path, str) else None
 
 
 def cache_key(**parts: Any) -> str:
@@ -103,36 +104,35 @@ def cache_key(**parts: Any) -> str:
 
 
 Stage = tuple[str, Mapping[str, Any], Mapping[str, str]]
-"""A system's name, its ``params``, and its ``contents``: what it reads of a model, by its name."""
+"""A system's name, its ``params``, and its ``contents``: the key of what it reads of each model."""
 
 
 def system_key(name: str, stages: Sequence[Stage], options: Options) -> str:
-    """What a system's scores of a text depend on: release, params, options, models' content.
+    """The hash of what a system's scores depend on: release, params, options, models' content.
 
     Args:
         name: as in the registry.
         stages: the system and every stage before it.
         options: those it was built with.
     """
-    chosen = {key: value for key, value in asdict(options).items() if key not in NEUTRAL}
-    told = [*chosen.items(), *(pair for _, params, _ in stages for pair in params.items())]
-    names = {value for key, value in told if key not in PLAIN and isinstance(value, str) and value}
-    for text in tuple(names):
-        readers = [own for _, params, own in stages if text in params.values()]
-        if readers and all(text in own for own in readers):
-            names.remove(text)  # the stages say what it is to them
-    contents = {}
+    settings = {key: value for key, value in asdict(options).items() if key not in NEUTRAL}
+    pairs = [*settings.items(), *(pair for _, params, _ in stages for pair in params.items())]
+    names = {text for key, text in pairs if key not in PLAIN and isinstance(text, str) and text}
+    keys = {}
     for text in sorted(names):
+        contents = [contents for _, params, contents in stages if text in params.values()]
+        if contents and all(text in keys_of_stage for keys_of_stage in contents):
+            continue  # the stages have keys of their own for it
         try:
-            contents[text] = content(text)
-        except OSError:  # not to be read: the system itself will say so
-            contents[text] = text
+            keys[text] = model_key(text)
+        except OSError:  # unreadable: the system itself will report it
+            keys[text] = text
     return cache_key(
-        release=rabbench.__version__, name=name, stages=stages, options=chosen, contents=contents
+        release=rabbench.__version__, name=name, stages=stages, options=settings, contents=keys
     )
 
 
 def dataset_key(suite: Suite) -> str:
-    """What a metric depends on beside the system: texts, judgements, exclusions, the sample."""
-    excluded = {query_id: sorted(found) for query_id, found in suite.excluded.items()}
+    """The hash of a metric's data: texts, judgements, exclusions, the sample of queries."""
+    excluded = {query_id: sorted(doc_ids) for query_id, doc_ids in suite.excluded.items()}
     return cache_key(fingerprint=suite.fingerprint, queries=list(suite.queries), excluded=excluded)

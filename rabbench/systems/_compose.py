@@ -1,4 +1,4 @@
-"""Systems made of others, named as they are typed: the one place that reads such a name.
+"""Systems composed of others, named as they are typed: the one place that reads such a name.
 
     bm25>>teacher                          the teacher ranks BM25's candidates anew
     bm25%500>>cross-encoder%20>>teacher    %N: the best N go on; without it ``--depth`` do
@@ -13,11 +13,9 @@ system is measured by the phases of its last stage; those before it are systems 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rabbench import registry
 from rabbench.systems._reranker import Reranker
@@ -57,24 +55,17 @@ class Composed:
         Raises:
             UsageError: if a stage after the first cannot rank given candidates.
         """
-        system: Any = self._first(options)
-        for i, ((part,), before) in enumerate(
-            zip(self.stages[1:], self.stages[:-1], strict=True), 1
-        ):
-            names = ">>".join(_told(stage) for stage in self.stages[: i + 1])
-            cutoff = before[0].cutoff if len(before) == 1 else None
-            told = ">>".join(_told(stage) for stage in self.stages[:i])
-            chosen = replace(options, first_stage=told, depth=cutoff or options.depth)
-            scorer = _scorer(part.name, chosen, names)
-            system = Reranker(names, scorer, chosen, _given(system), covers_all=False)
-        system.name = self.name
-        found: System = system
-        return found
-
-    def _first(self, options: Options) -> System:
         parts = self.stages[0]
         built = [(_build(part.name, options), part.cutoff) for part in parts]
-        return built[0][0] if len(parts) == 1 else Hybrid(_told(parts), built, options)
+        name = _stage_name(parts)
+        system = built[0][0] if len(parts) == 1 else Hybrid(name, built, options)
+        for (part,), before in zip(self.stages[1:], self.stages[:-1], strict=True):
+            cutoff = before[0].cutoff if len(before) == 1 else None
+            stage_options = replace(options, first_stage=name, depth=cutoff or options.depth)
+            name = f"{name}>>{part}"
+            system = _rerank(system, part.name, stage_options, name)
+        system.name = self.name
+        return system
 
 
 def is_composed(name: str) -> bool:
@@ -100,8 +91,8 @@ def parse(name: str) -> Composed:
     for stage in stages[1:]:
         if len(stage) > 1:
             raise UsageError(
-                f"system {name!r}: '+' fuses first stages, and {_told(stage)!r} stands behind "
-                "'>>'; write 'a+b>>c'"
+                f"system {name!r}: '+' fuses first stages, and {_stage_name(stage)!r} stands "
+                "behind '>>'; write 'a+b>>c'"
             )
     if len(stages[-1]) == 1 and stages[-1][0].cutoff is not None:
         raise UsageError(
@@ -116,36 +107,36 @@ def parse(name: str) -> Composed:
 
 def _part(whole: str, text: str) -> tuple[Part, str, str]:
     """The first part of a text, the sign behind it, and what follows the sign."""
-    named, sign, rest = _split(text)
-    if not named or named == RUN:
+    name, sign, rest = _split(text)
+    if not name or name == RUN:
         raise UsageError(f"system {whole!r}: a name is missing at {text!r}; write {FORMS}")
     if sign != "%":
-        return Part(named), sign, rest
+        return Part(name), sign, rest
     number, sign, rest = _split(rest)
     if not number.isdecimal() or int(number) < 1:
         raise UsageError(
             f"system {whole!r}: {number!r} after '%' is no count of documents; write as bm25%50"
         )
-    return Part(named, int(number)), sign, rest
+    return Part(name, int(number)), sign, rest
 
 
 def _split(text: str) -> tuple[str, str, str]:
-    """A text before its first sign, the sign, the rest; signs in the name of a file are its own."""
+    """A text before its first sign, the sign, the rest; signs in a file's name do not count."""
     signs = list(_SIGNS.finditer(text))
     if text.startswith(RUN):
-        ends = [found.start() for found in signs] + [len(text)]
+        ends = [sign.start() for sign in signs] + [len(text)]
         longest = max(
             (end for end in ends if Path(text[len(RUN) : end]).expanduser().is_file()),
             default=ends[0],
         )
-        signs = [found for found in signs if found.start() >= longest]
+        signs = [sign for sign in signs if sign.start() >= longest]
     if not signs:
         return text.strip(), "", ""
     first = signs[0]
     return text[: first.start()].strip(), first[0], text[first.end() :]
 
 
-def _told(stage: Sequence[Part]) -> str:
+def _stage_name(stage: Sequence[Part]) -> str:
     return "+".join(map(str, stage))
 
 
@@ -158,19 +149,12 @@ def _build(name: str, options: Options) -> System:
     return built
 
 
-def _given(system: System) -> Callable[[], System]:
-    return partial(_itself, system)
-
-
-def _itself(system: System) -> System:
-    return system
-
-
-def _scorer(name: str, options: Options, whole: str) -> Any:
+def _rerank(first: System, name: str, options: Options, whole: str) -> Reranker:
+    """The system ``name`` over the candidates of another."""
     scorer = getattr(_build(name, options), "scorer", None)
     if scorer is None:
         raise UsageError(
             f"system {whole!r}: {name!r} searches a collection and cannot rank given candidates; "
             "put it first, or fuse it with '+'"
         )
-    return scorer
+    return Reranker(whole, scorer, options, lambda: first, covers_all=False)

@@ -1,7 +1,7 @@
 """Exact search over stored vectors of any form, and the same model over given candidates.
 
 A search reads the stored blocks one after another and keeps the best k of each query; memory is
-bounded by a block and by what is kept.
+bounded by a block and by those.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from rabbench.systems._score_cache import Kept
-from rabbench.systems._vectors import Encoder, Stored, taken
+from rabbench.systems._candidates import CandidatePool
+from rabbench.systems._encoder import TextEncoder
+from rabbench.systems._score_cache import ScoreCache
+from rabbench.systems._vectors import VectorStore, select_documents
 from rabbench.types import PHASES, Phase, Progress, Run, Scores, Shape, Workload, no_progress, top_k
 
 SEARCH_QUERIES = 256  # queries scored against a block at once
 
 
-class Exact:
-    """A system that finds the best documents of a collection by comparing with every one.
+class ExactSearch:
+    """A system that compares a query with every document of the collection.
 
     Args:
         name: the system's.
@@ -30,13 +32,13 @@ class Exact:
 
     phases: tuple[Phase, ...] = PHASES
 
-    def __init__(self, name: str, encoder: Encoder) -> None:
+    def __init__(self, name: str, encoder: TextEncoder) -> None:
         self.name = name
         self.encoder = encoder
         self.progress: Progress = no_progress
         self.keep: Path | None = None
         """A folder for vectors of this very system, where a killed run goes on."""
-        self._stored = Stored(encoder)
+        self._store = VectorStore(encoder)
 
     @property
     def params(self) -> Mapping[str, Any]:
@@ -45,28 +47,28 @@ class Exact:
 
     @property
     def notes(self) -> Mapping[str, Any]:
-        """What was read and kept of the documents."""
-        return self._stored.notes
+        """Counts of the documents read, and their size in the index."""
+        return self._store.notes
 
     @property
-    def scorer(self) -> Candidates:
+    def scorer(self) -> CandidateScorer:
         """The same model over given candidates, for a place behind ``>>``."""
-        return Candidates(self.encoder)
+        return CandidateScorer(self.encoder)
 
     def index(self, docs: Mapping[str, str]) -> None:
         """Encode the collection, streamed."""
-        self._stored.folder = self.keep
-        self._stored.take_in(docs.items(), len(docs), self.progress)
+        self._store.folder = self.keep
+        self._store.add(docs.items(), total=len(docs), progress=self.progress)
 
     def search(self, queries: Mapping[str, str], k: int) -> Run:
         """The best k documents of each query, over the whole collection."""
         vectors = self.encoder.queries(list(queries.values())) if queries else []
         best: list[Scores] = [{} for _ in queries]
-        for doc_ids, block in self._stored.blocks():
+        for doc_ids, block in self._store.blocks():
             for start in range(0, len(best), SEARCH_QUERIES):
                 rows = self.encoder.scores(vectors[start : start + SEARCH_QUERIES], block)
                 for i, row in enumerate(rows, start):
-                    best[i] = merged(best[i], row, doc_ids, k, above=self.encoder.found_above)
+                    best[i] = merge_best(best[i], row, doc_ids, k, above=self.encoder.found_above)
         return dict(zip(queries, best, strict=True))
 
     def workloads(self, shape: Shape) -> Iterator[Workload]:
@@ -74,18 +76,17 @@ class Exact:
         return self.encoder.workloads(self.name, shape)
 
 
-class Candidates:
+class CandidateScorer:
     """A scorer: encodes the candidates only, and scores each with the queries that ask for it."""
 
     phases: tuple[Phase, ...] = PHASES
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: TextEncoder) -> None:
         self.encoder = encoder
-        self.kept = Kept(None, dict)
-        """Says where a reranker keeps what it computes."""
+        self.cache = ScoreCache()
+        """Its folder is the place of the candidates' vectors."""
         self._documents_s = 0.0
-        self._docs: Mapping[str, str] = {}
-        self._stored = Stored(encoder)
+        self._store = VectorStore(encoder)
 
     @property
     def params(self) -> Mapping[str, Any]:
@@ -94,56 +95,45 @@ class Candidates:
 
     @property
     def notes(self) -> Mapping[str, Any]:
-        """What was read and kept of the candidates; they are encoded while searching."""
-        found = self._stored.notes
-        earlier_s = found.pop("kept_index_wall_s", 0.0)
+        """Counts of the candidates read; they are encoded while searching."""
+        notes = self._store.notes
+        earlier_s = notes.pop("kept_index_wall_s", 0.0)
         if earlier_s:
-            found["kept_wall_s"] = earlier_s
-        return {**found, "documents_wall_s": self._documents_s + earlier_s}
+            notes["kept_wall_s"] = earlier_s
+        return {**notes, "documents_wall_s": self._documents_s + earlier_s}
 
-    def index(self, docs: Mapping[str, str]) -> None:
-        """Remember the texts; a document is encoded when it is a candidate."""
-        self._docs = docs
-
-    def score(
-        self,
-        queries: Mapping[str, str],
-        candidates: Mapping[str, Sequence[str]],
-        progress: Progress,
-    ) -> Run:
+    def score(self, pool: CandidatePool, progress: Progress) -> Run:
         """The score of every candidate."""
-        places = {query_id: place for place, query_id in enumerate(queries)}
-        asked: dict[str, list[int]] = {}
-        for query_id in queries:
-            for doc_id in candidates[query_id]:
-                asked.setdefault(doc_id, []).append(places[query_id])
-        self._stored.folder = self.kept.folder
-        stream = ((doc_id, self._docs[doc_id]) for doc_id in asked)
+        run = pool.run((), ())
+        self._store.folder = self.cache.folder
+        stream = ((doc_id, pool.docs[doc_id]) for doc_id in pool.query_ids)
         start = time.perf_counter()
-        self._stored.take_in(stream, len(asked), progress)
+        self._store.add(stream, total=len(pool.query_ids), progress=progress)
         self._documents_s = time.perf_counter() - start
-        vectors = self.encoder.queries(list(queries.values())) if asked else []
-        found: list[Scores] = [{} for _ in queries]
-        for doc_ids, block in self._stored.blocks():
-            wanted: dict[int, list[int]] = {}
+        vectors = self.encoder.queries(list(pool.queries.values())) if pool.pairs else []
+        place_of = {query_id: place for place, query_id in enumerate(pool.queries)}
+        for doc_ids, block in self._store.blocks():
+            rows_of: dict[str, list[int]] = {}
             for row, doc_id in enumerate(doc_ids):
-                for place in asked[doc_id]:
-                    wanted.setdefault(place, []).append(row)
-            for place, rows in wanted.items():
-                (scores,) = self.encoder.scores(vectors[place : place + 1], taken(block, rows))
-                named = (doc_ids[row] for row in rows)
-                found[place].update(zip(named, scores.tolist(), strict=True))
-        return dict(zip(queries, found, strict=True))
+                for query_id in pool.query_ids[doc_id]:
+                    rows_of.setdefault(query_id, []).append(row)
+            for query_id, rows in rows_of.items():
+                place = place_of[query_id]
+                candidates = select_documents(block, rows)
+                (scores,) = self.encoder.scores(vectors[place : place + 1], candidates)
+                ids = (doc_ids[row] for row in rows)
+                run[query_id].update(zip(ids, scores.tolist(), strict=True))
+        return run
 
     def workloads(self, shape: Shape) -> Iterator[Workload]:
         """Encode a document, encode a query, score."""
         return self.encoder.workloads("candidates", shape)
 
 
-def merged(
+def merge_best(
     best: Scores, row: np.ndarray[Any, Any], doc_ids: Sequence[str], k: int, *, above: float
 ) -> Scores:
-    """The best k of what is kept and one more block's scores (n,); ties go as in ``rank``."""
+    """The best k of an earlier best k and one more block's scores (n,); ties go as in ``rank``."""
     reach = next(reversed(best.values())) if len(best) >= k else -np.inf
     # Written so that a NaN stays in, for rank() to refuse.
     places = np.flatnonzero(~((row <= above) | (row < reach)))

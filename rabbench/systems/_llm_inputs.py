@@ -1,4 +1,4 @@
-"""What teacher and student share: prompts of synthetic lengths, and the check of the context."""
+"""Inputs of the systems on a causal LM: prompts of synthetic lengths, and the context's limit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rabbench.types import Options, Shape, UsageError
 
 
 @dataclass(frozen=True)
-class Sequences:
+class LlmInputs:
     """The backbone that the options name, its prompt, and prompts of an exact length."""
 
     options: Options
@@ -21,13 +21,12 @@ class Sequences:
     @cached_property
     def backbone(self) -> Backbone:
         """The causal LM; shared by all systems of a process that name the same one."""
-        chosen = self.options
         return resolve(
-            chosen.model,
-            device=chosen.device,
-            dtype=chosen.dtype,
-            attention=chosen.attention,
-            seed=chosen.seed,
+            self.options.model,
+            device=self.options.device,
+            dtype=self.options.dtype,
+            attention=self.options.attention,
+            seed=self.options.seed,
         )
 
     @cached_property
@@ -37,7 +36,7 @@ class Sequences:
 
     @property
     def params(self) -> dict[str, Any]:
-        """What identifies the backbone in a row."""
+        """The row's params that identify the backbone."""
         trained = self.backbone.checkpoint
         return {
             **({"weights": trained.fingerprint()} if trained else {}),
@@ -51,12 +50,12 @@ class Sequences:
     def notes(self) -> dict[str, Any]:
         """How much truncation has dropped, and how much was read."""
         cut = self.prompt.truncation
-        found = {"documents_cut": cut.documents, "tokens_cut": cut.tokens}
+        notes = {"documents_cut": cut.documents, "tokens_cut": cut.tokens}
         for name in ("documents_read", "tokens_read", "queries_read", "query_tokens_read"):
-            found[name] = getattr(cut, name)
+            notes[name] = getattr(cut, name)
         if self.prompt.max_query_len is not None:
-            found |= {"queries_cut": cut.queries, "query_tokens_cut": cut.query_tokens}
-        return found
+            notes |= {"queries_cut": cut.queries, "query_tokens_cut": cut.query_tokens}
+        return notes
 
     def document(self, shape: Shape) -> list[int]:
         """The document part of the prompt around a document of exactly ``shape.doc_len`` tokens."""
@@ -74,7 +73,7 @@ class Sequences:
         return synthetic.token_ids(tokenizer, count, seed=seed, size=size)
 
     def check(self, tokens: int) -> None:
-        """Refuse a length that the model was not made for, unless only its cost is wanted.
+        """Refuse a length beyond the model's context, unless only its cost is measured.
 
         Raises:
             UsageError: naming the context and the flag that allows it.

@@ -1,41 +1,38 @@
 """The large bi-encoders that papers compare with, run as their authors do: prompts, pooling, LoRA.
 
 Knows a preset's data and nothing of any one model. Weights are read in bfloat16, as published; a
-machine without the memory for them is told so before anything is loaded.
+machine without the memory for them is refused before anything is loaded.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch.nn.functional import normalize
+from torch.nn.utils.rnn import pad_sequence
 
 from rabbench.models.catalog import BiEncoder
-from rabbench.models.closed_form import ModelShape
 from rabbench.models.locate import progress_bars
-from rabbench.systems._st_loader import SAFE, dot, on_meta
-from rabbench.systems._vectors import Block, Read
-from rabbench.types import MissingError, Options, Phase, Shape, Workload
+from rabbench.systems._encoder import TransformerEncoder, read_counts
+from rabbench.systems._st_loader import SAFE, first_line
+from rabbench.types import MissingError, Options
 
 DTYPE = torch.bfloat16
-OVERHEAD = 1.1  # of the weights' bytes, for what a forward holds
+OVERHEAD = 1.1  # of the weights' bytes, for the tensors of a forward
 
 
-class Published:
+class PublishedCheckpoint(TransformerEncoder):
     """A preset's model, one unit vector a text.
 
     Args:
         options: device, attention and batch.
         preset: the model and how it is used.
     """
-
-    found_above = -np.inf
 
     def __init__(self, options: Options, preset: BiEncoder) -> None:
         self.options = options
@@ -60,9 +57,9 @@ class Published:
         return OVERHEAD * self.preset.parameters * DTYPE.itemsize
 
     def _missing(self, why: str, remedy: str) -> MissingError:
-        of = f" (a LoRA adapter of {self.preset.base})" if self.preset.base else ""
+        adapter = f" (a LoRA adapter of {self.preset.base})" if self.preset.base else ""
         return MissingError(
-            f"dense model {self.options.dense_model!r} is {self.preset.hub}{of}, licence: "
+            f"dense model {self.options.dense_model!r} is {self.preset.hub}{adapter}, licence: "
             f"{self.preset.licence}; its {self.preset.parameters / 1e9:.1f} billion parameters "
             f"need {self._needed_bytes / 1e9:.1f} GB of memory in bfloat16; {why}; {remedy}"
         )
@@ -98,10 +95,9 @@ class Published:
         return model.to(self.options.device).eval().requires_grad_(False)
 
     def _absent(self, error: Exception) -> MissingError:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
         gated = ", after accepting its terms there and logging in" if self.preset.base else ""
         remedy = f"run once with a network{gated}, or name a --dense-model that is here"
-        return self._missing(f"not available ({first})", remedy)
+        return self._missing(f"not available ({first_line(error)})", remedy)
 
     @cached_property
     def config(self) -> Any:
@@ -138,89 +134,52 @@ class Published:
         encoded = self.tokenizer(texts, add_special_tokens=False, verbose=False)
         return [list(ids) for ids in encoded.input_ids]
 
-    def read(self, texts: list[str]) -> Read:
+    def read(self, texts: list[str]) -> Mapping[str, int]:
         """How much of these documents is read."""
-        room = self._room("document")
-        lengths = [len(ids) for ids in self._bare(texts)]
-        lost = [length - room for length in lengths if length > room]
-        return Read(sum(lengths) - sum(lost), len(lost), sum(lost))
+        return read_counts(map(len, self._bare(texts)), self._room("document"))
 
     def _room(self, kind: str) -> int:
         return self.preset.max_tokens - sum(map(len, self._around(kind)))
 
-    def _vectors(self, texts: list[str], kind: str) -> torch.Tensor:
-        """Unit vectors (n, d), float32 on the CPU."""
-        _ = self.model  # too little memory is told before anything else is looked for
+    def _encode(self, texts: list[str], kind: str) -> torch.Tensor:
+        """Unit vectors (n, d), float32 on the CPU; longest texts first."""
+        _ = self.model  # too little memory is reported before any other lack
         before, behind = self._around(kind)
         room = self._room(kind)
         whole = [[*before, *ids[:room], *behind] for ids in self._bare(texts)]
         order = sorted(range(len(whole)), key=lambda place: -len(whole[place]))
-        found: list[torch.Tensor] = [torch.empty(0)] * len(whole)
+        first = len(before) if self.preset.pooled == 0 else -self.preset.pooled
+        vectors: list[torch.Tensor] = [torch.empty(0)] * len(whole)
         for start in range(0, len(order), self.options.batch):
-            some = order[start : start + self.options.batch]
-            states = self._states([whole[place] for place in some])
-            for place, state in zip(some, states, strict=True):
-                first = len(before) if self.preset.pooled == 0 else -self.preset.pooled
+            places = order[start : start + self.options.batch]
+            states = self._states([whole[place] for place in places])
+            for place, state in zip(places, states, strict=True):
                 # A text without tokens leaves its prompt alone to be read.
-                found[place] = (state[first:] if len(state[first:]) else state).mean(0)
-        return normalize(torch.stack(found).float(), dim=-1).cpu()
+                vectors[place] = (state[first:] if len(state[first:]) else state).mean(0)
+        return normalize(torch.stack(vectors).float(), dim=-1).cpu()
 
     def _states(self, parts: list[list[int]]) -> list[torch.Tensor]:
         """Final states of each sequence's own tokens, (L, d)."""
-        longest = max(map(len, parts))
-        ids = torch.zeros(len(parts), longest, dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for row, part in enumerate(parts):  # padded behind: positions stay those of the text
-            ids[row, : len(part)] = torch.tensor(part)
-            mask[row, : len(part)] = 1
-        device = self.options.device
+        rows = [torch.tensor(part) for part in parts]
+        # Padded behind: positions stay those of the text.
+        ids = pad_sequence(rows, batch_first=True).to(self.options.device)  # (B, L)
+        mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True).to(ids)
         with torch.inference_mode():
-            states = self.model(
-                input_ids=ids.to(device), attention_mask=mask.to(device)
-            ).last_hidden_state
-        return [states[row, : len(part)].float() for row, part in enumerate(parts)]
+            states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        return [state[: len(row)].float() for state, row in zip(states, rows, strict=True)]
 
-    def documents(self, texts: list[str]) -> Block:
-        """Unit vectors (n, d)."""
-        return {"vectors": self._vectors(texts, "document")}
+    def _forward(self, ids: torch.Tensor, kind: str) -> Any:
+        del kind
+        return self._states(ids.tolist())
 
-    def queries(self, texts: list[str]) -> Any:
-        """Unit vectors (Q, d)."""
-        return self._vectors(texts, "query")
-
-    def scores(self, queries: Any, block: Block) -> np.ndarray[Any, Any]:
-        """Cosine similarities (B, n)."""
-        return np.asarray(queries @ block["vectors"].T)
-
-    def workloads(self, name: str, shape: Shape) -> Iterator[Workload]:
-        """Encode a document, encode a query, multiply two vectors."""
-        common: dict[str, Any] = {"system": name, "shape": shape, "device": self.options.device}
-        yield self._encoding("index", "document", shape.doc_len, common)
-        yield self._encoding("query", "query", shape.query_len, common)
-        yield dot(ModelShape.from_config(self.config).width, self.options.device, common)
-
-    def _encoding(self, phase: Phase, kind: str, asked: int, common: dict[str, Any]) -> Workload:
+    def _text(self, kind: str, length: int) -> tuple[int, torch.Tensor]:
         before, behind = self._around(kind)
-        text = min(asked, self._room(kind))
-        parts = [[*before, *[1] * text, *behind]]
-        tokens, of = len(parts[0]), ModelShape.from_config(self.config)
-        both = self.preset.bidirectional  # every token sees every other
-        return Workload(
-            phase=phase,
-            prepare=lambda: self.model,
-            run=lambda: self._states(parts),
-            trace=lambda: self._traced(1, tokens),
-            closed_form=lambda how: of.body(tokens, "dense" if both else how),
-            index_bytes=(lambda: 4 * of.width) if phase == "index" else None,
-            params={"tokens_read": text},
-            **common,
-        )
+        tokens = min(length, self._room(kind))
+        return tokens, torch.tensor([[*before, *[1] * tokens, *behind]])
 
-    @cached_property
-    def _traced(self) -> Any:
-        from transformers import AutoModel
-
-        return on_meta(AutoModel, self.config, lambda out: out.last_hidden_state[:, -1])
+    def _flops(self, tokens: int, pairs: str) -> int:
+        # Every token of a bidirectional model sees every other.
+        return super()._flops(tokens, "dense" if self.preset.bidirectional else pairs)
 
 
 def _with_adapter(model: Any, hub: str) -> Any:
@@ -232,7 +191,7 @@ def _with_adapter(model: Any, hub: str) -> Any:
 
 
 def _free_bytes(device: str) -> int:
-    """Memory that is free where the model would lie."""
+    """Free memory of the device."""
     if device.startswith("cuda"):
         free, _ = torch.cuda.mem_get_info()
         return int(free)

@@ -1,6 +1,6 @@
-"""Rankings that are already there: a TREC run file, and the candidates a data set comes with.
+"""Rankings from elsewhere: a TREC run file, and the candidates a data set comes with.
 
-Both know documents by id only and have no phases: what they once cost is not known here.
+Both know documents by id only and have no phases: their cost is unknown here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,28 @@ class HasCandidates(Protocol):
         """The candidates of these queries with their scores; None if it has none at all."""
 
 
-class SavedRun:
+class _Ranking:
+    """A system without phases, over a collection that it knows by ids."""
+
+    phases: tuple[Phase, ...] = ()
+    _docs: Mapping[str, str] = {}
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """No model is known."""
+        return dict.fromkeys(("model", "attention", "dtype", "device"))
+
+    def index(self, docs: Mapping[str, str]) -> None:
+        """Remember the collection, to see that the ranking is about it."""
+        self._docs = docs
+
+    def workloads(self, shape: Shape) -> Iterator[Workload]:
+        """None."""
+        del shape
+        return iter(())
+
+
+class SavedRun(_Ranking):
     """A run file in place of a search.
 
     Args:
@@ -34,12 +55,9 @@ class SavedRun:
         path: of the file, gzipped or not.
     """
 
-    phases: tuple[Phase, ...] = ()
-
     def __init__(self, name: str, path: Path) -> None:
         self.name = name
         self.path = path
-        self._docs: Mapping[str, str] = {}
 
     @cached_property
     def _run(self) -> Run:
@@ -51,11 +69,7 @@ class SavedRun:
         digest = ""
         if self.path.is_file():
             digest = hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
-        return {**dict.fromkeys(("model", "attention", "dtype", "device")), "run_sha256": digest}
-
-    def index(self, docs: Mapping[str, str]) -> None:
-        """Remember the collection, to see that the run is about it."""
-        self._docs = docs
+        return {**super().params, "run_sha256": digest}
 
     def search(self, queries: Mapping[str, str], k: int) -> Run:
         """The best k documents that the file gives for each query.
@@ -63,45 +77,27 @@ class SavedRun:
         Raises:
             BadInputError: if it is no run, or one of another data set.
         """
-        found = {query_id: top_k(self._run.get(query_id, {}), k) for query_id in queries}
-        first = next((query_id for query_id, scores in found.items() if scores), None)
+        run = {query_id: top_k(self._run.get(query_id, {}), k) for query_id in queries}
+        first = next((query_id for query_id, scores in run.items() if scores), None)
         if first is None:
             raise BadInputError(
                 f"{self.path} has none of the {len(queries)} queries asked for, such as "
                 f"{next(iter(queries), '')!r}; it has {next(iter(self._run))!r}: is it a run of "
                 "another data set?"
             )
-        for doc_id in found[first]:
+        for doc_id in run[first]:
             if doc_id not in self._docs:
                 raise BadInputError(
                     f"{self.path} ranks document {doc_id!r} for query {first!r}, which is not "
                     "among the collection's documents: is it a run of another data set?"
                 )
-        return found
-
-    def workloads(self, shape: Shape) -> Iterator[Workload]:
-        """None."""
-        del shape
-        return iter(())
+        return run
 
 
-class ScoredDocs:
+class ScoredDocs(_Ranking):
     """The candidates that a data set comes with, such as MS MARCO's 1,000 of each query."""
 
     name = SCOREDDOCS
-    phases: tuple[Phase, ...] = ()
-
-    def __init__(self) -> None:
-        self._docs: Any = None
-
-    @property
-    def params(self) -> Mapping[str, Any]:
-        """No model is known."""
-        return dict.fromkeys(("model", "attention", "dtype", "device"))
-
-    def index(self, docs: Mapping[str, str]) -> None:
-        """Remember the collection, which may have candidates."""
-        self._docs = docs
 
     def search(self, queries: Mapping[str, str], k: int) -> Run:
         """The best k candidates of each query.
@@ -109,15 +105,15 @@ class ScoredDocs:
         Raises:
             UsageError: if the data set has none, or has more than k and no scores to choose by.
         """
-        found = self._docs.candidates(queries) if isinstance(self._docs, HasCandidates) else None
-        if found is None:
+        run = self._docs.candidates(queries) if isinstance(self._docs, HasCandidates) else None
+        if run is None:
             raise UsageError(
                 "this data set comes with no scored candidates; give --first-stage bm25, or a run "
                 "as run:FILE"
             )
         unscored = {
             query_id: len(scores)
-            for query_id, scores in found.items()
+            for query_id, scores in run.items()
             if len(scores) > k and len(set(scores.values())) == 1
         }
         if unscored:
@@ -126,9 +122,4 @@ class ScoredDocs:
                 f"the {count} candidates of query {query_id!r} all have the same score, so the "
                 f"best {k} are not known; give --depth {max(unscored.values())}"
             )
-        return {query_id: top_k(found.get(query_id, {}), k) for query_id in queries}
-
-    def workloads(self, shape: Shape) -> Iterator[Workload]:
-        """None."""
-        del shape
-        return iter(())
+        return {query_id: top_k(run.get(query_id, {}), k) for query_id in queries}

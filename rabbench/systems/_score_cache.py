@@ -1,10 +1,10 @@
-"""Rows of numbers kept on disk as they are computed, so that a killed run loses at most a block.
+"""A cache of rows of numbers on disk, written block by block: a killed run loses one at most.
 
 Knows keys (a hash of the texts that a row depends on) and files; what else a row depends on, the
 folder's name must say. A file holds one block: keys, values, the seconds they took and what the
-scorer counted meanwhile, so that a resumed run reports what an undisturbed one would. Blocks are
-fixed by the texts alone, never by what is already there: the same rows are computed together in
-either case, and come out the same to the last digit.
+scorer counted meanwhile, so that a resumed run reports what an undisturbed one would. Blocks depend
+on the texts alone, never on the cache: the same rows are computed together in either case, and come
+out the same to the last digit.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rabbench.types import Progress, Run
+from rabbench.systems._candidates import CandidatePool
+from rabbench.types import Progress, Run, no_progress
 
-Array = np.ndarray[Any, Any]
+Rows = np.ndarray[Any, Any]
+"""Scores (n,) or vectors (n, d)."""
 
 KEY_BYTES = 16
 BLOCK_ROWS = 256  # at most so many rows in a file
@@ -32,7 +35,7 @@ BLOCK_WORDS = 16_384  # or so many words read: under a minute with SmolLM2-135M 
 log = logging.getLogger(__name__)
 
 
-def key(*texts: str) -> bytes:
+def text_key(*texts: str) -> bytes:
     """The hash of some texts, in order."""
     digest = hashlib.blake2b(digest_size=KEY_BYTES)
     for text in texts:
@@ -60,171 +63,159 @@ def blocks(sizes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
         yield block
 
 
-class Kept:
+class ScoreCache:
     """The rows of one folder.
 
     Args:
-        folder: None computes all and keeps nothing.
+        folder: None computes all rows and writes none.
         counters: the scorer's running counts, by name; others than whole numbers are ignored.
     """
 
-    def __init__(self, folder: Path | None, counters: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(
+        self, folder: Path | None = None, counters: Callable[[], Mapping[str, Any]] = dict
+    ) -> None:
         self.folder = folder
         self._counters = counters
         self.seconds = 0.0
-        """What the rows found on disk once took to compute."""
+        """Time that the rows read from disk once took to compute."""
         self.counts: Counter[str] = Counter()
-        """What was counted while they were."""
+        """Counts of that time."""
 
     def rows(
         self,
         keys: Sequence[bytes],
         groups: Sequence[Sequence[int]],
-        compute: Callable[[Sequence[int]], Array],
+        compute: Callable[[Sequence[int], Progress], Rows],
         *,
-        progress: Callable[[int], None] = lambda _: None,
-    ) -> Array:
-        """The row of each key; those not on disk are computed a group at a time and kept.
+        unit: str = "rows",
+        progress: Progress = no_progress,
+    ) -> Rows:
+        """The row of each key; those not on disk are computed and written a group at a time.
 
         Args:
             keys: N of them.
             groups: the places 0 … N-1, cut into what is computed together.
-            compute: rows of some places, (n, …).
-            progress: told after each group how many rows are there.
+            compute: rows of some places, (n, …); reports its own steps to a progress.
+            unit: of what the progress counts.
+            progress: of all rows, called within a group and after it.
 
         Returns:
             (N, …).
         """
-        known = self._found(set(keys))
-        done = 0
+        cached_rows = self._read(set(keys))
+        position = 0
         for group in groups:
-            missing = [place for place in group if keys[place] not in known]
+            missing = [place for place in group if keys[place] not in cached_rows]
             if missing:
-                before, start = _whole(self._counters()), time.perf_counter()
-                values = compute(missing)
-                took = time.perf_counter() - start
-                counted = _whole(self._counters()) - before
-                self._write([keys[place] for place in missing], values, took, counted)
-                known.update(zip((keys[place] for place in missing), values, strict=True))
-            done += len(group)
-            progress(done)
-        return np.stack([known[one] for one in keys])
 
-    def _found(self, wanted: set[bytes]) -> dict[bytes, Array]:
-        """The rows on disk among the wanted; their files' seconds and counts are added up."""
-        known: dict[bytes, Array] = {}
+                def within(
+                    _: str, step: int, steps: int, start: int = position, count: int = len(missing)
+                ) -> None:
+                    progress(unit, start + count * step // max(steps, 1), len(keys))
+
+                before, start_s = _whole_numbers(self._counters()), time.perf_counter()
+                values = compute(missing, within)
+                seconds = time.perf_counter() - start_s
+                counts = _whole_numbers(self._counters()) - before
+                new_keys = [keys[place] for place in missing]
+                self._write(new_keys, values, seconds, counts)
+                cached_rows.update(zip(new_keys, values, strict=True))
+            position += len(group)
+            progress(unit, position, len(keys))
+        return np.stack([cached_rows[row_key] for row_key in keys])
+
+    def _read(self, keys: set[bytes]) -> dict[bytes, Rows]:
+        """The rows of these keys on disk; seconds and counts of their files are added up."""
+        cached_rows: dict[bytes, Rows] = {}
         paths = sorted(self.folder.glob("*.npz")) if self.folder is not None else []
         for path in paths:
             try:
-                with path.open("rb") as stream, np.load(stream) as stored:
-                    keys, values = stored["keys"], stored["values"]
-                    seconds = float(stored["seconds"])
-                    counts = json.loads(bytes(stored["counts"]))
+                with path.open("rb") as stream, np.load(stream) as file:
+                    rows = dict(zip(map(bytes, file["keys"]), file["values"], strict=True))
+                    seconds = float(file["seconds"])
+                    counts = json.loads(bytes(file["counts"]))
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
                 log.warning("%s cannot be read (%s); its rows are computed again", path, error)
                 continue
-            mine = {bytes(one): row for one, row in zip(keys, values, strict=True)}
-            if not wanted.isdisjoint(mine):
-                known |= {one: row for one, row in mine.items() if one in wanted}
+            if not keys.isdisjoint(rows):
+                cached_rows |= {row_key: rows[row_key] for row_key in keys & rows.keys()}
                 self.seconds += seconds
                 self.counts.update(counts)
-        return known
+        return cached_rows
 
     def _write(
-        self, keys: Sequence[bytes], values: Array, seconds: float, counts: Mapping[str, int]
+        self, keys: Sequence[bytes], values: Rows, seconds: float, counts: Mapping[str, int]
     ) -> None:
         """One file, whole or not at all."""
         if self.folder is None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        named = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(len(keys), KEY_BYTES)
-        path = self.folder / f"{key(named.tobytes().hex()).hex()}.npz"
+        key_bytes = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(len(keys), KEY_BYTES)
+        path = self.folder / f"{text_key(key_bytes.tobytes().hex()).hex()}.npz"
         partial = path.with_suffix(".partial")
-        told = np.frombuffer(json.dumps(dict(counts)).encode(), dtype=np.uint8)
+        counts_json = np.frombuffer(json.dumps(dict(counts)).encode(), dtype=np.uint8)
         with partial.open("wb") as stream:
-            np.savez(stream, keys=named, values=values, seconds=seconds, counts=told)
+            np.savez(stream, keys=key_bytes, values=values, seconds=seconds, counts=counts_json)
         partial.replace(path)
 
 
-def _whole(counters: Mapping[str, Any]) -> Counter[str]:
-    return Counter(
-        {
-            name: value
-            for name, value in counters.items()
-            if isinstance(value, int) and not isinstance(value, bool)
-        }
-    )
+def _whole_numbers(counters: Mapping[str, Any]) -> Counter[str]:
+    return Counter({name: value for name, value in counters.items() if type(value) is int})
 
 
-Score = Callable[[Mapping[str, str], Mapping[str, Sequence[str]], Progress], Run]
-
-
-def pairs(
-    kept: Kept,
-    score: Score,
-    texts: tuple[Mapping[str, str], Mapping[str, str]],
-    candidates: Mapping[str, Sequence[str]],
+def pair_scores(
+    cache: ScoreCache,
+    score: Callable[[CandidatePool, Progress], Run],
+    pool: CandidatePool,
+    *,
     progress: Progress,
 ) -> Run:
     """Score every query's candidates, a document's queries together, short documents first.
 
     Args:
-        kept: where scores are kept.
-        score: of given queries' candidates, as a scorer has it.
-        texts: of the queries and of the documents, by id.
-        candidates: documents of each query.
-        progress: told the pairs done.
+        cache: of scores by pair.
+        score: of a smaller pool, as a scorer has it.
+        pool: all candidates.
+        progress: of the pairs.
     """
-    queries, docs = texts
-    asked: dict[str, list[str]] = {}
-    for query_id, doc_ids in candidates.items():
-        for doc_id in doc_ids:
-            asked.setdefault(doc_id, []).append(query_id)
-    words = {doc_id: len(docs[doc_id].split()) for doc_id in asked}
-    order = sorted(asked, key=lambda doc_id: (words[doc_id], doc_id))
-    flat = [(query_id, doc_id) for doc_id in order for query_id in asked[doc_id]]
-    groups = _flattened(order, asked, words)
-    keys = [key(queries[query_id], docs[doc_id]) for query_id, doc_id in flat]
+    words = {doc_id: len(pool.docs[doc_id].split()) for doc_id in pool.query_ids}
+    order = sorted(words, key=lambda doc_id: (words[doc_id], doc_id))
+    pairs = [(query_id, doc_id) for doc_id in order for query_id in pool.query_ids[doc_id]]
+    if not pairs:
+        return pool.run((), ())
 
-    at = 0
-
-    def tell(done: int) -> None:
-        nonlocal at
-        at = done
-        progress("pairs", done, len(flat))
-
-    def compute(places: Sequence[int]) -> Array:
-        some: dict[str, list[str]] = {}
+    def compute(places: Sequence[int], within: Progress) -> Rows:
+        doc_ids: dict[str, list[str]] = {}
         for place in places:
-            some.setdefault(flat[place][0], []).append(flat[place][1])
+            query_id, doc_id = pairs[place]
+            doc_ids.setdefault(query_id, []).append(doc_id)
+        queries = {query_id: pool.queries[query_id] for query_id in doc_ids}
+        run = score(CandidatePool(queries, pool.docs, doc_ids), within)
+        return np.array([run[query_id][doc_id] for query_id, doc_id in (pairs[i] for i in places)])
 
-        def within(_: str, done: int, total: int) -> None:
-            progress("pairs", at + len(places) * done // max(total, 1), len(flat))
-
-        run = score({query_id: queries[query_id] for query_id in some}, some, within)
-        return np.array([run[flat[place][0]][flat[place][1]] for place in places])
-
-    run: Run = {query_id: {} for query_id in queries}
-    if flat:
-        values = kept.rows(keys, groups, compute, progress=tell)
-        for (query_id, doc_id), value in zip(flat, values.tolist(), strict=True):
-            run[query_id][doc_id] = value
-    return run
+    keys = [text_key(pool.queries[query_id], pool.docs[doc_id]) for query_id, doc_id in pairs]
+    counts = [len(pool.query_ids[doc_id]) for doc_id in order]
+    ends = [0, *accumulate(counts)]
+    sizes = [(count, count * words[doc_id]) for count, doc_id in zip(counts, order, strict=True)]
+    groups = [range(ends[block[0]], ends[block[-1] + 1]) for block in blocks(sizes)]
+    values = cache.rows(keys, groups, compute, unit="pairs", progress=progress)
+    return pool.run(pairs, values.tolist())
 
 
-def vectors(
-    kept: Kept,
-    encode: Callable[[Sequence[str], Progress], Array],
+def text_vectors(
+    cache: ScoreCache,
+    encode: Callable[[Sequence[str], Progress], Rows],
     texts: Sequence[str],
+    *,
     progress: Progress,
-) -> Array:
+) -> Rows:
     """The vector of each text, short texts first.
 
     Args:
-        kept: where vectors are kept.
-        encode: vectors of some texts, (n, d); told where it is by a progress of its own.
+        cache: of vectors by text.
+        encode: vectors of some texts, (n, d); reports its own steps to a progress.
         texts: N of them.
-        progress: told the texts done.
+        progress: of the texts.
 
     Returns:
         (N, d).
@@ -232,30 +223,9 @@ def vectors(
     words = [len(text.split()) for text in texts]
     order = sorted(range(len(texts)), key=lambda i: (words[i], texts[i]))
     groups = [[order[place] for place in block] for block in blocks([(1, words[i]) for i in order])]
-    at = 0
 
-    def tell(done: int) -> None:
-        nonlocal at
-        at = done
-        progress("documents", done, len(texts))
-
-    def compute(places: Sequence[int]) -> Array:
-        def within(_: str, done: int, total: int) -> None:
-            progress("documents", at + len(places) * done // max(total, 1), len(texts))
-
+    def compute(places: Sequence[int], within: Progress) -> Rows:
         return encode([texts[place] for place in places], within)
 
-    return kept.rows([key(text) for text in texts], groups, compute, progress=tell)
-
-
-def _flattened(
-    order: Sequence[str], asked: Mapping[str, Sequence[str]], words: Mapping[str, int]
-) -> list[list[int]]:
-    """Blocks of whole documents as places in the list of their pairs."""
-    sizes = [(len(asked[doc_id]), words[doc_id] * len(asked[doc_id])) for doc_id in order]
-    groups, start = [], 0
-    for block in blocks(sizes):
-        count = sum(sizes[place][0] for place in block)
-        groups.append(list(range(start, start + count)))
-        start += count
-    return groups
+    keys = [text_key(text) for text in texts]
+    return cache.rows(keys, groups, compute, unit="documents", progress=progress)

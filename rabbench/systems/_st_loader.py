@@ -1,8 +1,8 @@
-"""A sentence-transformers model by name: where it is, its configuration, its tokenizer, its limits.
+"""A sentence-transformers model by name: its place, weights, configuration and tokenizer.
 
-Shared by the systems that run one. Knows how a name is found and what is said when it is not;
-knows nothing of searching. ``untrained`` stands for the bi-encoder's own transformer under a fresh
-head: what it costs is what a trained one costs, what it ranks means nothing, and rows say so.
+Shared by the systems that run one. Knows how a name is looked up, and the error for one that is
+missing; knows nothing of searching. ``untrained`` stands for the bi-encoder's own transformer under
+a fresh head: it costs as much as a trained one, its ranking means nothing, and rows say so.
 """
 
 from __future__ import annotations
@@ -16,77 +16,104 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from rabbench.models import synthetic
 from rabbench.models.catalog import BI_ENCODERS, DENSE
-from rabbench.models.closed_form import ModelShape
 from rabbench.models.locate import package_path, progress_bars
-from rabbench.models.meta import MetaForward
-from rabbench.systems._vectors import Read
-from rabbench.types import MissingError, Options, UsageError, Workload
+from rabbench.types import MissingError, Options, UsageError
 
 UNTRAINED = "untrained"
 SAFE = {"use_safetensors": True}  # never a pickle
 
 
-def located(kind: str, name: str) -> str:
-    """The folder or hub id of a model.
-
-    Raises:
-        UsageError: if the name is neither known, nor a folder, nor a hub id.
-    """
-    if name in DENSE:
-        found = package_path(DENSE[name])
-        return DENSE[name].hub if found is None else str(found)
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return str(folder)
-    if name.count("/") != 1:
-        known = [*DENSE, *(BI_ENCODERS if kind == "dense" else (UNTRAINED,))]
-        raise UsageError(
-            f"unknown {kind} model {name!r}; known: {', '.join(known)}; or a folder, or a hub id"
-        )
-    return name
-
-
 @dataclass(frozen=True)
-class Source:
+class StLoader:
     """A model, as the options name it.
 
     Args:
         kind: of system, for messages and the option's name: ``dense``, ``sparse`` ….
         name: of the model.
         options: device, attention, seed, and the bi-encoder that ``untrained`` borrows from.
+
+    Raises:
+        UsageError: if the name is neither registered, nor a folder, nor a hub id.
     """
 
     kind: str
     name: str
     options: Options
 
+    def __post_init__(self) -> None:
+        """Refuse an unknown name."""
+        _ = self.location
+
     @property
     def trained(self) -> bool:
-        """Whether the model was made for what it does here."""
+        """Whether the model was trained for this kind of system."""
         return self.name != UNTRAINED
+
+    @property
+    def model_name(self) -> str:
+        """The model's name; of an untrained one the name of its body."""
+        return self.name if self.trained else self.options.dense_model
 
     @cached_property
     def location(self) -> str:
         """The folder or hub id."""
-        return located(self.kind, self.name if self.trained else self.options.dense_model)
+        name = self.model_name
+        if name in DENSE:
+            return str(package_path(DENSE[name]) or DENSE[name].hub)
+        folder = Path(name).expanduser()
+        if folder.is_dir():
+            return str(folder)
+        if name.count("/") != 1:
+            names = [*DENSE, *(BI_ENCODERS if self.kind == "dense" else (UNTRAINED,))]
+            raise UsageError(
+                f"unknown {self.kind} model {name!r}; known: {', '.join(names)}; or a folder, or "
+                "a hub id"
+            )
+        return name
 
     @property
     def params(self) -> dict[str, Any]:
-        """What identifies the model in a row."""
+        """The row's params that identify the model."""
         return {
-            "model": self.name if self.trained else self.options.dense_model,
+            "model": self.model_name,
             "attention": self.options.attention,
             "dtype": "float32",
             "device": self.options.device,
             **({} if self.trained else {"trained": False}),
         }
 
+    def load(
+        self,
+        model_class: Any,
+        untrained: Callable[[], dict[str, Any]] | None = None,
+        **arguments: Any,
+    ) -> Any:
+        """The model in evaluation mode, without gradients.
+
+        Args:
+            model_class: of sentence-transformers.
+            untrained: the class's arguments for an untrained model, where it needs modules.
+            arguments: of the class, else.
+
+        Raises:
+            MissingError: if the model is neither here nor downloadable.
+        """
+        device = self.options.device
+        with self.loading():
+            if self.trained or untrained is None:
+                transformer = self.transformer_arguments
+                model = model_class(
+                    self.location, device=device, model_kwargs=transformer, **arguments
+                )
+            else:
+                model = model_class(device=device, **untrained())
+        return model.eval().requires_grad_(False)
+
     @property
-    def arguments(self) -> dict[str, Any]:
+    def transformer_arguments(self) -> dict[str, Any]:
         """For the transformer, however it is loaded."""
         return {"attn_implementation": self.options.attention, **SAFE}
 
@@ -98,7 +125,7 @@ class Source:
             MissingError: if the model is neither here nor downloadable.
         """
         with (
-            nullcontext() if self.trained else _quiet(),  # a fresh head is what was asked for
+            nullcontext() if self.trained else _quiet(),  # a fresh head is intended
             progress_bars(shown=not Path(self.location).is_dir()),
             torch.random.fork_rng(devices=[]),
         ):
@@ -109,8 +136,8 @@ class Source:
                 raise self.missing(error) from error
 
     def missing(self, error: Exception) -> MissingError:
-        """The error for a model that is not here: it says what would bring it."""
-        name = self.name if self.trained else self.options.dense_model
+        """The error for a model that is not here, with the way to get it."""
+        name = self.model_name
         option = f"--{self.kind}-model" if self.trained else "--dense-model"
         remedy = f"give {option} a folder"
         if name in DENSE:
@@ -121,8 +148,8 @@ class Source:
             remedy = f"run once with a network, or {remedy}"
         if self.kind != "dense":
             remedy += f", or '{UNTRAINED}' to measure its cost alone"
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        return MissingError(f"{self.kind} model {name!r} is not available ({first}); {remedy}")
+        reason = first_line(error)
+        return MissingError(f"{self.kind} model {name!r} is not available ({reason}); {remedy}")
 
     @cached_property
     def config(self) -> Any:
@@ -140,20 +167,18 @@ class Source:
         with self.loading():
             return AutoTokenizer.from_pretrained(self.location)
 
-    @cached_property
-    def shape(self) -> ModelShape:
-        """The sizes that decide the transformer's FLOPs."""
-        return ModelShape.from_config(self.config)
+    def max_tokens(self, model: Callable[[], Any]) -> int:
+        """Tokens that the model reads; of an untrained one by its configuration, not loaded."""
+        if self.trained:
+            return int(model().max_seq_length)
+        return int(min(self.tokenizer.model_max_length, self.config.max_position_embeddings))
 
-    def text_ids(self, count: int, *, seed: int) -> list[int]:
-        """``count`` token ids of a made-up text."""
-        size = int(self.config.vocab_size)
-        return synthetic.token_ids(self.tokenizer, count, seed=seed, size=size)
-
-    def ids(self, count: int, *, seed: int, prompt: str = "") -> list[int]:
+    def ids(self, count: int, *, prompt: str = "") -> list[int]:
         """A made-up text of ``count`` tokens after its prompt, between the special tokens."""
         first, last = self._special
-        return [*first, *self._bare(prompt), *self.text_ids(count, seed=seed), *last]
+        size = int(self.config.vocab_size)
+        text = synthetic.token_ids(self.tokenizer, count, seed=self.options.seed, size=size)
+        return [*first, *self._bare(prompt), *text, *last]
 
     def overhead(self, prompt: str = "") -> int:
         """Tokens around a text: its prompt and the special ones."""
@@ -166,26 +191,22 @@ class Source:
         before = next(i for i in range(len(whole)) if whole[i : i + len(word)] == word)
         return whole[:before], whole[before + len(word) :]
 
-    def _bare(self, text: str) -> list[int]:
+    def _bare(self, text: str | list[str]) -> list[Any]:
         return list(self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
 
     def lengths(self, texts: list[str]) -> list[int]:
         """Tokens of each text, before anything is cut."""
-        if not texts:
-            return []
-        encoded = self.tokenizer(texts, add_special_tokens=False, verbose=False)
-        return [len(ids) for ids in encoded.input_ids]
+        return [len(ids) for ids in self._bare(texts)] if texts else []
 
-    def read(self, texts: list[str], limit: int) -> Read:
-        """How much of these documents a model reads that takes ``limit`` tokens of each."""
-        lengths = self.lengths(texts)
-        lost = [length - limit for length in lengths if length > limit]
-        return Read(sum(lengths) - sum(lost), len(lost), sum(lost))
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's text, or its type where it has none."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what transformers and sentence-transformers say of a head without weights."""
+    """Hold back warnings of a head without weights."""
     loggers = [logging.getLogger(name) for name in ("transformers", "sentence_transformers")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -195,62 +216,3 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-class AllStates(nn.Module):
-    """A forward of a whole model, then what is done with its output; for counting on ``meta``."""
-
-    def __init__(self, model: Any, after: Callable[[Any], torch.Tensor]) -> None:
-        super().__init__()
-        self.model = model
-        self.after = after
-
-    @property
-    def body(self) -> Any:
-        """The transformer without its head."""
-        return self.model.base_model
-
-    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> Any:
-        """Token ids (B, L) and an all-visible mask (B, 1, L, L)."""
-        output = self.model(input_ids=ids, attention_mask=mask)
-        # A tracer drops what nothing returns, BERT's pooler for one.
-        kept = [output.pooler_output] if "pooler_output" in output else []
-        return self.after(output), *kept
-
-
-def on_meta(
-    auto: Any, config: Any, after: Callable[[Any], torch.Tensor]
-) -> Callable[[int, int], MetaForward]:
-    """Makes the trace of (batch, tokens) through a model of this class, without weights.
-
-    Args:
-        auto: transformers' class, such as ``AutoModel``.
-        config: the model's.
-        after: what is done with its output.
-    """
-    with torch.device("meta"):
-        model = auto.from_config(config, attn_implementation="eager").eval()
-
-    def traced(batch: int, tokens: int) -> MetaForward:
-        ids = torch.empty(batch, tokens, dtype=torch.long, device="meta")
-        mask = torch.empty(batch, 1, tokens, tokens, device="meta")
-        return AllStates(model, after).eval(), (ids, mask)
-
-    return traced
-
-
-def dot(width: int, device: str, common: dict[str, Any]) -> Workload:
-    """The score phase of a bi-encoder: one product of two vectors of this width."""
-
-    class Dot(torch.nn.Module):
-        def forward(self, query: torch.Tensor, document: torch.Tensor) -> torch.Tensor:
-            return query @ document
-
-    query, document = torch.randn(1, width, device=device), torch.randn(width, 1, device=device)
-    return Workload(
-        phase="score",
-        run=lambda: query @ document,
-        trace=lambda: (Dot(), (query.to("meta"), document.to("meta"))),
-        closed_form=lambda _: 2 * width,
-        **common,
-    )

@@ -1,7 +1,7 @@
 """BM25 through bm25s (Lucene's variant, English stop words and Snowball stemmer).
 
 Returns only documents that share a term with the query, as Lucene does. Documents are streamed:
-what is held is the numbers of their terms, never their texts. Phases: ``index`` is tokenising and
+the numbers of their terms stay in memory, never their texts. Phases: ``index`` is tokenising and
 indexing, per document; ``query`` tokenising one query; ``score`` one query over the
 collection, per document of it. Lengths are words, since it has no subword tokenizer.
 """
@@ -49,7 +49,7 @@ class BM25:
 
         return Stemmer.Stemmer("english")
 
-    def _terms_of(self, texts: list[str]) -> Any:
+    def _tokenize(self, texts: list[str]) -> Any:
         """The stems of each text, stop words left out."""
         import bm25s
 
@@ -57,7 +57,7 @@ class BM25:
             texts, stopwords="en", stemmer=self._stemmer, return_ids=False, show_progress=False
         )
 
-    def _indexed(self, texts: Iterable[str]) -> Any:
+    def _build_index(self, texts: Iterable[str]) -> Any:
         """The index; None if the texts have no term at all."""
         import bm25s
         from bm25s.tokenization import Tokenized
@@ -65,10 +65,10 @@ class BM25:
         vocabulary: dict[str, int] = {}
         numbers: list[array[int]] = []
         stream = iter(texts)
-        while some := list(islice(stream, BLOCK)):
-            for terms in self._terms_of(some):
-                found = (vocabulary.setdefault(term, len(vocabulary)) for term in terms)
-                numbers.append(array("I", found))
+        while block := list(islice(stream, BLOCK)):
+            for terms in self._tokenize(block):
+                term_ids = (vocabulary.setdefault(term, len(vocabulary)) for term in terms)
+                numbers.append(array("I", term_ids))
         if not vocabulary:
             return None
         index = bm25s.BM25(k1=K1, b=B)
@@ -84,7 +84,7 @@ class BM25:
                 doc_ids.append(doc_id)
                 yield text
 
-        self._index = self._indexed(texts())
+        self._index = self._build_index(texts())
 
     def search(self, queries: Mapping[str, str], k: int) -> Run:
         """The best k documents of each query among those that share a term with it."""
@@ -105,25 +105,25 @@ class BM25:
         return top_k({self._doc_ids[i]: float(scores[i]) for i in matching}, k)
 
     def _terms(self, query: str) -> list[str]:
-        known = {} if self._index is None else self._index.vocab_dict
-        (terms,) = self._terms_of([query])
-        return [term for term in terms if term in known]
+        vocabulary = {} if self._index is None else self._index.vocab_dict
+        (terms,) = self._tokenize([query])
+        return [term for term in terms if term in vocabulary]
 
     def workloads(self, shape: Shape) -> Iterator[Workload]:
         """Index n_docs documents, tokenise a query, score it over them."""
         texts: list[str] = []
         query = synthetic.text(shape.query_len, seed=self.options.seed + shape.n_docs)
-        other = BM25(self.options)
+        system = BM25(self.options)
 
         def prepare() -> None:
             seeds = range(self.options.seed, self.options.seed + shape.n_docs)
             texts[:] = [synthetic.text(shape.doc_len, seed=seed) for seed in seeds]
-            other.index({str(i): text for i, text in enumerate(texts)})
+            system.index({str(i): text for i, text in enumerate(texts)})
 
         def index_bytes() -> int:
             prepare()
-            stored = other._index.scores
-            size = sum(stored[key].nbytes for key in ("data", "indices", "indptr"))
+            matrix = system._index.scores
+            size = sum(matrix[key].nbytes for key in ("data", "indices", "indptr"))
             return int(size) // shape.n_docs
 
         common: dict[str, Any] = {
@@ -134,15 +134,15 @@ class BM25:
         }
         yield Workload(
             phase="index",
-            run=lambda: self._indexed(texts),
+            run=lambda: self._build_index(texts),
             units=shape.n_docs,
             index_bytes=index_bytes,
             **common,
         )
-        yield Workload(phase="query", run=lambda: other._terms(query), **common)
+        yield Workload(phase="query", run=lambda: system._terms(query), **common)
         yield Workload(
             phase="score",
-            run=lambda: other._search(query, shape.k),
+            run=lambda: system._search(query, shape.k),
             units=shape.n_docs,
             **common,
         )

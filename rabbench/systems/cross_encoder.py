@@ -7,14 +7,20 @@ A document is cut where the pair exceeds the model's limit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 import torch
 
+from rabbench.models.closed_form import ModelShape
+from rabbench.models.meta import MetaForward
+from rabbench.systems._candidates import CandidatePool
+from rabbench.systems._encoder import on_meta, read_counts
 from rabbench.systems._reranker import Reranker, reranker
-from rabbench.systems._st_loader import Source, on_meta
+from rabbench.systems._st_encoder import forward
+from rabbench.systems._st_loader import StLoader
 from rabbench.types import Options, Phase, Progress, Run, Shape, UsageError, Workload
 
 NAME = "cross-encoder"
@@ -26,9 +32,8 @@ def build(options: Options) -> Reranker:
     Raises:
         UsageError: if the name is neither ``untrained``, nor a folder, nor a hub id.
     """
-    source = Source(NAME, options.cross_encoder_model, options)
-    _ = source.location
-    return reranker(NAME, PairScorer(source), options)
+    loader = StLoader(NAME, options.cross_encoder_model, options)
+    return reranker(NAME, PairScorer(loader), options)
 
 
 class PairScorer:
@@ -36,23 +41,20 @@ class PairScorer:
 
     phases: tuple[Phase, ...] = ("score",)
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.options = source.options
-        self._docs: Mapping[str, str] = {}
-        self._read = dict.fromkeys(
-            ("documents_read", "tokens_read", "documents_cut", "tokens_cut"), 0
-        )
+    def __init__(self, loader: StLoader) -> None:
+        self.loader = loader
+        self.options = loader.options
+        self._counts = Counter(read_counts([], 0))
 
     @property
     def params(self) -> Mapping[str, Any]:
         """The model and how it runs."""
-        return self.source.params
+        return self.loader.params
 
     @property
     def notes(self) -> Mapping[str, Any]:
         """How much of the documents was read, each beside its longest query."""
-        return self._read
+        return self._counts
 
     @cached_property
     def model(self) -> Any:
@@ -64,41 +66,23 @@ class PairScorer:
         """
         from sentence_transformers import CrossEncoder
 
-        with self.source.loading():
-            model = CrossEncoder(
-                self.source.location,
-                device=self.options.device,
-                model_kwargs=self.source.arguments,
-                num_labels=None if self.source.trained else 1,
-            )
+        model = self.loader.load(CrossEncoder, num_labels=None if self.loader.trained else 1)
         if model.num_labels != 1:
             raise UsageError(
-                f"cross-encoder model {self.source.name!r} gives {model.num_labels} numbers for a "
+                f"cross-encoder model {self.loader.name!r} gives {model.num_labels} numbers for a "
                 "pair, and a ranking needs one; give --cross-encoder-model one trained to rank"
             )
-        return model.eval().requires_grad_(False)
+        return model
 
-    def index(self, docs: Mapping[str, str]) -> None:
-        """Remember the texts; nothing is computed ahead."""
-        self._docs = docs
-        self._read = dict.fromkeys(self._read, 0)
-
-    def score(
-        self,
-        queries: Mapping[str, str],
-        candidates: Mapping[str, Sequence[str]],
-        progress: Progress,
-    ) -> Run:
+    def score(self, pool: CandidatePool, progress: Progress) -> Run:
         """The logit of every candidate."""
-        wanted = sorted({doc_id for doc_ids in candidates.values() for doc_id in doc_ids})
-        texts = {doc_id: self._docs[doc_id] for doc_id in wanted}
-        self._count(queries, candidates, texts)
+        self._count(pool)
         run: Run = {}
-        for done, (query_id, query) in enumerate(queries.items()):
-            progress(f"{NAME}: query", done, len(queries))
-            doc_ids = candidates[query_id]
+        for place, (query_id, query) in enumerate(pool.queries.items()):
+            progress(f"{NAME}: query", place, len(pool.queries))
+            doc_ids = pool.doc_ids.get(query_id, ())
             scores = self.model.predict(
-                [(query, texts[doc_id]) for doc_id in doc_ids],
+                [(query, pool.texts[doc_id]) for doc_id in doc_ids],
                 batch_size=self.options.batch,
                 activation_fn=torch.nn.Identity(),
                 show_progress_bar=False,
@@ -106,53 +90,31 @@ class PairScorer:
             run[query_id] = dict(zip(doc_ids, map(float, scores), strict=True))
         return run
 
-    def _count(
-        self,
-        queries: Mapping[str, str],
-        candidates: Mapping[str, Sequence[str]],
-        texts: Mapping[str, str],
-    ) -> None:
-        """Add what is read of these documents, each beside the longest query that asks for it."""
-        length = dict(zip(queries, self.source.lengths(list(queries.values())), strict=True))
-        longest: dict[str, int] = {}
-        for query_id, doc_ids in candidates.items():
-            for doc_id in doc_ids:
-                longest[doc_id] = max(longest.get(doc_id, 0), length[query_id])
-        for doc_id, own in zip(texts, self.source.lengths(list(texts.values())), strict=True):
-            room = max(0, int(self.model.max_seq_length) - self._around - longest[doc_id])
-            self._read["documents_read"] += 1
-            self._read["tokens_read"] += min(own, room)
-            self._read["documents_cut"] += own > room
-            self._read["tokens_cut"] += max(0, own - room)
+    def _count(self, pool: CandidatePool) -> None:
+        """Add the tokens read of these documents, each beside its longest query."""
+        query_lengths = self.loader.lengths(list(pool.queries.values()))
+        query_length = dict(zip(pool.queries, query_lengths, strict=True))
+        doc_lengths = self.loader.lengths(list(pool.texts.values()))
+        for doc_id, length in zip(pool.texts, doc_lengths, strict=True):
+            longest = max(query_length[query_id] for query_id in pool.query_ids[doc_id])
+            room = max(0, int(self.model.max_seq_length) - self._special_tokens - longest)
+            self._counts.update(read_counts([length], room))
 
     @cached_property
-    def _around(self) -> int:
+    def _special_tokens(self) -> int:
         """Special tokens of a pair."""
-        return int(self.source.tokenizer.num_special_tokens_to_add(pair=True))
-
-    @property
-    def _most(self) -> int:
-        """Tokens of a pair; without loading an untrained model."""
-        if self.source.trained:
-            return int(self.model.max_seq_length)
-        config, tokenizer = self.source.config, self.source.tokenizer
-        return int(min(tokenizer.model_max_length, config.max_position_embeddings))
+        return int(self.loader.tokenizer.num_special_tokens_to_add(pair=True))
 
     def workloads(self, shape: Shape) -> Iterator[Workload]:
         """``shape.batch`` pairs in one forward, the document cut where the pair is too long."""
-        text = max(1, min(shape.doc_len, self._most - self._around - shape.query_len))
-        tokens = min(text + shape.query_len + self._around, self._most)
-        ids = self.source.ids(tokens - self.source.overhead(), seed=self.options.seed)
+        most, special = self.loader.max_tokens(lambda: self.model), self._special_tokens
+        text = max(1, min(shape.doc_len, most - special - shape.query_len))
+        tokens = min(text + shape.query_len + special, most)
+        ids = self.loader.ids(tokens - self.loader.overhead())
         tensor = torch.tensor([ids] * shape.batch, device=self.options.device)  # (B, L)
-
-        def run() -> Any:
-            features = {"input_ids": tensor, "attention_mask": torch.ones_like(tensor)}
-            with torch.inference_mode():
-                return self.model(features)["scores"]
-
-        of, batch = self.source.shape, shape.batch
+        sizes, batch = ModelShape.from_config(self.loader.config), shape.batch
         # The head: a dense layer and one number, both at the first token.
-        head = 2 * of.width**2 + 2 * of.width
+        head = 2 * sizes.width**2 + 2 * sizes.width
         yield Workload(
             system=NAME,
             phase="score",
@@ -160,18 +122,16 @@ class PairScorer:
             device=self.options.device,
             units=batch,
             prepare=lambda: self.model,
-            run=run,
+            run=lambda: forward(self.model, tensor, "scores"),
             trace=lambda: self._traced(batch, tokens),
-            closed_form=lambda how: batch * (of.body(tokens, how) + head),
+            closed_form=lambda pairs: batch * (sizes.body(tokens, pairs) + head),
             params={"tokens_read": text},
         )
 
     @cached_property
-    def _traced(self) -> Any:
+    def _traced(self) -> Callable[[int, int], MetaForward]:
         from copy import deepcopy
 
-        from transformers import AutoModelForSequenceClassification
-
-        config = deepcopy(self.source.config)
+        config = deepcopy(self.loader.config)
         config.num_labels = 1
-        return on_meta(AutoModelForSequenceClassification, config, lambda out: out.logits)
+        return on_meta("AutoModelForSequenceClassification", config, lambda output: output.logits)

@@ -1,7 +1,7 @@
 """Two or more systems fused by reciprocal rank: ``hybrid`` is BM25 and the bi-encoder.
 
 Reciprocal rank fusion gives a document Σ 1/(60 + its rank) over the rankings that hold it. Ranks
-are those of ``records.rank``: documents that a system ties stand in the order of their ids, so a
+are those of ``types.rank``: documents that a system ties stand in the order of their ids, so a
 fusion is the same every time. Fused scores often tie (a document that is first in one ranking only
 and another that is first in the other only); the same rule orders those.
 
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from rabbench import registry
+from rabbench.systems._reranker import index_stage
 from rabbench.types import (
     Options,
     Phase,
@@ -38,7 +39,7 @@ from rabbench.types import (
 
 PARTS = ("bm25", "dense")
 SMOOTHING = 60
-KEPT_S = {"kept_wall_s", "kept_index_wall_s"}  # notes of time, which add up
+CACHED_S = {"kept_wall_s", "kept_index_wall_s"}  # notes of time, which add up
 
 
 def build(options: Options) -> Hybrid:
@@ -48,7 +49,7 @@ def build(options: Options) -> Hybrid:
 
 
 def fuse(rankings: Sequence[Run]) -> Run:
-    """Fuse rankings of the same queries by reciprocal rank, in the order of ``records.rank``."""
+    """Fuse rankings of the same queries by reciprocal rank, in the order of ``types.rank``."""
     fused: Run = {query_id: {} for query_id in rankings[0]}
     for run in rankings:
         for query_id, scores in fused.items():
@@ -77,14 +78,14 @@ class Hybrid:
         self.options = options
         self.progress: Progress = no_progress
         self.keep: Path | None = None
-        """A folder for what the parts compute, where a killed run goes on."""
+        """A folder for the parts' scores and vectors, where a killed run goes on."""
 
     @property
     def params(self) -> Mapping[str, Any]:
         """The parts' models, and untrained if one of them is."""
-        of_parts = [part.params for part, _ in self.parts]
-        models = [str(params["model"]) for params in of_parts if params["model"]]
-        untrained = any(params.get("trained") is False for params in of_parts)
+        params = [part.params for part, _ in self.parts]
+        models = [str(row["model"]) for row in params if row["model"]]
+        untrained = any(row.get("trained") is False for row in params)
         return {
             "model": "+".join(models) or None,
             "attention": self.options.attention,
@@ -95,16 +96,16 @@ class Hybrid:
 
     @property
     def notes(self) -> Mapping[str, Any]:
-        """What was fused, and the parts' own notes, each under its part's name."""
-        found: dict[str, Any] = {"fusion": f"rrf k={SMOOTHING}"}
-        found["fused"] = "+".join(part.name for part, _ in self.parts)
+        """The fusion, and the parts' own notes, each under its part's name."""
+        notes: dict[str, Any] = {"fusion": f"rrf k={SMOOTHING}"}
+        notes["fused"] = "+".join(part.name for part, _ in self.parts)
         for part, _ in self.parts:
-            for key, value in _notes(part).items():
-                if key in KEPT_S:
-                    found[key] = found.get(key, 0.0) + value
+            for key, value in getattr(part, "notes", {}).items():
+                if key in CACHED_S:
+                    notes[key] = notes.get(key, 0.0) + value
                 else:
-                    found[f"{part.name}_{key}"] = value
-        return found
+                    notes[f"{part.name}_{key}"] = value
+        return notes
 
     @property
     def before(self) -> tuple[System, ...]:
@@ -114,11 +115,8 @@ class Hybrid:
     def index(self, docs: Mapping[str, str]) -> None:
         """Index every part."""
         for place, (part, _) in enumerate(self.parts):
-            if hasattr(part, "progress"):
-                part.progress = self.progress
-            if hasattr(part, "keep") and self.keep is not None:
-                part.keep = self.keep / str(place)
-            part.index(docs)
+            folder = self.keep / str(place) if self.keep is not None else None
+            index_stage(part, docs, progress=self.progress, keep=folder)
 
     def search(self, queries: Mapping[str, str], k: int) -> Run:
         """The best k documents of each query by fused rank."""
@@ -141,7 +139,3 @@ class Hybrid:
             units=len({doc_id for run in rankings for doc_id in run["q"]}),
             run=lambda: fuse(rankings),
         )
-
-
-def _notes(part: System) -> Mapping[str, Any]:
-    return getattr(part, "notes", {})

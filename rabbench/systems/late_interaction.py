@@ -12,7 +12,7 @@ Source: Khattab and Zaharia, "ColBERT", SIGIR 2020, arXiv 2004.12832; Santhanam 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -20,27 +20,28 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.functional import pad
 
 from rabbench.models.meta import MetaForward
-from rabbench.systems._exact import Exact
-from rabbench.systems._st_loader import Source, on_meta
-from rabbench.systems._vectors import Block, Read
-from rabbench.types import Options, Phase, Shape, Workload
+from rabbench.systems._encoder import Block, on_meta
+from rabbench.systems._exact import ExactSearch
+from rabbench.systems._st_encoder import SentenceEncoder, forward
+from rabbench.systems._st_loader import StLoader
+from rabbench.types import Options, Shape, Workload
 
 NAME = "late-interaction"
-SIMILARITIES = 1 << 24  # numbers held at once while comparing
+SIMILARITIES = 1 << 24  # numbers in memory at once while comparing
 UNTRAINED_WIDTH = 128  # of a token's vector, ColBERT's
 
 
-def build(options: Options) -> Exact:
+def build(options: Options) -> ExactSearch:
     """The multi-vector encoder that ``options.late_interaction_model`` names.
 
     Raises:
         UsageError: if the name is neither ``untrained``, nor a folder, nor a hub id.
     """
-    source = Source(NAME, options.late_interaction_model, options)
-    _ = source.location
-    return Exact(NAME, TokenVectors(source))
+    loader = StLoader(NAME, options.late_interaction_model, options)
+    return ExactSearch(NAME, TokenVectors(loader))
 
 
 class MaxSim(nn.Module):
@@ -52,183 +53,115 @@ class MaxSim(nn.Module):
         return products.amax(2).sum(1)
 
 
-class TokenVectors:
+class TokenVectors(SentenceEncoder):
     """A multi-vector encoder: a matrix a text."""
-
-    found_above = -np.inf
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.options = source.options
-
-    @property
-    def params(self) -> Mapping[str, Any]:
-        """The model and how it runs."""
-        return self.source.params
 
     @cached_property
     def model(self) -> Any:
-        """The multi-vector encoder, in evaluation mode.
-
-        Raises:
-            MissingError: if it is neither here nor downloadable.
-        """
+        """The multi-vector encoder, in evaluation mode."""
         from sentence_transformers import MultiVectorEncoder
         from sentence_transformers.base.modules import Dense, Normalize, Transformer
         from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 
-        source, device = self.source, self.options.device
-        with source.loading():
-            if source.trained:
-                model = MultiVectorEncoder(
-                    source.location, device=device, model_kwargs=source.arguments
-                )
-            else:
-                body = Transformer(source.location, model_kwargs=source.arguments)
-                project = Dense(
-                    source.shape.width,
-                    UNTRAINED_WIDTH,
-                    bias=False,
-                    activation_function=nn.Identity(),
-                    module_input_name="token_embeddings",
-                )
-                unit = Normalize(module_input_name="token_embeddings")
-                modules = [body, project, MultiVectorMask(), unit]
-                model = MultiVectorEncoder(modules=modules, device=device)
-        return model.eval().requires_grad_(False)
+        def untrained() -> dict[str, Any]:
+            arguments = self.loader.transformer_arguments
+            body = Transformer(self.loader.location, model_kwargs=arguments)
+            project = Dense(
+                self.shape.width,
+                UNTRAINED_WIDTH,
+                bias=False,
+                activation_function=nn.Identity(),
+                module_input_name="token_embeddings",
+            )
+            unit = Normalize(module_input_name="token_embeddings")
+            return {"modules": [body, project, MultiVectorMask(), unit]}
 
-    def read(self, texts: list[str]) -> Read:
-        """How much of these documents is read."""
-        return self.source.read(texts, self._limit("document"))
+        return self.loader.load(MultiVectorEncoder, untrained)
 
     def documents(self, texts: list[str]) -> Block:
         """Vectors of all tokens (Σ L, m), and how many each document has."""
-        vectors = self.model.encode_document(
-            texts, batch_size=self.options.batch, show_progress_bar=False
-        )
-        lengths = torch.tensor([len(one) for one in vectors])
+        vectors = self._encode(texts, "document")
+        lengths = torch.tensor([len(matrix) for matrix in vectors])
         return {"vectors": torch.cat(vectors).float().cpu(), "lengths": lengths}
-
-    def queries(self, texts: list[str]) -> Any:
-        """Vectors of each query's tokens, (Lq, m) each."""
-        return self.model.encode_query(
-            texts, batch_size=self.options.batch, show_progress_bar=False
-        )
 
     def scores(self, queries: Any, block: Block) -> np.ndarray[Any, Any]:
         """MaxSim of every pair (B, n)."""
         ends = [0, *block["lengths"].cumsum(0).tolist()]
         documents = [block["vectors"][start:end] for start, end in pairwise(ends)]
-        device, most = self.options.device, SIMILARITIES
-        found = self.model.similarity(queries, documents, device=device, chunk_elements=most)
-        return np.asarray(found.float().cpu())
-
-    def _prompt(self, kind: str) -> str:
-        return (self.model.prompts.get(kind) or "") if self.source.trained else ""
+        similarities = self.model.similarity(
+            queries, documents, device=self.options.device, chunk_elements=SIMILARITIES
+        )
+        return np.asarray(similarities.float().cpu())
 
     @property
-    def _body(self) -> Any:
-        """The module with the limits of queries and documents, if it states any."""
-        return self.model[0] if self.source.trained else None
-
-    def _limit(self, kind: str) -> int:
-        """Tokens of a text that fit beside its prompt and the special tokens."""
-        most = getattr(self._body, f"{kind}_length", None)
-        if most is None and self.source.trained:
-            most = self.model.max_seq_length
-        if most is None:
-            most = min(
-                self.source.tokenizer.model_max_length, self.source.config.max_position_embeddings
-            )
-        return int(most) - self.source.overhead(self._prompt(kind))
-
-    def _tokens(self, kind: str, asked: int) -> tuple[int, int]:
-        """Of a text of this length: tokens that are read, and all that the transformer sees."""
-        text = min(asked, self._limit(kind))
-        seen = text + self.source.overhead(self._prompt(kind))
-        expansion = getattr(self._body, "query_expansion", None) if kind == "query" else None
-        # ColBERT pads a short query with mask tokens, which are scored as well.
-        return text, max(seen, expansion["length"]) if expansion else seen
-
-    @property
-    def _width(self) -> int:
-        trained = self.source.trained
+    def width(self) -> int:
+        """Numbers in a token's vector."""
+        trained = self.loader.trained
         return int(self.model.get_embedding_dimension()) if trained else UNTRAINED_WIDTH
 
-    def workloads(self, name: str, shape: Shape) -> Iterator[Workload]:
-        """Encode a document, encode a query, MaxSim of ``shape.batch`` pairs."""
-        common: dict[str, Any] = {"system": name, "shape": shape, "device": self.options.device}
-        yield self._encoding("index", shape.doc_len, common)
-        yield self._encoding("query", shape.query_len, common)
-        yield self._scoring(common)
+    @cached_property
+    def prompts(self) -> Mapping[str, str]:
+        """The text before a query or a document; an untrained model has none."""
+        return {k: v for k, v in self.model.prompts.items() if v} if self.loader.trained else {}
 
-    def _encoding(self, phase: Phase, asked: int, common: dict[str, Any]) -> Workload:
-        kind = "document" if phase == "index" else "query"
-        text, seen = self._tokens(kind, asked)
-        ids = self.source.ids(text, seed=self.options.seed, prompt=self._prompt(kind))
-        ids += [ids[-1]] * (seen - len(ids))
-        tensor = torch.tensor([ids], device=self.options.device)  # (1, L)
+    def _setting(self, name: str) -> Any:
+        """A setting of the module with the limits of queries and documents, if it has it."""
+        return getattr(self.model[0], name, None) if self.loader.trained else None
 
-        def run() -> Any:
-            features = {"input_ids": tensor, "attention_mask": torch.ones_like(tensor)}
-            with torch.inference_mode():
-                return self.model(features, task=kind)["token_embeddings"]
+    def _max_tokens(self, kind: str) -> int:
+        stated = self._setting(f"{kind}_length")
+        return super()._max_tokens(kind) if stated is None else int(stated)
 
-        shape, width = self.source.shape, self._width
-        pooler = 0 if shape.masked else 2 * shape.width**2
-        projection = 2 * shape.width * width * seen
-        return Workload(
-            phase=phase,
-            prepare=lambda: self.model,
-            run=run,
-            trace=lambda: self._traced(1, seen),
-            closed_form=lambda how: shape.body(seen, how) + pooler + projection,
-            index_bytes=(lambda: 4 * width * seen) if phase == "index" else None,
-            params={"tokens_read": text},
-            **common,
-        )
+    def _text(self, kind: str, length: int) -> tuple[int, torch.Tensor]:
+        tokens, ids = super()._text(kind, length)
+        if kind == "query" and (expansion := self._setting("query_expansion")):
+            # ColBERT pads a short query with mask tokens, which are scored as well.
+            padding = max(0, expansion["length"] - ids.shape[1])
+            ids = pad(ids, (0, padding), value=int(ids[0, -1]))
+        return tokens, ids
+
+    def _forward(self, ids: torch.Tensor, kind: str) -> Any:
+        return forward(self.model, ids, "token_embeddings", task=kind)
+
+    def _flops(self, tokens: int, pairs: str) -> int:
+        projection = 2 * self.shape.width * self.width * tokens
+        return super()._flops(tokens, pairs) + projection
+
+    def _index_bytes(self, ids: torch.Tensor) -> int:
+        return 4 * self.width * ids.shape[1]
 
     @cached_property
-    def _traced(self) -> Any:
-        from transformers import AutoModel
-
+    def _traced(self) -> Callable[[int, int], MetaForward]:
         with torch.device("meta"):
-            project = nn.Linear(self.source.shape.width, self._width, bias=False)
-        return on_meta(AutoModel, self.source.config, _Projected(project))
+            project = nn.Linear(self.shape.width, self.width, bias=False)
+        return on_meta("AutoModel", self.config, _Projected(project))
 
     def _scoring(self, common: dict[str, Any]) -> Workload:
+        """MaxSim of ``shape.batch`` pairs."""
         shape: Shape = common["shape"]
-        (_, query), (_, document) = (
-            self._tokens("query", shape.query_len),
-            self._tokens("document", shape.doc_len),
-        )
-        width, batch = self._width, shape.batch
+        query = self._text("query", shape.query_len)[1].shape[1]
+        document = self._text("document", shape.doc_len)[1].shape[1]
+        width, batch = self.width, shape.batch
 
-        def inputs(device: str) -> tuple[torch.Tensor, torch.Tensor]:
-            return (
-                torch.zeros(1, query, width, device=device),
-                torch.zeros(batch, document, width, device=device),
-            )
+        def inputs(device: str) -> tuple[torch.Tensor, ...]:
+            sizes = ((1, query, width), (batch, document, width))
+            return tuple(torch.zeros(size, device=device) for size in sizes)
 
-        held = inputs("meta")
+        tensors: list[torch.Tensor] = []
 
         def prepare() -> None:
-            nonlocal held
-            held = inputs(self.options.device)
-
-        def traced() -> MetaForward:
-            return MaxSim(), inputs("meta")
+            tensors[:] = inputs(self.options.device)
 
         def run() -> Any:
             with torch.inference_mode():
-                return MaxSim()(*held)
+                return MaxSim()(*tensors)
 
         return Workload(
             phase="score",
             units=batch,
             prepare=prepare,
             run=run,
-            trace=traced,
+            trace=lambda: (MaxSim(), inputs("meta")),
             closed_form=lambda _: batch * 2 * width * query * document,
             **common,
         )

@@ -8,105 +8,89 @@ and rows say ``trained: false``. Phases: ``index``, ``query``, and ``score``, on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch.nn.functional import normalize
 
 from rabbench.models.biencoder import BiEncoderInputs, biencoder_inputs
 from rabbench.models.meta import trace_body
-from rabbench.systems._exact import Exact
-from rabbench.systems._llm_inputs import Sequences
-from rabbench.systems._st_loader import dot
-from rabbench.systems._vectors import Block, Read
-from rabbench.types import Options, Phase, Shape, Workload
+from rabbench.systems._encoder import TextEncoder
+from rabbench.systems._exact import ExactSearch
+from rabbench.systems._llm_inputs import LlmInputs
+from rabbench.types import Options, Phase, Workload
 
 NAME = "llm-biencoder"
 
 
-def build(options: Options) -> Exact:
+def build(options: Options) -> ExactSearch:
     """The bi-encoder on the causal LM that ``options.biencoder_model`` or ``model`` names."""
-    chosen = replace(options, model=options.biencoder_model or options.model)
-    return Exact(NAME, LlmEncoder(chosen))
+    model = options.biencoder_model or options.model
+    return ExactSearch(NAME, LlmEncoder(replace(options, model=model)))
 
 
-class LlmEncoder:
+class LlmEncoder(TextEncoder):
     """A causal LM with one unit vector a text."""
-
-    found_above = -np.inf
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.sequences = Sequences(options)
+        self.inputs = LlmInputs(options)
 
     @property
     def params(self) -> Mapping[str, Any]:
         """The backbone, and whether it was trained for this."""
-        checkpoint = self.sequences.backbone.checkpoint
+        checkpoint = self.inputs.backbone.checkpoint
         trained = checkpoint is not None and checkpoint.kind == "biencoder"
-        return {**self.sequences.params, "trained": trained}
+        return {**self.inputs.params, "trained": trained}
+
+    @property
+    def width(self) -> int:
+        """Numbers in a vector: the backbone's width."""
+        return self.inputs.backbone.shape.width
 
     def _texts(self) -> BiEncoderInputs:
         options = self.options
-        return biencoder_inputs(self.sequences.backbone, options.max_doc_len, options.max_query_len)
+        return biencoder_inputs(self.inputs.backbone, options.max_doc_len, options.max_query_len)
 
-    def _encode(self, parts: Sequence[Sequence[int]]) -> torch.Tensor:
-        states = self.sequences.backbone.encode(parts, batch=self.options.batch)
+    def _encode(self, texts: list[str], kind: str) -> torch.Tensor:
+        tokenize = getattr(self._texts(), kind)
+        parts = [tokenize(text) for text in texts]
+        states = self.inputs.backbone.encode(parts, batch=self.options.batch)
         return normalize(states.float(), dim=-1)
 
-    def read(self, texts: list[str]) -> Read:
+    def read(self, texts: list[str]) -> Mapping[str, int]:
         """How much of these documents is read."""
-        made = self._texts()
-        parts = [made.document(text) for text in texts]
-        cut = made.prompt.truncation
-        tokens = sum(map(len, parts)) - len(parts) * made.overhead("document")
-        return Read(tokens_read=tokens, documents_cut=cut.documents, tokens_cut=cut.tokens)
-
-    def documents(self, texts: list[str]) -> Block:
-        """Unit vectors (n, d)."""
-        made = self._texts()
-        return {"vectors": self._encode([made.document(text) for text in texts]).cpu()}
-
-    def queries(self, texts: list[str]) -> Any:
-        """Unit vectors (Q, d)."""
-        made = self._texts()
-        return self._encode([made.query(text) for text in texts])
-
-    def scores(self, queries: Any, block: Block) -> np.ndarray[Any, Any]:
-        """Cosine similarities (B, n)."""
-        return np.asarray((queries @ block["vectors"].to(queries.device).T).cpu())
-
-    def workloads(self, name: str, shape: Shape) -> Iterator[Workload]:
-        """Encode a document, encode a query, multiply two vectors."""
-        common: dict[str, Any] = {"system": name, "shape": shape, "device": self.options.device}
-        yield self._encoding("index", shape.doc_len, common)
-        yield self._encoding("query", shape.query_len, common)
-        yield dot(self.sequences.backbone.shape.width, self.options.device, common)
+        prompted = self._texts()
+        for text in texts:
+            prompted.document(text)
+        cut = prompted.prompt.truncation
+        return {
+            "documents_read": cut.documents_read,
+            "tokens_read": cut.tokens_read,
+            "documents_cut": cut.documents,
+            "tokens_cut": cut.tokens,
+        }
 
     def _encoding(self, phase: Phase, length: int, common: dict[str, Any]) -> Workload:
-        sequences, backbone = self.sequences, self.sequences.backbone
-        around = self._texts().overhead("document" if phase == "index" else "query")
-        tokens = length + around
-        sequences.check(tokens)
+        backbone = self.inputs.backbone
+        tokens = length + self._texts().overhead("document" if phase == "index" else "query")
+        self.inputs.check(tokens)
         parts: list[list[int]] = []
 
         def prepare() -> None:
             _ = backbone.model
-            parts[:] = [sequences.tokens(tokens, seed=self.options.seed)]
-
-        def trace() -> Any:
-            body = backbone.meta_model.base_model
-            return trace_body(body, [(1, tokens)], lambda state: state)
+            parts[:] = [self.inputs.tokens(tokens, seed=self.options.seed)]
 
         return Workload(
             phase=phase,
             prepare=prepare,
             run=lambda: normalize(backbone.hidden(parts).float(), dim=-1),
-            trace=trace,
-            closed_form=lambda how: backbone.shape.body(tokens, how),
-            index_bytes=(lambda: 4 * backbone.shape.width) if phase == "index" else None,
+            trace=lambda: trace_body(
+                backbone.meta_model.base_model, [(1, tokens)], lambda state: state
+            ),
+            closed_form=lambda pairs: backbone.shape.body(tokens, pairs),
+            index_bytes=(lambda: 4 * self.width) if phase == "index" else None,
             **common,
         )

@@ -15,90 +15,61 @@ Source: Formal et al., "SPLADE v2: Sparse Lexical and Expansion Model for Inform
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 
-from rabbench.systems._exact import Exact
-from rabbench.systems._st_loader import Source, on_meta
-from rabbench.systems._vectors import Block, Read
-from rabbench.types import Options, Phase, Shape, Workload
+from rabbench.models.meta import MetaForward
+from rabbench.systems._encoder import Block, on_meta
+from rabbench.systems._exact import ExactSearch
+from rabbench.systems._st_encoder import SentenceEncoder, forward
+from rabbench.systems._st_loader import StLoader
+from rabbench.types import Options, Shape, Workload
 
 NAME = "sparse"
 UNTRAINED_ACTIVE = 256  # weights of a text
 ENTRY_BYTES = 8  # a float32 weight and an int32 word
 
 
-def build(options: Options) -> Exact:
+def build(options: Options) -> ExactSearch:
     """The sparse encoder that ``options.sparse_model`` names.
 
     Raises:
         UsageError: if the name is neither ``untrained``, nor a folder, nor a hub id.
     """
-    source = Source("sparse", options.sparse_model, options)
-    _ = source.location
-    return Exact(NAME, SparseTexts(source))
+    return ExactSearch(NAME, SparseTexts(StLoader(NAME, options.sparse_model, options)))
 
 
-class SparseTexts:
+class SparseTexts(SentenceEncoder):
     """A sparse encoder's texts as rows of weights."""
 
     found_above = 0.0
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.options = source.options
-
-    @property
-    def params(self) -> Mapping[str, Any]:
-        """The model and how it runs."""
-        return self.source.params
-
     @cached_property
     def model(self) -> Any:
-        """The sparse encoder, in evaluation mode.
-
-        Raises:
-            MissingError: if it is neither here nor downloadable.
-        """
+        """The sparse encoder, in evaluation mode."""
         from sentence_transformers import SparseEncoder
         from sentence_transformers.base.modules import Transformer
         from sentence_transformers.sparse_encoder.modules import SpladePooling
 
-        source, device = self.source, self.options.device
-        with source.loading():
-            if source.trained:
-                model = SparseEncoder(source.location, device=device, model_kwargs=source.arguments)
-            else:
-                body = Transformer(
-                    source.location, transformer_task="fill-mask", model_kwargs=source.arguments
-                )
-                model = SparseEncoder(
-                    modules=[body, SpladePooling()],
-                    device=device,
-                    max_active_dims=UNTRAINED_ACTIVE,
-                )
-        return model.eval().requires_grad_(False)
+        def untrained() -> dict[str, Any]:
+            body = Transformer(
+                self.loader.location,
+                transformer_task="fill-mask",
+                model_kwargs=self.loader.transformer_arguments,
+            )
+            return {"modules": [body, SpladePooling()], "max_active_dims": UNTRAINED_ACTIVE}
 
-    def read(self, texts: list[str]) -> Read:
-        """How much of these documents is read."""
-        return self.source.read(texts, self._limit)
+        return self.loader.load(SparseEncoder, untrained)
 
-    @cached_property
-    def _limit(self) -> int:
-        return int(self.model.max_seq_length) - self.source.overhead()
-
-    def _encode(self, texts: list[str], kind: str) -> Any:
+    def _encode(self, texts: list[str], kind: str, **arguments: Any) -> Any:
         """Weights as a scipy matrix (n, V)."""
         from scipy.sparse import csr_array
 
-        encode = {"query": self.model.encode_query, "document": self.model.encode_document}
-        rows = encode[kind](
-            texts, batch_size=self.options.batch, show_progress_bar=False, save_to_cpu=True
-        ).coalesce()  # (n, V)
+        rows = super()._encode(texts, kind, save_to_cpu=True, **arguments).coalesce()  # (n, V)
         return csr_array((rows.values().numpy(), rows.indices().numpy()), shape=tuple(rows.shape))
 
     def documents(self, texts: list[str]) -> Block:
@@ -110,10 +81,6 @@ class SparseTexts:
             "lengths": torch.from_numpy(np.diff(rows.indptr).astype(np.int64)),
         }
 
-    def queries(self, texts: list[str]) -> Any:
-        """Weights (Q, V)."""
-        return self._encode(texts, "query")
-
     def scores(self, queries: Any, block: Block) -> np.ndarray[Any, Any]:
         """Dot products (B, n)."""
         from scipy.sparse import csr_array
@@ -123,78 +90,46 @@ class SparseTexts:
         documents = csr_array(parts, shape=(len(ends) - 1, queries.shape[1]))
         return np.asarray((queries @ documents.T).toarray())
 
-    def workloads(self, name: str, shape: Shape) -> Iterator[Workload]:
-        """Encode a document, encode a query, score a query over ``n_docs`` documents."""
-        common: dict[str, Any] = {"system": name, "shape": shape}
-        yield self._encoding("index", shape.doc_len, common)
-        yield self._encoding("query", shape.query_len, common)
-        yield self._scoring(common)
-
-    def _text(self, tokens: int) -> list[int]:
-        return self.source.ids(tokens, seed=self.options.seed)
-
-    def _weights(self, ids: list[int]) -> torch.Tensor:
+    def _forward(self, ids: torch.Tensor, kind: str) -> torch.Tensor:
         """The weights of one text (V,), of which an untrained model keeps the largest."""
-        tensor = torch.tensor([ids], device=self.options.device)
-        features = {"input_ids": tensor, "attention_mask": torch.ones_like(tensor)}
-        with torch.inference_mode():
-            weights: torch.Tensor = self.model(features)["sentence_embedding"][0]
+        del kind
+        weights: torch.Tensor = forward(self.model, ids, "sentence_embedding")[0]
         most = self.model.max_active_dims
         if most is None or most >= len(weights):
             return weights
-        kept = weights.topk(most)
-        return torch.zeros_like(weights).scatter(0, kept.indices, kept.values)
+        largest = weights.topk(most)
+        return torch.zeros_like(weights).scatter(0, largest.indices, largest.values)
 
-    def _encoding(self, phase: Phase, asked: int, common: dict[str, Any]) -> Workload:
-        tokens = min(asked, self._read_at_most)
-        ids = self._text(tokens)
-        shape = self.source.shape
-        # The head: a dense layer, then a logit for each word, both at every token.
-        head = len(ids) * (2 * shape.width**2 + shape.head())
-        return Workload(
-            phase=phase,
-            device=self.options.device,
-            prepare=lambda: self.model,
-            run=lambda: self._weights(ids),
-            trace=lambda: self._traced(1, len(ids)),
-            closed_form=lambda _: shape.body(len(ids), "dense") + head,
-            index_bytes=(lambda: ENTRY_BYTES * self._active(ids)) if phase == "index" else None,
-            params={"tokens_read": tokens},
-            **common,
-        )
+    def _flops(self, tokens: int, pairs: str) -> int:
+        """The transformer and its head: a dense layer, a logit for each word, at every token."""
+        del pairs
+        head = 2 * self.shape.width**2 + self.shape.head()
+        return self.shape.body(tokens, "dense") + tokens * head
 
-    @property
-    def _read_at_most(self) -> int:
-        """Tokens of a text that are read; without loading an untrained model."""
-        if self.source.trained:
-            return self._limit
-        most = min(
-            self.source.tokenizer.model_max_length, self.source.config.max_position_embeddings
-        )
-        return int(most) - self.source.overhead()
+    def _active(self, ids: torch.Tensor) -> int:
+        return int(torch.count_nonzero(self._forward(ids, "document")))
 
-    def _active(self, ids: list[int]) -> int:
-        return int(torch.count_nonzero(self._weights(ids)))
+    def _index_bytes(self, ids: torch.Tensor) -> int:
+        return ENTRY_BYTES * self._active(ids)
 
     def _scoring(self, common: dict[str, Any]) -> Workload:
         """A made-up query over documents with as many weights as a made-up one has."""
         shape: Shape = common["shape"]
-        held: dict[str, Any] = {}
+        inputs: dict[str, Any] = {}
 
         def prepare() -> None:
             from scipy.sparse import csr_array
 
-            width = int(self.source.config.vocab_size)
-            ids = [self._text(min(length, self._read_at_most)) for length in (
-                shape.query_len, shape.doc_len)]  # fmt: skip
-            held["query"] = csr_array(self._weights(ids[0]).cpu().numpy()[None])
-            active = self._active(ids[1])
+            width = int(self.config.vocab_size)
+            query = self._forward(self._text("query", shape.query_len)[1], "query")
+            active = self._active(self._text("document", shape.doc_len)[1])
             generator = np.random.default_rng(self.options.seed)
             words = [
                 np.sort(generator.choice(width, size=active, replace=False))
                 for _ in range(shape.n_docs)
             ]
-            held["block"] = {
+            inputs["query"] = csr_array(query.cpu().numpy()[None])
+            inputs["block"] = {
                 "weights": torch.ones(shape.n_docs * active),
                 "words": torch.from_numpy(np.concatenate(words).astype(np.int32)),
                 "lengths": torch.full((shape.n_docs,), active),
@@ -202,15 +137,12 @@ class SparseTexts:
 
         return Workload(
             phase="score",
-            device="cpu",
             units=shape.n_docs,
             prepare=prepare,
-            run=lambda: self.scores(held["query"], held["block"]),
-            **common,
+            run=lambda: self.scores(inputs["query"], inputs["block"]),
+            **{**common, "device": "cpu"},
         )
 
     @cached_property
-    def _traced(self) -> Any:
-        from transformers import AutoModelForMaskedLM
-
-        return on_meta(AutoModelForMaskedLM, self.source.config, lambda out: out.logits.amax(1))
+    def _traced(self) -> Callable[[int, int], MetaForward]:
+        return on_meta("AutoModelForMaskedLM", self.config, lambda out: out.logits.amax(1))

@@ -6,13 +6,14 @@ document is known, since the document comes first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rabbench.models.meta import MetaForward, trace_body
 from rabbench.models.teacher import Teacher
-from rabbench.systems._cache_key import of_checkpoint
-from rabbench.systems._llm_inputs import Sequences
+from rabbench.systems._cache_key import checkpoint_key
+from rabbench.systems._candidates import CandidatePool
+from rabbench.systems._llm_inputs import LlmInputs
 from rabbench.systems._reranker import Reranker, reranker
 from rabbench.types import Options, Phase, Progress, Run, Shape, Workload
 
@@ -31,65 +32,51 @@ class TeacherScorer:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.sequences = Sequences(options)
-        self._docs: Mapping[str, str] = {}
+        self.inputs = LlmInputs(options)
 
     @property
     def params(self) -> Mapping[str, Any]:
         """The backbone; fine-tuned teachers come as a model of their own."""
-        trained = self.sequences.backbone.checkpoint
+        trained = self.inputs.backbone.checkpoint
         weights = {"weights": trained.fingerprint(predictor=False)} if trained else {}
-        return {**self.sequences.params, **weights}
+        return {**self.inputs.params, **weights}
 
     @property
     def contents(self) -> Mapping[str, str]:
         """Of a student's folder its teacher alone: its scores outlive another predictor."""
-        trained = self.sequences.backbone.checkpoint
+        trained = self.inputs.backbone.checkpoint
         if trained is None:
             return {}
-        return {self.options.model: of_checkpoint(trained, predictor=False)}
+        return {self.options.model: checkpoint_key(trained, predictor=False)}
 
     @property
     def notes(self) -> Mapping[str, Any]:
         """Documents and tokens that truncation cut."""
-        return self.sequences.notes
+        return self.inputs.notes
 
-    def index(self, docs: Mapping[str, str]) -> None:
-        """Remember the texts; nothing is computed ahead."""
-        self._docs = docs
-
-    def score(
-        self,
-        queries: Mapping[str, str],
-        candidates: Mapping[str, Sequence[str]],
-        progress: Progress,
-    ) -> Run:
+    def score(self, pool: CandidatePool, progress: Progress) -> Run:
         """The log-odds of every candidate."""
-        prompt = self.sequences.prompt
-        teacher = Teacher(self.sequences.backbone, prompt)
-        wanted = {doc_id for doc_ids in candidates.values() for doc_id in doc_ids}
-        documents = {doc_id: prompt.document(self._docs[doc_id]) for doc_id in sorted(wanted)}
-        names = [(query_id, doc_id) for query_id in queries for doc_id in candidates[query_id]]
-        parts = {query_id: prompt.query(query) for query_id, query in queries.items()}
-        pairs = [documents[doc_id] + parts[query_id] for query_id, doc_id in names]
-        run: Run = {query_id: {} for query_id in queries}
-        if pairs:
-            scores = teacher.score(pairs, batch=self.options.batch, progress=progress).tolist()
-            for (query_id, doc_id), score in zip(names, scores, strict=True):
-                run[query_id][doc_id] = score
-        return run
+        if not pool.pairs:
+            return pool.run((), ())
+        prompt = self.inputs.prompt
+        documents = {doc_id: prompt.document(text) for doc_id, text in pool.texts.items()}
+        queries = {query_id: prompt.query(text) for query_id, text in pool.queries.items()}
+        prompts = [documents[doc_id] + queries[query_id] for query_id, doc_id in pool.pairs]
+        teacher = Teacher(self.inputs.backbone, prompt)
+        scores = teacher.score(prompts, batch=self.options.batch, progress=progress)
+        return pool.run(pool.pairs, scores.tolist())
 
     def workloads(self, shape: Shape) -> Iterator[Workload]:
         """``shape.batch`` pairs in one forward."""
-        sequences, model = self.sequences, self.sequences.backbone
-        tokens = shape.doc_len + shape.query_len + sequences.prompt.overhead
-        sequences.check(tokens)
-        teacher = Teacher(model, sequences.prompt)
-        pairs: list[list[int]] = []
+        inputs, model = self.inputs, self.inputs.backbone
+        tokens = shape.doc_len + shape.query_len + inputs.prompt.overhead
+        inputs.check(tokens)
+        teacher = Teacher(model, inputs.prompt)
+        prompts: list[list[int]] = []
 
         def prepare() -> None:
             _ = model.model
-            pairs[:] = [sequences.document(shape) + sequences.query(shape)] * shape.batch
+            prompts[:] = [inputs.document(shape) + inputs.query(shape)] * shape.batch
 
         def trace() -> MetaForward:
             body, head = model.meta_model.base_model, model.meta_model.get_output_embeddings()
@@ -102,7 +89,7 @@ class TeacherScorer:
             device=self.options.device,
             units=shape.batch,
             prepare=prepare,
-            run=lambda: teacher.log_odds(model.hidden(pairs)),
+            run=lambda: teacher.log_odds(model.hidden(prompts)),
             trace=trace,
             closed_form=lambda how: (
                 shape.batch * (model.shape.body(tokens, how) + model.shape.head())

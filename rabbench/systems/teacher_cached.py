@@ -1,4 +1,4 @@
-"""The teacher with a prefix cache: a document's keys and values are computed once and kept.
+"""The teacher with a prefix cache: a document's keys and values are computed once and reused.
 
 Document first is what makes this possible; the paper serves its teacher so (vLLM's prefix cache).
 Phases: ``index`` runs the document part and keeps its keys and values, which grow with its length;
@@ -7,13 +7,15 @@ Phases: ``index`` runs the document part and keeps its keys and values, which gr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 
 from rabbench.models.meta import MetaForward, trace_body, trace_suffix
 from rabbench.models.prefix import Prefix
 from rabbench.models.teacher import Teacher
+from rabbench.systems._candidates import CandidatePool
 from rabbench.systems._reranker import Reranker, reranker
 from rabbench.systems.teacher import TeacherScorer
 from rabbench.types import Options, Phase, Progress, Run, Shape, Workload
@@ -31,52 +33,42 @@ class CachedScorer(TeacherScorer):
 
     phases: tuple[Phase, ...] = ("index", "score")
 
-    def score(
-        self,
-        queries: Mapping[str, str],
-        candidates: Mapping[str, Sequence[str]],
-        progress: Progress,
-    ) -> Run:
+    def score(self, pool: CandidatePool, progress: Progress) -> Run:
         """The log-odds of every candidate, document by document."""
-        prompt, model = self.sequences.prompt, self.sequences.backbone
+        prompt, model = self.inputs.prompt, self.inputs.backbone
         teacher = Teacher(model, prompt)
-        parts = {query_id: prompt.query(query) for query_id, query in queries.items()}
-        asked: dict[str, list[str]] = {}
-        for query_id in queries:
-            for doc_id in candidates[query_id]:
-                asked.setdefault(doc_id, []).append(query_id)
-        run: Run = {query_id: {} for query_id in queries}
-        for done, (doc_id, query_ids) in enumerate(asked.items()):
-            progress(f"{NAME}: document", done, len(asked))
-            document = prompt.document(self._docs[doc_id])
-            self.sequences.check(len(document) + max(len(parts[i]) for i in query_ids))
+        queries = {query_id: prompt.query(text) for query_id, text in pool.queries.items()}
+        run = pool.run((), ())
+        for place, (doc_id, query_ids) in enumerate(pool.query_ids.items()):
+            progress(f"{NAME}: document", place, len(pool.query_ids))
+            document = prompt.document(pool.docs[doc_id])
+            self.inputs.check(len(document) + max(len(queries[i]) for i in query_ids))
             prefix = model.prefix(document)
             for start in range(0, len(query_ids), self.options.batch):
-                some = query_ids[start : start + self.options.batch]
-                hidden = model.hidden([parts[query_id] for query_id in some], prefix=prefix)
-                scores = teacher.log_odds(hidden).tolist()
-                for query_id, score in zip(some, scores, strict=True):
+                batch = query_ids[start : start + self.options.batch]
+                hidden = model.hidden([queries[query_id] for query_id in batch], prefix=prefix)
+                for query_id, score in zip(batch, teacher.log_odds(hidden).tolist(), strict=True):
                     run[query_id][doc_id] = score
         return run
 
     def workloads(self, shape: Shape) -> Iterator[Workload]:
-        """Run one document part and keep its keys and values; run one query part over them."""
-        sequences, model = self.sequences, self.sequences.backbone
-        before_document, before_query, after_query = sequences.prompt.template
+        """One document part to keys and values; one query part over them."""
+        inputs, model = self.inputs, self.inputs.backbone
+        before_document, before_query, after_query = inputs.prompt.template
         document = shape.doc_len + len(before_document)
         query = shape.query_len + len(before_query) + len(after_query)
-        sequences.check(document + query)
-        teacher = Teacher(model, sequences.prompt)
+        inputs.check(document + query)
+        teacher = Teacher(model, inputs.prompt)
         ids: dict[str, list[int]] = {}
-        held: Prefix = []
+        prefix: Prefix = []
 
         def load() -> None:
             _ = model.model
-            ids.update(document=sequences.document(shape), query=sequences.query(shape))
+            ids.update(document=inputs.document(shape), query=inputs.query(shape))
 
         def cache() -> None:
             load()
-            held[:] = model.prefix(ids["document"])
+            prefix[:] = model.prefix(ids["document"])
 
         def trace_index() -> MetaForward:
             return trace_body(model.meta_model.base_model, [(1, document)], lambda state: state)
@@ -87,29 +79,26 @@ class CachedScorer(TeacherScorer):
 
         def cached_bytes() -> int:
             size = torch.empty((), dtype=getattr(torch, model.dtype)).element_size()
-            kept = model.shape
-            return 2 * kept.layers * kept.kv_heads * kept.head_dim * document * size
+            sizes = model.shape
+            return 2 * sizes.layers * sizes.kv_heads * sizes.head_dim * document * size
 
+        common: dict[str, Any] = {"system": NAME, "shape": shape, "device": self.options.device}
         yield Workload(
-            system=NAME,
             phase="index",
-            shape=shape,
-            device=self.options.device,
             prepare=load,
             run=lambda: model.prefix(ids["document"]),
             trace=trace_index,
             closed_form=lambda how: model.shape.body(document, how),
             index_bytes=cached_bytes,
+            **common,
         )
         yield Workload(
-            system=NAME,
             phase="score",
-            shape=shape,
-            device=self.options.device,
             prepare=cache,
-            run=lambda: teacher.log_odds(model.hidden([ids["query"]], prefix=held)),
+            run=lambda: teacher.log_odds(model.hidden([ids["query"]], prefix=prefix)),
             trace=trace_score,
             closed_form=lambda how: (
                 model.shape.body(query, how, prefix=document) + model.shape.head()
             ),
+            **common,
         )

@@ -26,10 +26,10 @@ CHILD = """
 import json, sys, time
 from pathlib import Path
 from rabbench import quality
-from rabbench.records import Options
-from rabbench.systems import _kept
+from rabbench.types import Options
+from rabbench.systems import _score_cache
 
-_kept.BLOCK_ROWS = 60  # several blocks in a small run
+_score_cache.BLOCK_ROWS = 60  # several blocks in a small run
 
 def progress(what, done, total):
     print(what, flush=True)

@@ -55,9 +55,9 @@ def test_three_stages_narrow_down_step_by_step(options: Options) -> None:
 
 
 def test_reciprocal_ranks_are_summed_and_ties_ordered_by_id() -> None:
-    one: Run = {"q": {"a": 9.0, "b": 5.0, "c": 5.0}, "none": {}}
-    two: Run = {"q": {"c": 0.3, "a": 0.2}, "none": {}}
-    fused = hybrid.fuse([one, two])
+    first: Run = {"q": {"a": 9.0, "b": 5.0, "c": 5.0}, "none": {}}
+    second: Run = {"q": {"c": 0.3, "a": 0.2}, "none": {}}
+    fused = hybrid.fuse([first, second])
     # In the first ranking c stands before b: equal scores go by id, largest first.
     assert fused["q"] == pytest.approx({"a": 1 / 61 + 1 / 62, "c": 1 / 62 + 1 / 61, "b": 1 / 63})
     assert fused["none"] == {}
@@ -83,14 +83,14 @@ def test_a_fusion_is_ranxs_own() -> None:
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # numba's, of a cast within ranx
-        theirs = ranx.fuse([ranx.Run(run) for run in runs], norm=None, method="rrf").to_dict()
-    ours = hybrid.fuse(runs)
-    assert ours.keys() == theirs.keys()
-    for query_id, scores in theirs.items():
-        assert ours[query_id] == pytest.approx(dict(scores), abs=1e-12)
+        expected = ranx.fuse([ranx.Run(run) for run in runs], norm=None, method="rrf").to_dict()
+    fused = hybrid.fuse(runs)
+    assert fused.keys() == expected.keys() != set()
+    for query_id, scores in expected.items():
+        assert fused[query_id] == pytest.approx(dict(scores), abs=1e-12)
 
 
-def test_a_fusion_holds_what_either_part_found(options: Options) -> None:
+def test_a_fusion_holds_the_documents_of_either_part(options: Options) -> None:
     system = build("bm25+dense", options)
     assert system.search(QUERY, 99)["q"].keys() == DOCS.keys()
     assert system.search(QUERY, 99) == build("hybrid", options).search(QUERY, 99)
@@ -121,16 +121,16 @@ def test_a_saved_run_is_evaluated_or_reranked(options: Options, saved: Path) -> 
     ):
         run = build(name, replace(options, first_stage=first)).search(QUERY, 9)
         assert run["q"].keys() == {"d3", "d5", "d1"}
-    both = build(f"run:{saved}+bm25", options).search(QUERY, 99)["q"]
-    assert next(iter(both)) in {"d3", "d5"}
+    fused = build(f"run:{saved}+bm25", options).search(QUERY, 99)["q"]
+    assert next(iter(fused)) in {"d3", "d5"}
 
 
 def test_a_run_of_another_data_set_is_refused(options: Options, saved: Path) -> None:
     with pytest.raises(BadInputError, match=r"none of the 1 queries asked for, such as 'z'; it h"):
         build(f"run:{saved}", options).search({"z": "?"}, 3)
-    other = trec.write_run(saved.with_name("other.trec"), {"q": {"nowhere": 1.0}}, "t")
+    stray = trec.write_run(saved.with_name("stray.trec"), {"q": {"nowhere": 1.0}}, "t")
     with pytest.raises(BadInputError, match=r"document 'nowhere' for query 'q', which is not amon"):
-        build(f"run:{other}", options).search(QUERY, 3)
+        build(f"run:{stray}", options).search(QUERY, 3)
     with pytest.raises(BadInputError, match=r"no file nosuch\.trec"):
         build("run:nosuch.trec", options).search(QUERY, 3)
 
@@ -138,13 +138,13 @@ def test_a_run_of_another_data_set_is_refused(options: Options, saved: Path) -> 
 class Candidates(dict[str, str]):
     """Documents that come with candidates."""
 
-    def __init__(self, found: Run) -> None:
+    def __init__(self, run: Run) -> None:
         super().__init__(DOCS)
-        self.found = found
+        self.run = run
 
     def candidates(self, queries: Mapping[str, str]) -> Run:
         """Those of the queries asked for."""
-        return {query_id: self.found[query_id] for query_id in queries if query_id in self.found}
+        return {query_id: self.run[query_id] for query_id in queries if query_id in self.run}
 
 
 def test_candidates_of_the_data_set_are_a_first_stage(options: Options) -> None:
@@ -189,24 +189,24 @@ def test_what_cannot_rank_candidates_cannot_come_second(options: Options) -> Non
 
 
 def test_a_first_stage_that_reranks_has_bm25_before_it(options: Options) -> None:
-    chosen = replace(options, first_stage="rabtriever", depth=3)
-    found = build("bm25", options).search(QUERY, 3)["q"]
-    assert build("teacher", chosen).search(QUERY, 3)["q"].keys() == found.keys()
+    reranked = replace(options, first_stage="rabtriever", depth=3)
+    first = build("bm25", options).search(QUERY, 3)["q"]
+    assert build("teacher", reranked).search(QUERY, 3)["q"].keys() == first.keys()
 
 
 def test_rows_and_files_have_the_name_as_typed(options: Options, tmp_path: Path) -> None:
     names = ("bm25%5>>teacher", "bm25+dense")
-    asked = QualityConfig(
+    config = QualityConfig(
         suite="demo", systems=names, max_queries=3, metrics=("mrr",), options=options
     )
-    results = quality.run(asked, out=tmp_path)
+    results = quality.run(config, out=tmp_path)
     assert [(row.system, row.status) for row in results.rows] == [(name, "ok") for name in names]
-    written = sorted(path.name for path in (tmp_path / "runs" / "test").glob("*.trec.gz"))
-    assert written == sorted(f"{registry.file_name(name)}.trec.gz" for name in names)
-    again = (f"run:{tmp_path / 'runs' / 'test' / written[0]}",)
-    rows = quality.run(replace(asked, systems=again)).rows
+    files = sorted(path.name for path in (tmp_path / "runs" / "test").glob("*.trec.gz"))
+    assert files == sorted(f"{registry.file_name(name)}.trec.gz" for name in names)
+    saved_run = f"run:{tmp_path / 'runs' / 'test' / files[0]}"
+    rows = quality.run(replace(config, systems=(saved_run,))).rows
     typed = {registry.file_name(row.system): row.samples for row in results.rows}
-    assert rows[0].samples == typed[written[0].removesuffix(".trec.gz")]
+    assert rows[0].samples == typed[files[0].removesuffix(".trec.gz")]
 
 
 def test_a_sweep_measures_the_last_stage(options: Options) -> None:
@@ -222,6 +222,6 @@ def test_a_file_name_has_no_path_or_shell_signs() -> None:
     assert registry.file_name("teacher-cached") == "teacher-cached"
     assert registry.file_name("bm25>>teacher") == "bm25--teacher"
     assert registry.file_name("run:a b/c.trec.gz") == "run-a-b-c.trec.gz"
-    long, other = (registry.file_name("x" * 300 + end) for end in "ab")
-    assert len(long) == len(other) == registry.LONGEST
-    assert long != other
+    stems = [registry.file_name("x" * 300 + end) for end in "ab"]
+    assert [len(stem) for stem in stems] == [registry.MAX_STEM] * 2
+    assert stems[0] != stems[1]

@@ -1,4 +1,4 @@
-"""Every system found in the folder keeps the contract of records.System."""
+"""Every system found in the folder keeps the contract of types.System."""
 
 from __future__ import annotations
 

@@ -36,25 +36,29 @@ def prompted(options: Options, folder: Path, prompts: dict[str, str]) -> Options
 
 def test_prompts_of_the_model_are_used_and_counted(options: Options, tmp_path: Path) -> None:
     text = "dalabo fematu"
-    asked = {"query": "fematu fematu ", "passage": "dalabo "}
-    chosen = prompted(options, tmp_path / "a", asked)
-    system = registry.load("systems", "dense").build(chosen)
+    prompts = {"query": "fematu fematu ", "passage": "dalabo "}
+    system = registry.load("systems", "dense").build(prompted(options, tmp_path / "a", prompts))
     plain = registry.load("systems", "dense").build(options)
-    for kind, prompt in (("queries", asked["query"]), ("documents", asked["passage"])):
-        encoded, bare = (getattr(one.encoder, kind)([text]) for one in (system, plain))
-        typed = getattr(plain.encoder, kind)([prompt + text])
-        vectors = [one if kind == "queries" else one["vectors"] for one in (encoded, typed, bare)]
+    for kind, prompt in (("query", prompts["query"]), ("document", prompts["passage"])):
+        vectors = [
+            encoder._encode([words], kind)
+            for encoder, words in (
+                (system.encoder, text),
+                (plain.encoder, prompt + text),
+                (plain.encoder, text),
+            )
+        ]
         assert torch.allclose(vectors[0], vectors[1], atol=1e-6)
         assert not torch.allclose(vectors[0], vectors[2], atol=1e-3)
     shape = Shape(doc_len=10, query_len=5)
     longer = list(system.workloads(shape))
-    for workload, other, prompt in zip(
-        longer[:2], plain.workloads(shape), (asked["passage"], asked["query"]), strict=False
+    for workload, plain_workload, prompt in zip(
+        longer[:2], plain.workloads(shape), (prompts["passage"], prompts["query"]), strict=False
     ):
-        more = len(system.encoder.source.tokenizer(prompt, add_special_tokens=False).input_ids)
+        more = len(system.encoder.loader.tokenizer(prompt, add_special_tokens=False).input_ids)
         assert more > 0
         ids, _ = workload.trace()[1]  # type: ignore[misc]
-        assert ids.shape[1] == other.trace()[1][0].shape[1] + more  # type: ignore[misc]
+        assert ids.shape[1] == plain_workload.trace()[1][0].shape[1] + more  # type: ignore[misc]
 
 
 def test_a_pickle_is_not_loaded(options: Options, tmp_path: Path) -> None:
@@ -70,9 +74,9 @@ def test_a_pickle_is_not_loaded(options: Options, tmp_path: Path) -> None:
 @pytest.fixture
 def preset(monkeypatch: pytest.MonkeyPatch, options: Options) -> BiEncoder:
     """A preset ``tiny`` on the tiny causal model."""
-    found = replace(PRESET, hub=options.model)
-    monkeypatch.setitem(catalog.BI_ENCODERS, "tiny", found)  # type: ignore[arg-type]
-    return found
+    tiny = replace(PRESET, hub=options.model)
+    monkeypatch.setitem(catalog.BI_ENCODERS, "tiny", tiny)  # type: ignore[arg-type]
+    return tiny
 
 
 def build(options: Options) -> System:
@@ -102,31 +106,32 @@ def test_a_vector_is_the_mean_of_the_last_states_whatever_the_padding(
 ) -> None:
     monkeypatch.setitem(catalog.BI_ENCODERS, "tiny", replace(preset, pooled=pooled))  # type: ignore[arg-type]
     encoder = build(options).encoder  # type: ignore[attr-defined]
-    found = encoder.documents(list(DOCS.values()))["vectors"]
+    vectors = encoder.documents(list(DOCS.values()))["vectors"]
     before, behind = ids_of(options, "passage: "), ids_of(options, "</s>")
     assert len(behind) == 1
-    for vector, text in zip(found, DOCS.values(), strict=True):
+    for vector, text in zip(vectors, DOCS.values(), strict=True):
         ids = [*before, *ids_of(options, text)[: 40 - len(before) - 1], *behind]
         expected = normalize(by_hand(options, ids)[-pooled:].mean(0), dim=0)
         assert torch.allclose(vector, expected, atol=0.02)  # bfloat16
     read = encoder.read(list(DOCS.values()))
-    assert read.documents_cut == 1
-    assert read.tokens_read + read.tokens_cut == sum(len(ids_of(options, t)) for t in DOCS.values())
+    assert read["documents_cut"] == 1
+    tokens = sum(len(ids_of(options, text)) for text in DOCS.values())
+    assert read["tokens_read"] + read["tokens_cut"] == tokens
 
 
 def test_a_bidirectional_model_sees_what_follows_and_leaves_its_prompt_out(
     monkeypatch: pytest.MonkeyPatch, options: Options, preset: BiEncoder
 ) -> None:
-    both = replace(preset, pooled=0, bidirectional=True, query=("query: ", ""))
-    monkeypatch.setitem(catalog.BI_ENCODERS, "tiny", both)  # type: ignore[arg-type]
+    bidirectional = replace(preset, pooled=0, bidirectional=True, query=("query: ", ""))
+    monkeypatch.setitem(catalog.BI_ENCODERS, "tiny", bidirectional)  # type: ignore[arg-type]
     encoder = build(options).encoder  # type: ignore[attr-defined]
-    one, other = ids_of(options, "dalabo fematu"), ids_of(options, "dalabo nikolo")
-    first = [states[0] for states in encoder._states([one, other])]
+    ids, changed = ids_of(options, "dalabo fematu"), ids_of(options, "dalabo nikolo")
+    first = [states[0] for states in encoder._states([ids, changed])]
     assert not torch.allclose(first[0], first[1], atol=1e-3)
-    causal = by_hand(options, one)[0], by_hand(options, other)[0]
+    causal = by_hand(options, ids)[0], by_hand(options, changed)[0]
     assert torch.allclose(*causal)
     before = ids_of(options, "query: ")
-    (states,) = encoder._states([[*before, *one]])
+    (states,) = encoder._states([[*before, *ids]])
     expected = normalize(states[len(before) :].mean(0), dim=0)
     assert torch.allclose(encoder.queries(["dalabo fematu"])[0], expected, atol=0.02)
 
@@ -149,12 +154,12 @@ def test_an_adapter_is_merged_into_its_base(
         "tiny",
         replace(preset, hub=str(tmp_path), base=options.model),
     )
-    (found,) = build(options).encoder.queries(["dalabo"])  # type: ignore[attr-defined]
+    (vector,) = build(options).encoder.queries(["dalabo"])  # type: ignore[attr-defined]
     ids = [*ids_of(options, "query: "), *ids_of(options, "dalabo"), *ids_of(options, "</s>")]
     expected = normalize(by_hand(options, ids, adapted)[-1], dim=0)
-    assert torch.allclose(found, expected, atol=0.03)
+    assert torch.allclose(vector, expected, atol=0.03)
     plain = normalize(by_hand(options, ids)[-1], dim=0)
-    assert not torch.allclose(found, plain, atol=0.1)
+    assert not torch.allclose(vector, plain, atol=0.1)
 
 
 def test_a_preset_searches_and_its_counts_agree(options: Options, preset: BiEncoder) -> None:
@@ -193,12 +198,12 @@ def test_weights_that_are_not_here_are_named_with_their_licence(
 ) -> None:
     monkeypatch.setattr(_published, "_free_bytes", lambda _: int(1e12))
     system = registry.load("systems", "dense").build(replace(options, dense_model=name))
-    of = BI_ENCODERS[name]
+    preset = BI_ENCODERS[name]
     with pytest.raises(MissingError, match=r"not available \(.*run once with a network") as caught:
         system.index(DOCS)
-    assert f"{name!r} is {of.hub}" in str(caught.value)
-    assert of.licence in str(caught.value)
-    assert (f"a LoRA adapter of {of.base}" in str(caught.value)) == (of.base is not None)
+    assert f"{name!r} is {preset.hub}" in str(caught.value)
+    assert preset.licence in str(caught.value)
+    assert (f"a LoRA adapter of {preset.base}" in str(caught.value)) == (preset.base is not None)
 
 
 def test_an_adapter_without_peft_names_the_package(

@@ -40,13 +40,13 @@ def test_three_counts_agree_to_the_digit(options: Options, name: str) -> None:
         max_doc_len=90, min_doc_len=12, points=2, query_len=7, systems=(name,), options=options
     )
     rows = list(flops.measure(scaling.plan(config), Settings()))
-    counted = [row for row in rows if row.status == "ok"]
-    for row in counted:
+    ok_rows = [row for row in rows if row.status == "ok"]
+    for row in ok_rows:
         assert row.params["torch"] == row.params["closed_form"] == row.params["fvcore"], row
     missing = {(row.system, row.phase) for row in rows if row.status != "ok"}
     assert missing == ({("sparse", "score")} if name == "sparse" else set())
     system = registry.load("systems", name).build(options)
-    assert len(counted) == 2 * len(set(system.phases) - {phase for _, phase in missing})
+    assert len(ok_rows) == 2 * len(set(system.phases) - {phase for _, phase in missing})
 
 
 @pytest.mark.parametrize("name", ["sparse", "late-interaction", "cross-encoder"])
@@ -57,18 +57,17 @@ def test_an_untrained_head_says_so_and_is_the_same_each_time(options: Options, n
     run = system.search(QUERY, 9)
     assert len(run["q"]) == len(DOCS)
     assert build(name, options).search(QUERY, 9) == run
-    other = build(name, replace(options, seed=1)).search(QUERY, 9)
-    assert other != run
+    assert build(name, replace(options, seed=1)).search(QUERY, 9) != run
 
 
 @pytest.mark.parametrize("name", ["dense", "sparse", "late-interaction"])
 def test_reranking_scores_as_searching_does(options: Options, name: str) -> None:
     whole = build(name, options).search(QUERY, 9)["q"]
-    some = build(f"bm25%3>>{name}", options)
-    run = some.search(QUERY, 9)["q"]
+    reranker = build(f"bm25%3>>{name}", options)
+    run = reranker.search(QUERY, 9)["q"]
     assert len(run) == 3
     assert run == pytest.approx({doc_id: whole[doc_id] for doc_id in run}, rel=1e-5)
-    assert some.notes["documents_read"] == 3  # type: ignore[attr-defined]
+    assert reranker.notes["documents_read"] == 3  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", ENCODERS)
@@ -79,8 +78,8 @@ def test_what_the_model_cannot_read_is_counted(options: Options, name: str) -> N
     system.search(QUERY, 2)
     assert system.notes["documents_read"] == 2
     assert system.notes["documents_cut"] == 1
-    tokenizer = system.scorer.source.tokenizer if name == "cross-encoder" else (
-        system.encoder.source.tokenizer)  # fmt: skip
+    tokenizer = system.scorer.loader.tokenizer if name == "cross-encoder" else (
+        system.encoder.loader.tokenizer)  # fmt: skip
     total = sum(map(len, tokenizer(list(docs.values()), add_special_tokens=False).input_ids))
     assert system.notes["tokens_read"] + system.notes["tokens_cut"] == total
     assert system.notes["tokens_cut"] > 200
@@ -96,14 +95,14 @@ def saved(name: str, options: Options, folder: Path) -> Options:
 
 @pytest.mark.parametrize("name", ["sparse", "late-interaction", "cross-encoder"])
 def test_a_folder_is_a_trained_model(options: Options, tmp_path: Path, name: str) -> None:
-    chosen = saved(name, options, tmp_path)
-    system = build(name, chosen)
+    trained = saved(name, options, tmp_path)
+    system = build(name, trained)
     assert "trained" not in system.params
     assert system.params["model"] == str(tmp_path)
     expected = build(name, options).search(QUERY, 9)["q"]
     assert system.search(QUERY, 9)["q"] == pytest.approx(expected, abs=1e-5)
     config = scaling.ScalingConfig(
-        max_doc_len=200, min_doc_len=12, points=2, query_len=7, systems=(name,), options=chosen
+        max_doc_len=200, min_doc_len=12, points=2, query_len=7, systems=(name,), options=trained
     )
     for row in flops.measure(scaling.plan(config), Settings()):
         if (row.system, row.phase) != ("sparse", "score"):
@@ -113,15 +112,15 @@ def test_a_folder_is_a_trained_model(options: Options, tmp_path: Path, name: str
 
 def test_colberts_markers_and_mask_tokens_are_counted(options: Options, tmp_path: Path) -> None:
     """A short query is padded to 32 tokens, which are scored too; a prompt is one more token."""
-    chosen = saved("late-interaction", options, tmp_path)
+    trained = saved("late-interaction", options, tmp_path)
     path = tmp_path / "sentence_bert_config.json"
     expansion = {"strategy": "fixed", "attend": False, "length": 32}
-    told = {**json.loads(path.read_text()), "query_expansion": expansion, "document_length": 24}
-    path.write_text(json.dumps(told))
+    settings = {**json.loads(path.read_text()), "query_expansion": expansion, "document_length": 24}
+    path.write_text(json.dumps(settings))
     path = tmp_path / "config_sentence_transformers.json"
     prompts = {"query": "dalabo ", "document": "fematu "}
     path.write_text(json.dumps({**json.loads(path.read_text()), "prompts": prompts}))
-    system = build("late-interaction", chosen)
+    system = build("late-interaction", trained)
     encoder = system.encoder  # type: ignore[attr-defined]
     assert encoder.queries(["bebibo"])[0].shape == (32, 128)
     shape = Shape(doc_len=50, query_len=5)
@@ -129,13 +128,13 @@ def test_colberts_markers_and_mask_tokens_are_counted(options: Options, tmp_path
     for workload, tokens in ((index, 24), (query, 32)):
         workload.prepare()
         assert workload.run().shape == (1, tokens, 128)  # type: ignore[attr-defined]
-    prompt_tokens = len(encoder.source.tokenizer("fematu", add_special_tokens=False).input_ids)
+    prompt_tokens = len(encoder.loader.tokenizer("fematu", add_special_tokens=False).input_ids)
     assert index.params["tokens_read"] == 24 - 2 - prompt_tokens
     assert score.closed_form is not None
     assert score.closed_form("dense") == 2 * 128 * 32 * 24
     long = {"long": "bama " * 60}
     assert encoder.documents(list(long.values()))["lengths"].tolist() == [24]
-    assert encoder.read(list(long.values())).tokens_read == 24 - 2 - prompt_tokens
+    assert encoder.read(list(long.values()))["tokens_read"] == 24 - 2 - prompt_tokens
 
 
 def test_late_interaction_is_maxsim_over_every_token(options: Options) -> None:

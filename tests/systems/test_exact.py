@@ -16,16 +16,18 @@ import torch
 
 from rabbench.environment import home
 from rabbench.systems import _exact, _vectors, bm25
-from rabbench.systems._exact import Exact, merged
-from rabbench.systems._score_cache import Kept
-from rabbench.systems._vectors import Block, Read, taken
-from rabbench.types import Options, Run, Shape, Workload, rank
+from rabbench.systems._candidates import CandidatePool
+from rabbench.systems._encoder import Block, read_counts
+from rabbench.systems._exact import ExactSearch, merge_best
+from rabbench.systems._score_cache import ScoreCache
+from rabbench.systems._vectors import select_documents
+from rabbench.types import Options, Run, Shape, Workload, no_progress, rank
 
 WIDTH = 8
 
 
 class Numbers:
-    """An encoder whose vectors follow from the digits of a text; it notes what it encodes."""
+    """An encoder whose vectors follow from the digits of a text; it records what it encodes."""
 
     found_above = -np.inf
     params: Mapping[str, Any] = {"model": "numbers"}
@@ -34,9 +36,9 @@ class Numbers:
         self.ragged = ragged
         self.encoded: list[int] = []
 
-    def read(self, texts: list[str]) -> Read:
+    def read(self, texts: list[str]) -> dict[str, int]:
         """One token each, all read."""
-        return Read(len(texts), 0, 0)
+        return read_counts([1] * len(texts), 1)
 
     def _vector(self, text: str) -> torch.Tensor:
         generator = torch.Generator().manual_seed(int(text) % 50)  # so that many documents tie
@@ -106,12 +108,12 @@ def test_blocks_rank_as_one_piece_does(
 ) -> None:
     """With many ties across blocks, and blocks searched one by one or joined."""
     monkeypatch.setattr(_vectors, "BLOCK_DOCS", 7)
-    monkeypatch.setattr(_vectors.Stored.blocks, "__defaults__", (wide,))
+    monkeypatch.setattr(_vectors.VectorStore.blocks, "__defaults__", (wide,))
     monkeypatch.setattr(_exact, "SEARCH_QUERIES", 2)
     docs = {f"d{i:05}": str(i) for i in range(200)}
     queries = {"a": "3", "b": "7", "c": "11"}
     encoder = Numbers(ragged=ragged)
-    system = Exact("numbers", encoder)
+    system = ExactSearch("numbers", encoder)
     system.index(docs)
     assert max(encoder.encoded) == 7
     for k in (1, 5, 33, 300):
@@ -120,21 +122,19 @@ def test_blocks_rank_as_one_piece_does(
             assert list(run[query_id].items()) == in_one_piece(docs, query, k)
     assert system.search({}, 3) == {}
     candidates = {"a": ["d00003", "d00150"], "b": [], "c": ["d00150"]}
-    scorer = system.scorer
-    scorer.index(docs)
-    some = scorer.score(queries, candidates, lambda *_: None)
+    run = system.scorer.score(CandidatePool(queries, docs, candidates), no_progress)
     everything = {query_id: dict(in_one_piece(docs, q, 200)) for query_id, q in queries.items()}
     expected: Run = {
         query_id: {doc_id: everything[query_id][doc_id] for doc_id in doc_ids}
         for query_id, doc_ids in candidates.items()
     }
-    assert some == expected
+    assert run == expected
 
 
 def test_documents_are_streamed_once_and_never_looked_up() -> None:
     docs = Streamed(3000)
     encoder = Numbers()
-    system = Exact("numbers", encoder)
+    system = ExactSearch("numbers", encoder)
     system.index(docs)
     assert docs.passes == 1
     assert encoder.encoded == [1024, 1024, 952]
@@ -159,80 +159,79 @@ def test_a_killed_run_finds_its_blocks_again(tmp_path: Path) -> None:
             return super().documents(texts)
 
     docs = {f"d{i:05}": str(i) for i in range(3000)}
-    first = Exact("numbers", Dies())
+    first = ExactSearch("numbers", Dies())
     first.keep = tmp_path
     with pytest.raises(KeyboardInterrupt):
         first.index(docs)
     encoder = Numbers()
-    second = Exact("numbers", encoder)
+    second = ExactSearch("numbers", encoder)
     second.keep = tmp_path
     second.index(docs)
     assert encoder.encoded == [952]
     assert second.notes["kept_index_wall_s"] > 0
-    undisturbed = Exact("numbers", Numbers())
+    undisturbed = ExactSearch("numbers", Numbers())
     undisturbed.index(docs)
     assert second.search({"q": "1"}, 50) == undisturbed.search({"q": "1"}, 50)
     assert "kept_index_wall_s" not in undisturbed.notes
-    candidates = second.scorer
-    candidates.kept = Kept(tmp_path / "c", dict)
-    for again in (False, True):
-        candidates.index(docs)
-        candidates.score({"q": "1"}, {"q": ["d00002"]}, lambda *_: None)
-        assert ("kept_wall_s" in candidates.notes) is again
+    scorer = second.scorer
+    scorer.cache = ScoreCache(tmp_path / "c")
+    for cached in (False, True):
+        scorer.score(CandidatePool({"q": "1"}, docs, {"q": ["d00002"]}), no_progress)
+        assert ("kept_wall_s" in scorer.notes) is cached
     encoder.encoded.pop()
-    changed = Exact("numbers", encoder)
+    changed = ExactSearch("numbers", encoder)
     changed.keep = tmp_path
     changed.index(docs | {"d00001": "2"})
     assert encoder.encoded == [952, 1024]
 
 
-def test_vectors_that_nobody_keeps_go_with_their_system() -> None:
-    def held() -> set[Path]:
+def test_vectors_without_a_folder_go_with_their_system() -> None:
+    def folders() -> set[Path]:
         return set((home() / "vectors").glob("*"))
 
     gc.collect()
-    before = held() if (home() / "vectors").is_dir() else set()
-    system = Exact("numbers", Numbers())
+    before = folders() if (home() / "vectors").is_dir() else set()
+    system = ExactSearch("numbers", Numbers())
     system.index({"d1": "1"})
-    (folder,) = held() - before
+    (folder,) = folders() - before
     assert [path.suffix for path in folder.iterdir()] == [".safetensors"]
     del system
     gc.collect()
-    assert held() == before
+    assert folders() == before
 
 
 def test_a_nan_is_not_lost() -> None:
     row = np.array([0.5, np.nan, 0.1])
     with pytest.raises(ValueError, match="NaN score for document 'b'"):
-        merged({}, row, ["a", "b", "c"], 2, above=-np.inf)
-    assert merged({}, np.array([0.5, 0.0]), ["a", "b"], 2, above=0.0) == {"a": 0.5}
+        merge_best({}, row, ["a", "b", "c"], 2, above=-np.inf)
+    assert merge_best({}, np.array([0.5, 0.0]), ["a", "b"], 2, above=0.0) == {"a": 0.5}
 
 
-def test_documents_are_taken_in_the_order_asked_for() -> None:
+def test_documents_are_selected_in_the_order_of_the_rows() -> None:
     block = {"vectors": torch.arange(6), "lengths": torch.tensor([1, 3, 2])}
-    found = taken(block, [2, 0])
-    assert found["vectors"].tolist() == [4, 5, 0]
-    assert found["lengths"].tolist() == [2, 1]
+    selected = select_documents(block, [2, 0])
+    assert selected["vectors"].tolist() == [4, 5, 0]
+    assert selected["lengths"].tolist() == [2, 1]
 
 
 PEAK = """
 import resource, sys
 import numpy as np, torch
 from safetensors.torch import save_file
-from rabbench.systems._exact import Exact
-from rabbench.systems._vectors import Read
+from rabbench.systems._exact import ExactSearch
 N, WIDTH = int(sys.argv[1]), 512
 class Encoder:
     found_above = -np.inf
     params = {}
-    def read(self, texts): return Read(0, 0, 0)
+    def read(self, texts):
+        return dict.fromkeys(("documents_read", "tokens_read", "documents_cut", "tokens_cut"), 0)
     def documents(self, texts): return {"vectors": torch.randn(len(texts), WIDTH)}
     def queries(self, texts): return torch.randn(len(texts), WIDTH)
     def scores(self, queries, block): return np.asarray(queries @ block["vectors"].T)
 class Docs:
     def __len__(self): return N
     def items(self): return ((str(i), "") for i in range(N))
-system = Exact("e", Encoder())
+system = ExactSearch("e", Encoder())
 system.index(Docs())
 assert len(system.search({"q": ""}, 10)["q"]) == 10
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
@@ -246,8 +245,10 @@ def test_memory_does_not_grow_with_the_collection() -> None:
     def peak(count: int) -> int:
         environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"}
         command = [sys.executable, "-c", PEAK, str(count)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-        return int(done.stdout)
+        process = subprocess.run(
+            command, capture_output=True, text=True, check=True, env=environment
+        )
+        return int(process.stdout)
 
     many = 200 * 1024
     assert peak(many) - peak(1024) < 0.5 * many * 512 * 4

@@ -21,8 +21,8 @@ def _search(name: str, options: Options) -> Run:
 
 @pytest.mark.parametrize("depth", [2, 10])
 def test_it_scores_as_the_uncached_teacher(options: Options, depth: int) -> None:
-    chosen = replace(options, depth=depth, batch=2)
-    cached, uncached = _search("teacher-cached", chosen), _search("teacher", chosen)
+    batched = replace(options, depth=depth, batch=2)
+    cached, uncached = _search("teacher-cached", batched), _search("teacher", batched)
     assert cached.keys() == uncached.keys()
     for query_id, scores in uncached.items():
         assert cached[query_id] == pytest.approx(scores, abs=1e-4)
