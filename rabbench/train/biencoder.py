@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ import torch
 
 from rabbench.config.train import BiencoderConfig
 from rabbench.models.biencoder import BiEncoderInputs, biencoder_inputs
-from rabbench.train import data, finetune
+from rabbench.train import finetune
 from rabbench.train.batches import Inputs, last_states, left_padded
 from rabbench.train.data import TrainingGroup
+from rabbench.train.folder import TrainingFolder
 from rabbench.types import Progress, Results, Suite, no_progress
 
 
@@ -61,15 +63,12 @@ def run(
     options = config.options
     backbone = finetune.resolve_base(options, config.lora)
     texts = biencoder_inputs(backbone, options.max_doc_len, options.max_query_len)
-    loss = ContrastiveLoss(config.temperature)
     return finetune.train(
-        "biencoder",
-        config,
+        TrainingFolder("biencoder", config, out, resume=resume),
         backbone,
         texts=texts.prompt.texts,
-        build_objective=lambda suite: finetune.Objective(TextCollator(texts, suite), loss),
-        validation_batch=data.HELD_OUT_GROUPS,  # all at once, since they are negatives of another
-        out=out,
-        resume=resume,
+        build_collate=partial(TextCollator, texts),
+        loss=ContrastiveLoss(config.temperature),
+        validation_batch=finetune.HELD_OUT_GROUPS,  # all at once, being negatives of another
         progress=progress,
     )

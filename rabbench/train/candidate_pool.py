@@ -20,6 +20,8 @@ from rabbench.train.distil import StandardisedPredictor, gumbel_top_k
 from rabbench.train.states import TeacherStates
 from rabbench.types import Progress, Suite
 
+N_ANCHORS = 24  # documents of a query, anew in each epoch, whose scores are held where they started
+
 
 @dataclass(frozen=True)
 class EncodedSuite:
@@ -127,33 +129,43 @@ class CandidatePool:
         spreads = [(states @ direction).std(correction=0) for states in self.states]
         return float(torch.stack(spreads).mean())
 
-    def draw_round(self, student: StandardisedPredictor, direction: torch.Tensor) -> None:
+    def draw_round(self, student: StandardisedPredictor) -> None:
         """Draw candidates of every query, or read those of an interrupted training; ask."""
         path = self.folder / f"round-{self.n_rounds}.json"
         if devices.is_first() and not path.is_file():
-            draws = [self._draw(row, student, direction) for row in range(len(self.columns))]
+            draws = [self._draw(row, student) for row in range(len(self.columns))]
             write_text(path, json.dumps(draws))
         devices.wait()
         for pool, columns in zip(self.columns, json.loads(path.read_text()), strict=True):
             pool += [column for column in columns if column not in pool]
         documents, queries = self.encoded.document_parts, self.encoded.query_parts
-        states = self.teacher.encode_pairs(
-            [(documents[col], queries[row]) for row, col in self.pairs]
-        )
+        pairs = [(documents[column], queries[row]) for row, column in self.pairs]
+        states = self.teacher.encode_pairs(pairs)
         self.teacher.flush()
         self.states = list(states.to(self.encoded.h_q).split(list(map(len, self.columns))))
         self.n_rounds += 1
 
-    def _draw(self, row: int, student: StandardisedPredictor, direction: torch.Tensor) -> list[int]:
-        """Candidates of one query, none relevant; chance depends on seed, round and query."""
+    def _draw(self, row: int, student: StandardisedPredictor) -> list[int]:
+        """Candidates of one query, none relevant."""
         encoded, config = self.encoded, self.config
-        (scores,) = student.score(encoded.h_q[row : row + 1], encoded.z_d, direction)  # (N,)
+        (scores,) = student.score(encoded.h_q[row : row + 1], encoded.z_d)  # (N,)
         free = encoded.allowed[row] & ~encoded.relevant[row]
-        seed = (config.schedule.seed << 40) + (self.n_rounds << 24) + row
-        columns: list[int] = gumbel_top_k(
+        columns = gumbel_top_k(
             torch.where(free, scores, -torch.inf).cpu(),
             config.candidates,
             tau=config.tau if config.sampling == "on-policy" else torch.inf,
-            generator=torch.Generator().manual_seed(seed),
-        ).tolist()
-        return columns
+            generator=self._generator(row, self.n_rounds),
+        )
+        return list(columns.tolist())
+
+    def draw_anchors(self, row: int, epoch: int) -> torch.Tensor:
+        """Columns of a query outside the pool, drawn uniformly and anew in each epoch."""
+        free = self.encoded.allowed[row].cpu().clone()  # (N,)
+        free[self.columns[row]] = False
+        scores, generator = torch.where(free, 0.0, -torch.inf), self._generator(row, epoch)
+        return gumbel_top_k(scores, N_ANCHORS, tau=torch.inf, generator=generator)
+
+    def _generator(self, row: int, turn: int) -> torch.Generator:
+        """Chance depends on the training's seed, the turn and the query."""
+        seed = (self.config.schedule.seed << 40) + (turn << 24) + row
+        return torch.Generator().manual_seed(seed)

@@ -15,7 +15,6 @@ from rabbench.config.train import TrainingData
 from rabbench.quality.datasets import open_suite, sample_queries
 from rabbench.types import Options, Progress, Run, Suite, UsageError, no_progress
 
-HELD_OUT_GROUPS = 64  # at most, so that validation stays a small part of training
 HARD_RANKS = 20  # ranks of the first stage that hard negatives come from
 
 
@@ -76,47 +75,6 @@ def _select(suite: Suite, query_ids: Sequence[str]) -> Suite:
     """The suite with these queries alone."""
     queries = {query_id: suite.queries[query_id] for query_id in query_ids}
     return replace(suite, queries=queries, qrels={id_: suite.qrels[id_] for id_ in queries})
-
-
-def draw_groups(
-    split: SplitSuite,
-    data: TrainingData,
-    *,
-    visits: int,
-    seed: int,
-    options: Options,
-    negative_queries: bool = False,
-    progress: Progress = no_progress,
-) -> tuple[list[TrainingGroup], list[TrainingGroup]]:
-    """Draw the groups to train on, in training order, and those to validate on.
-
-    Args:
-        split: the loaded data.
-        data: which negatives, and how many for each query.
-        visits: of each query, each with documents drawn anew.
-        seed: of the draws to train on.
-        options: of the system that gives hard negatives.
-        negative_queries: whether training negatives come with queries of theirs.
-        progress: told while that system works.
-
-    Raises:
-        UsageError: for an unknown system.
-        MissingError: if what the system needs is not there.
-    """
-    hard = None
-    if data.negatives != "random":
-        hard = first_stage_run(data.negatives, split.suite, options, progress)
-    n = data.per_query
-    train = sample_groups(
-        split.train,
-        per_query=n,
-        visits=visits,
-        seed=seed,
-        hard=hard,
-        negative_queries=negative_queries,
-    )
-    held_out = sample_groups(split.held_out, per_query=n, visits=1, seed=0, hard=hard)
-    return train, held_out[:HELD_OUT_GROUPS]
 
 
 def relevant(suite: Suite, query_id: str) -> list[str]:

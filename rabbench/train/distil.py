@@ -24,22 +24,27 @@ class StandardisedPredictor(nn.Module):
     """A predictor that sees its inputs with mean 0 and spread 1, which the optimiser needs.
 
     Means and spreads are constants of the training, so they fold into the first layer:
-    :meth:`fold` gives the predictor that takes the raw states.
+    :meth:`fold` gives the predictor that takes the raw states. ``direction`` is w (d,), along
+    which the head reads the score.
     """
-
-    def __init__(self, predictor: Predictor, h_q: torch.Tensor, z_d: torch.Tensor) -> None:
-        super().__init__()
-        self.predictor = predictor
-        for name, states in (("query", h_q), ("document", z_d)):
-            self.register_buffer(f"{name}_mean", states.mean(0))
-            self.register_buffer(f"{name}_spread", states.std(0).clamp(min=1e-4))
-        nn.init.zeros_(predictor.out.weight)  # starts as the student's own state
-        nn.init.zeros_(predictor.out.bias)
 
     query_mean: torch.Tensor
     query_spread: torch.Tensor
     document_mean: torch.Tensor
     document_spread: torch.Tensor
+    direction: torch.Tensor
+
+    def __init__(
+        self, predictor: Predictor, h_q: torch.Tensor, z_d: torch.Tensor, direction: torch.Tensor
+    ) -> None:
+        super().__init__()
+        self.predictor = predictor
+        self.register_buffer("direction", direction, persistent=False)
+        for name, states in (("query", h_q), ("document", z_d)):
+            self.register_buffer(f"{name}_mean", states.mean(0))
+            self.register_buffer(f"{name}_spread", states.std(0).clamp(min=1e-4))
+        nn.init.zeros_(predictor.out.weight)  # starts as the student's own state
+        nn.init.zeros_(predictor.out.bias)
 
     def standardise_query(self, h_q: torch.Tensor) -> torch.Tensor:
         """Query states as the first layer sees them: (…, d) → (…, d)."""
@@ -58,13 +63,13 @@ class StandardisedPredictor(nn.Module):
         return predicted
 
     @torch.no_grad()
-    def score(self, h_q: torch.Tensor, z_d: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
-        """Scores of every document: h_q (B, d), z_d (N, d), w (d,) → (B, N)."""
+    def score(self, h_q: torch.Tensor, z_d: torch.Tensor) -> torch.Tensor:
+        """Scores of every document: h_q (B, d), z_d (N, d) → (B, N)."""
         predictor, q = self.predictor, self.standardise_query(h_q)
         u_q, u_d = predictor.query(q), predictor.document(self.standardise_document(z_d))
-        v = predictor.out.weight.T @ direction  # (m,)
-        base = h_q @ direction + predictor.out.bias @ direction  # (B,)
-        base = base + q @ (predictor.shift.weight.T @ direction)
+        v = predictor.out.weight.T @ self.direction  # (m,)
+        base = h_q @ self.direction + predictor.out.bias @ self.direction  # (B,)
+        base = base + q @ (predictor.shift.weight.T @ self.direction)
         return torch.stack([functional.gelu(u + u_d) @ v for u in u_q]) + base[:, None]
 
     @torch.no_grad()
@@ -85,18 +90,10 @@ class StandardisedPredictor(nn.Module):
 def gumbel_top_k(
     scores: torch.Tensor, count: int, *, tau: float, generator: torch.Generator
 ) -> torch.Tensor:
-    """Draw documents without replacement from softmax(s/τ).
+    """Draw ``count`` documents, or as many as there are, without replacement from softmax(s/τ).
 
-    Kool et al., arXiv 1903.06059. A score of -inf is never drawn; τ = inf draws uniformly.
-
-    Args:
-        scores: (N,).
-        count: how many.
-        tau: temperature.
-        generator: the source of chance, on the CPU.
-
-    Returns:
-        Indices of the documents drawn, at most ``count``.
+    Kool et al., arXiv 1903.06059. Scores (N,) give indices (count,). A score of -inf is never
+    drawn; τ = inf draws uniformly. The generator is the CPU's.
     """
     allowed = torch.isfinite(scores)
     noise = -(-torch.rand(scores.shape, generator=generator).clamp(1e-20, 1 - 1e-7).log()).log()

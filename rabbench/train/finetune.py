@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from transformers import set_seed
 
-from rabbench.config.train import BiencoderConfig, Lora, TeacherConfig
+from rabbench.config.train import Lora
 from rabbench.models import losses
 from rabbench.models.adapters import hide_renaming_warning
 from rabbench.models.backbone import Backbone, resolve
@@ -24,13 +24,8 @@ from rabbench.train.data import TrainingGroup
 from rabbench.train.folder import TrainingFolder
 from rabbench.types import Options, Progress, Results, Suite
 
-
-@dataclass(frozen=True)
-class Objective:
-    """Groups to the tensors of a batch, and the loss of such a batch."""
-
-    collate: Callable[[Sequence[TrainingGroup]], Inputs]
-    loss: loop.Loss
+Collate = Callable[[Sequence[TrainingGroup]], Inputs]
+HELD_OUT_GROUPS = 64  # at most, so that validation stays a small part of training
 
 
 def resolve_base(options: Options, lora: Lora) -> Backbone:
@@ -53,23 +48,19 @@ def trainable_model(backbone: Backbone, lora: Lora) -> Any:
     from peft import LoraConfig, get_peft_model
     from transformers.pytorch_utils import Conv1D  # GPT-2's linear layers, weights transposed
 
-    linear = {
-        name: module
-        for name, module in model.named_modules()
-        if isinstance(module, (torch.nn.Linear, Conv1D))
-    }
+    layers = [n for n, m in model.named_modules() if isinstance(m, (torch.nn.Linear, Conv1D))]
     targets: dict[str, Any] = {"target_modules": "all-linear"}
     if lora.layers is not None:
         n_layers = backbone.shape.layers
         targets = {
-            "target_modules": sorted({name.rsplit(".", 1)[-1] for name in linear} - {"lm_head"}),
+            "target_modules": sorted({name.rsplit(".", 1)[-1] for name in layers} - {"lm_head"}),
             "layers_to_transform": list(range(max(0, n_layers - lora.layers), n_layers)),
         }
     config = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=0.0,  # so that a resumed training repeats an undisturbed one
-        fan_in_fan_out=any(isinstance(module, Conv1D) for module in linear.values()),
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
         task_type="CAUSAL_LM",
         **targets,
     )
@@ -84,13 +75,9 @@ def contrastive_inputs(
     doc_ids: Sequence[str],
     positives: Sequence[int],
 ) -> dict[str, torch.Tensor]:
-    """Tensors of :func:`contrastive_loss` for Q queries and N documents.
+    """Tensors of :func:`contrastive_loss`.
 
-    Args:
-        suite: says which documents are no negatives of a query.
-        queries: id and token ids of each.
-        doc_ids: the batch's documents.
-        positives: the column of each query's positive.
+    Q queries, each an id and token ids, whose positives are columns of the batch's N documents.
     """
     barred = []
     for (query_id, _), positive in zip(queries, positives, strict=True):
@@ -116,7 +103,7 @@ def contrastive_loss(
 
 @torch.no_grad()
 def validate(
-    model: Any, objective: Objective, groups: Sequence[TrainingGroup], *, batch: int
+    model: Any, groups: Sequence[TrainingGroup], *, collate: Collate, loss: loop.Loss, batch: int
 ) -> dict[str, float]:
     """The loss and the figures that it logs, each a mean over held-out groups."""
     device = next(model.parameters()).device
@@ -124,67 +111,65 @@ def validate(
     model.eval()
     for start in range(0, len(groups), batch):
         part = groups[start : start + batch]
-        inputs = {name: value.to(device) for name, value in objective.collate(part).items()}
-        loss, figures = objective.loss(model, inputs)
-        for name, value in {"loss": float(loss), **figures}.items():
-            sums[f"held_out_{name}"] += value * len(part)
+        inputs = {name: tensor.to(device) for name, tensor in collate(part).items()}
+        value, figures = loss(model, inputs)
+        for name, figure in {"loss": float(value), **figures}.items():
+            sums[f"held_out_{name}"] += figure * len(part)
     return {name: total / len(groups) for name, total in sums.items()}
 
 
 def train(
-    kind: str,
-    config: TeacherConfig | BiencoderConfig,
+    folder: TrainingFolder,
     backbone: Backbone,
     *,
     texts: Sequence[str],
-    build_objective: Callable[[Suite], Objective],
+    build_collate: Callable[[Suite], Collate],
+    loss: loop.Loss,
     validation_batch: int,
     negative_queries: bool = False,
-    out: Path,
-    resume: bool,
     progress: Progress,
 ) -> Results:
-    """Train the backbone and write its folder: weights, card, log and report rows.
+    """Train the backbone and fill its folder: weights, card, log and report rows.
 
     Args:
-        kind: ``teacher`` or ``biencoder``.
-        config: the training.
+        folder: has the configuration; one that is finished stays as it is.
         backbone: of :func:`resolve_base`.
         texts: the prompt's, for the card.
-        build_objective: from the suite that is trained on.
+        build_collate: from the suite that is trained on.
+        loss: of a batch.
         validation_batch: groups that are validated together.
         negative_queries: whether negatives come with queries of theirs.
-        out: the checkpoint's folder.
-        resume: go on where an interrupted training of the same configuration stopped.
         progress: told after each update.
     """
-    folder = TrainingFolder(kind, config, out, resume=resume)
     if folder.finished:
         return folder.results
-    schedule = config.schedule
+    config, schedule = folder.config, folder.config.schedule
     split = data.load_split(config.data)
-    groups, held_out = data.draw_groups(
-        split,
-        config.data,
+    hard = None
+    if config.data.negatives != "random":
+        hard = data.first_stage_run(config.data.negatives, split.suite, config.options, progress)
+    sample = partial(data.sample_groups, per_query=config.data.per_query, hard=hard)
+    groups = sample(
+        split.train,
         visits=max(1, round(schedule.epochs)),
         seed=schedule.seed,
-        options=config.options,
         negative_queries=negative_queries,
-        progress=progress,
     )
-    objective = build_objective(split.suite)
+    held_out = sample(split.held_out, visits=1, seed=0)[:HELD_OUT_GROUPS]
+    collate = build_collate(split.suite)
     set_seed(schedule.seed)  # before the adapter gets its first weights
     model = trainable_model(backbone, config.lora)
     log = loop.fit(
-        kind,
+        folder.kind,
         model,
-        loss=objective.loss,
+        config,
+        loss=loss,
         items=groups,
-        collate=objective.collate,
-        validate=lambda: validate(model, objective, held_out, batch=validation_batch),
-        schedule=replace(schedule, epochs=1.0),  # the visits are in the groups
-        device=config.options.device,
-        out=out,
+        collate=collate,
+        validate=partial(
+            validate, model, held_out, collate=collate, loss=loss, batch=validation_batch
+        ),
+        out=folder.out,
         progress=progress,
     )
     return folder.finish(model, log, base=backbone, texts=texts, split=split)

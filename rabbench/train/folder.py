@@ -131,11 +131,7 @@ def _without_device(config: Mapping[str, Any]) -> dict[str, Any]:
 def _last_figures(log: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """The last value of every figure that was logged."""
     last = {name: value for entry in log for name, value in entry.items()}
-    return {
-        name: value
-        for name, value in last.items()
-        if name != "total_flos" and not name.startswith("train_")
-    }
+    return {n: value for n, value in last.items() if not n.startswith(("total_flos", "train_"))}
 
 
 def _base_name(model: Any, base: Backbone) -> str:

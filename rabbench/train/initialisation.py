@@ -29,23 +29,21 @@ def fit_scores(
     h_q: torch.Tensor,
     z_d: torch.Tensor,
     *,
-    direction: torch.Tensor,
     posterior: torch.Tensor | None = None,
     teacher_spread: float = SPREAD,
 ) -> None:
     """Begin with scores that compare the latents: by similarity, and by the teacher's answers.
 
     Args:
-        student: its first layer and its direction w are set.
+        student: whose predictor is set.
         h_q: (Q, d), the training queries' states.
         z_d: (N, d), the documents' latents.
-        direction: w (d,), along which the head reads the score.
         posterior: (Q, N), how the teacher spreads each query over the documents; rows sum to 1.
         teacher_spread: of its scores, a mean over queries; a far wider one would be unlearnt first.
     """
     q, z = standardise(student, h_q, z_d)
-    set_form(student, first_form(q, z, posterior), q, z, direction=direction)
-    spread = _mean_spread(student.score(h_q, z_d, direction))
+    set_form(student, first_form(q, z, posterior), q, z)
+    spread = _mean_spread(student.score(h_q, z_d))
     student.predictor.out.weight.mul_(min(SPREAD, MAX_SPREAD_RATIO * teacher_spread) / spread)
 
 
@@ -58,17 +56,13 @@ def standardise(
 
 
 def first_form(q: torch.Tensor, z: torch.Tensor, posterior: torch.Tensor | None) -> torch.Tensor:
-    """The form A (d + 1, d) of the similarity qᵀ·z; with answers, plus the discriminant's.
-
-    Both have equal spread.
-    """
+    """The form A (d + 1, d) of the similarity qᵀ·z; with answers, plus a discriminant as wide."""
     similarity = torch.eye(z.shape[1] + 1, z.shape[1]).to(z)
     if posterior is None:
         return similarity
-    discriminant = fit_discriminant(q, z, posterior)
-    return similarity / _mean_spread(q @ similarity @ z.T) + discriminant / _mean_spread(
-        q @ discriminant @ z.T
-    )
+    forms = (similarity, fit_discriminant(q, z, posterior))
+    first, second = (form / _mean_spread(q @ form @ z.T) for form in forms)
+    return first + second
 
 
 def _mean_spread(scores: torch.Tensor) -> torch.Tensor:
@@ -84,13 +78,8 @@ def fit_discriminant(q: torch.Tensor, z: torch.Tensor, posterior: torch.Tensor) 
     ridge regression, which carries them over to documents that few queries belong to, or none.
     Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, section 4.3.
 
-    Args:
-        q: (Q, d + 1), standardised, the last of each 1.
-        z: (N, d), standardised.
-        posterior: (Q, N), in place of the classes.
-
-    Returns:
-        The form A, (d + 1, d): log-odds are qᵀ·A·z but for what a query's documents share.
+    q (Q, d + 1), z (N, d) and the posterior (Q, N), in place of the classes, give the form A
+    (d + 1, d): log-odds are qᵀ·A·z but for what a query's documents share.
     """
     q = q[:, :-1]
     count = posterior.sum(0)  # (N,), queries of each document
@@ -110,12 +99,7 @@ def fit_discriminant(q: torch.Tensor, z: torch.Tensor, posterior: torch.Tensor) 
 
 @torch.no_grad()
 def set_form(
-    student: StandardisedPredictor,
-    form: torch.Tensor,
-    q: torch.Tensor,
-    z: torch.Tensor,
-    *,
-    direction: torch.Tensor,
+    student: StandardisedPredictor, form: torch.Tensor, q: torch.Tensor, z: torch.Tensor
 ) -> None:
     """Make the predictor's scores the bilinear form, with four units for each product of it.
 
@@ -124,15 +108,9 @@ def set_form(
 
         gelu(a+b) + gelu(-a-b) - gelu(a-b) - gelu(b-a) = e(a+b) - e(a-b) ≈ 4·sqrt(2/π)·a·b.
 
-    The products are the form's largest singular ones over states such as these; m/4 of them fit.
-    More units than that stay as they are, and count for nothing yet.
-
-    Args:
-        student: whose predictor is set.
-        form: A (d + 1, d).
-        q: (Q, d + 1), standardised, the last of each 1.
-        z: (N, d), standardised.
-        direction: w (d,).
+    The products are the largest singular ones of the form A (d + 1, d) over states such as
+    q (Q, d + 1) and z (N, d); m/4 of them fit. More units than that stay as they are, and count
+    for nothing yet.
     """
     root_q, inverse_q = _roots(q)
     root_z, inverse_z = _roots(z)
@@ -146,16 +124,13 @@ def set_form(
     query = torch.cat([a, -a, a, -a])
     predictor.query.weight[rows], predictor.query.bias[rows] = query[:, :-1], query[:, -1]
     predictor.document.weight[rows] = torch.cat([b, -b, -b, b])
-    along = direction / direction.square().sum()  # (d,): adds 1 to the score
+    along = student.direction / student.direction.square().sum()  # (d,): adds 1 to the score
     predictor.out.weight.zero_()
     predictor.out.weight[:, rows] = torch.outer(along, torch.cat([size, size, -size, -size]))
 
 
 def _roots(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """A root R of the rows' second moments and R⁻ᵀ, (d, d) each.
-
-    R·Rᵀ = xᵀ·x / n + UNSEEN_VARIANCE.
-    """
+    """R and R⁻ᵀ (d, d) with R·Rᵀ = xᵀ·x / n + UNSEEN_VARIANCE, the rows' second moments."""
     value, vector = torch.linalg.eigh(x.T @ x / len(x))
     value = (value.clamp(min=0) + UNSEEN_VARIANCE).sqrt()
     return vector * value, vector / value
@@ -165,15 +140,10 @@ def _roots(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def fit_shift(
     student: StandardisedPredictor, h_q: torch.Tensor, z_d: torch.Tensor, h_t: torch.Tensor
 ) -> None:
-    """Solve for the shift S and the bias by ridge regression.
+    """Solve for the shift S and the bias by ridge regression on the teacher's states h_t (P, d).
 
     Otherwise the first steps learn it with the units that compare the latents, and unlearn that.
-
-    Args:
-        student: whose shift and bias are set.
-        h_q: (P, d), the queries' states of pairs that the teacher has answered.
-        z_d: (P, d), their documents' latents.
-        h_t: (P, d), the teacher's states.
+    The pairs have queries' states h_q (P, d) and documents' latents z_d (P, d).
     """
     x = student.standardise_query(h_q)  # (P, d)
     y = h_t - student(h_q, z_d)  # (P, d)

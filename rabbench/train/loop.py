@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from rabbench.config.train import Schedule
 from rabbench.train import devices
 from rabbench.train.batches import Inputs
 from rabbench.types import Measurement, Progress
@@ -63,7 +62,9 @@ class _LossTrainer(Trainer):  # type: ignore[misc] # transformers is untyped her
         super().log(logs, *rest)
 
 
-class _ReportProgress(TrainerCallback):  # type: ignore[misc] # transformers is untyped here
+class _Callbacks(TrainerCallback):  # type: ignore[misc] # transformers is untyped here
+    """Reports each step, and marks each state on disk once all processes have written it."""
+
     def __init__(self, name: str, progress: Progress) -> None:
         self.name, self.progress, self.loss = name, progress, ""
 
@@ -73,10 +74,6 @@ class _ReportProgress(TrainerCallback):  # type: ignore[misc] # transformers is 
 
     def on_step_end(self, _: Any, state: Any, __: Any, **___: Any) -> None:
         self.progress(f"training {self.name}{self.loss}", state.global_step, state.max_steps)
-
-
-class _MarkComplete(TrainerCallback):  # type: ignore[misc] # transformers is untyped here
-    """Marks each state on disk once all processes have written their part of it."""
 
     def on_save(self, arguments: Any, state: Any, _: Any, **__: Any) -> None:
         devices.wait()
@@ -100,11 +97,12 @@ def remove_state(out: Path) -> None:
     shutil.rmtree(out / STATE, ignore_errors=True)
 
 
-def trainer_arguments(schedule: Schedule, out: Path, *, device: str) -> TrainingArguments:
-    """The schedule in the Trainer's words."""
+def trainer_arguments(config: Any, out: Path) -> TrainingArguments:
+    """A training's schedule in the Trainer's words; one epoch, since the items hold all visits."""
+    schedule, cpu = config.schedule, config.options.device == "cpu"
     arguments = TrainingArguments(
         output_dir=str(out / STATE),
-        num_train_epochs=schedule.epochs,
+        num_train_epochs=1.0,
         max_steps=schedule.max_steps or -1,
         per_device_train_batch_size=schedule.batch,
         gradient_accumulation_steps=schedule.accumulation,
@@ -114,7 +112,7 @@ def trainer_arguments(schedule: Schedule, out: Path, *, device: str) -> Training
         weight_decay=schedule.weight_decay,
         bf16=schedule.precision == "bf16",
         fp16=schedule.precision == "fp16",
-        use_cpu=device == "cpu",
+        use_cpu=cpu,
         seed=schedule.seed,
         save_strategy="steps",
         save_steps=schedule.save_every,
@@ -127,7 +125,7 @@ def trainer_arguments(schedule: Schedule, out: Path, *, device: str) -> Training
         disable_tqdm=True,
         train_sampling_strategy="sequential",  # the items come in the order that the seed gave
         remove_unused_columns=False,
-        dataloader_pin_memory=device != "cpu",
+        dataloader_pin_memory=not cpu,
         ddp_find_unused_parameters=False,  # a step uses all, some in several forwards
     )
     if arguments.n_gpu > 1:
@@ -138,13 +136,12 @@ def trainer_arguments(schedule: Schedule, out: Path, *, device: str) -> Training
 def fit(
     name: str,
     model: Any,
+    config: Any,
     *,
     loss: Loss,
     items: Sequence[Any],
     collate: Callable[[Sequence[Any]], Inputs],
     validate: Callable[[], Figures],
-    schedule: Schedule,
-    device: str,
     out: Path,
     progress: Progress,
 ) -> list[Figures]:
@@ -153,12 +150,11 @@ def fit(
     Args:
         name: what is trained, for the progress.
         model: a module; a PEFT model's state on disk is its adapter alone.
+        config: has the schedule, and the device among its options.
         loss: of a batch of inputs.
         items: what the batches are made of, in training order.
         collate: items to tensors.
         validate: figures on held-out queries.
-        schedule: how long and how fast.
-        device: ``cpu`` or ``cuda``.
         out: its folder ``state`` holds the state while training lasts; if there is one already,
             training goes on from it.
         progress: told after each update.
@@ -168,11 +164,11 @@ def fit(
         loss=loss,
         validate=validate,
         model=model,
-        args=trainer_arguments(schedule, out, device=device),
+        args=trainer_arguments(config, out),
         train_dataset=list(items),
         eval_dataset=[],
         data_collator=collate,
-        callbacks=[_ReportProgress(name, progress), _MarkComplete()],
+        callbacks=[_Callbacks(name, progress)],
     )
     trainer.remove_callback(PrinterCallback)  # the log goes into the results file
     trainer.train(resume_from_checkpoint=newest)

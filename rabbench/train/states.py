@@ -29,14 +29,13 @@ KEY_BYTES = 16
 MIN_SHARED = 4  # queries of one document from which on its cache is worth the smaller forwards
 
 Item = TypeVar("Item")
-QueriesByKey = Mapping[bytes, Sequence[int]]
+TokensByKey = Mapping[bytes, Sequence[int]]
 
 
 def states_folder(backbone: Backbone) -> Path:
     """Where a teacher's states lie: named by its weights, so that no others are ever read."""
-    trained = (
-        backbone.checkpoint.fingerprint(predictor=False) if backbone.checkpoint else "untrained"
-    )
+    checkpoint = backbone.checkpoint
+    trained = checkpoint.fingerprint(predictor=False) if checkpoint else "untrained"
     parts = (backbone.location, backbone.revision, backbone.dtype, trained)
     return home() / "states" / hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
@@ -93,9 +92,7 @@ class TeacherStates:
         The student starts from these. They are no pairs and do not count as such.
         """
         keys = [_key((), part) for part in parts]
-        missing = {
-            key: part for key, part in zip(keys, parts, strict=True) if key not in self._states
-        }
+        missing = {k: part for k, part in zip(keys, parts, strict=True) if k not in self._states}
         self._divide(list(missing.items()), lambda items: self._run(dict(items)))
         return torch.stack([self._states[key] for key in keys])
 
@@ -107,9 +104,7 @@ class TeacherStates:
             devices.wait()
             self._read()
 
-    def _run_pairs(
-        self, items: Sequence[tuple[Sequence[int], Mapping[bytes, Sequence[int]]]]
-    ) -> None:
+    def _run_pairs(self, items: Sequence[tuple[Sequence[int], TokensByKey]]) -> None:
         """Run the queries of each document: over its cache if they are many, else whole."""
         total = sum(len(queries) for _, queries in items)
         whole: dict[bytes, Sequence[int]] = {}
@@ -127,11 +122,9 @@ class TeacherStates:
             done += len(queries)
         self._run(whole)
 
-    def _run(self, sequences: Mapping[bytes, Sequence[int]]) -> None:
-        if sequences:
-            states = self.backbone.encode(
-                list(sequences.values()), batch=self.batch, progress=self.progress
-            )
+    def _run(self, sequences: TokensByKey) -> None:
+        if tokens := list(sequences.values()):
+            states = self.backbone.encode(tokens, batch=self.batch, progress=self.progress)
             self._add(list(sequences), states)
 
     def _add(self, keys: Sequence[bytes], states: torch.Tensor) -> None:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.functional import linear
 from torch.nn.utils.rnn import pad_sequence
 
 from rabbench.config.train import StudentConfig
@@ -30,7 +31,6 @@ from rabbench.train.folder import TrainingFolder
 from rabbench.train.states import TeacherStates, states_folder
 from rabbench.types import Progress, Results, UsageError, no_progress
 
-N_ANCHORS = 24  # documents of a query, anew in each epoch, whose scores are held where they started
 MONITOR_EVERY = 10  # steps between looks at gradients and collapse, which cost extra
 
 
@@ -38,40 +38,31 @@ class StudentLoss:
     """The distillation's loss of a batch of queries; begins a new round when one is due."""
 
     def __init__(
-        self,
-        student: StandardisedPredictor,
-        pool: CandidatePool,
-        config: StudentConfig,
-        direction: torch.Tensor,
+        self, student: StandardisedPredictor, pool: CandidatePool, config: StudentConfig
     ) -> None:
-        self.pool, self.config, self.direction = pool, config, direction
+        self.pool, self.config, self.direction = pool, config, student.direction
         self.initial_student = deepcopy(student).requires_grad_(False)
         self.weights = LossWeights(config.mse, config.reverse_kl, config.within)
         self.anchor_weight = 0.0 if config.start == "state" else config.keep
-        head = pool.teacher.backbone.model.get_output_embeddings().weight  # (V, d)
-        self.vocabulary = head[_sample_rows(len(head), config)].float()
+        vocabulary = pool.teacher.backbone.model.get_output_embeddings().weight  # (V, d)
+        rows = _sample_rows(len(vocabulary), config)
+        self.head = partial(linear, weight=vocabulary[rows].float())
         self.n_steps = 0
-
-    def head(self, hidden: torch.Tensor) -> torch.Tensor:
-        """The teacher's LM head, which stays as it is: (…, d) → (…, V)."""
-        logits: torch.Tensor = hidden @ self.vocabulary.T
-        return logits
 
     def __call__(self, model: Any, inputs: Inputs) -> tuple[torch.Tensor, dict[str, float]]:
         """One step; every ``MONITOR_EVERY`` steps also what shows a collapse."""
         student: StandardisedPredictor = getattr(model, "module", model)
-        pool, encoded = self.pool, self.pool.encoded
+        pool = self.pool
         due = devices.maximum(int(inputs["round"].max()))
         while pool.n_rounds <= due:
-            pool.draw_round(student, self.direction)
+            pool.draw_round(student)
         queries = inputs["query"].tolist()
-        columns, mask = _pad([torch.tensor(pool.columns[query]) for query in queries])
-        z_d, mask = encoded.z_d[columns.to(encoded.z_d.device)], mask.to(encoded.z_d.device)
+        z_d, mask = self._gather([torch.tensor(pool.columns[query]) for query in queries])
         h_t = pad_sequence([pool.states[query] for query in queries], True)  # (B, K, d)
         parts, predicted = distil.distillation_step(
             model,
             self.head,
-            h_q=encoded.h_q[queries],
+            h_q=pool.encoded.h_q[queries],
             z_d=z_d,
             h_t=h_t,
             mask=mask,
@@ -90,27 +81,17 @@ class StudentLoss:
 
     def _anchor_drift(self, model: Any, queries: list[int], epochs: list[int]) -> torch.Tensor:
         """How far scores of documents outside the pool have moved since the start."""
-        encoded = self.pool.encoded
-        draws = []
-        for query, epoch in zip(queries, epochs, strict=True):
-            free = encoded.allowed[query].cpu().clone()  # (N,)
-            free[self.pool.columns[query]] = False
-            scores = torch.where(free, 0.0, -torch.inf)
-            seed = (self.config.schedule.seed << 40) + (epoch << 24) + query
-            generator = torch.Generator().manual_seed(seed)
-            draws.append(distil.gumbel_top_k(scores, N_ANCHORS, tau=torch.inf, generator=generator))
-        columns, mask = _pad(draws)
-        z_d = encoded.z_d[columns.to(encoded.z_d.device)]  # (B, K, d)
-        h_q = encoded.h_q[queries][:, None].expand_as(z_d)
+        anchors = map(self.pool.draw_anchors, queries, epochs)
+        z_d, mask = self._gather(list(anchors))  # (B, K, d), (B, K)
+        h_q = self.pool.encoded.h_q[queries][:, None].expand_as(z_d)
         before = self.initial_student(h_q, z_d) @ self.direction
-        now = model(h_q, z_d) @ self.direction
-        return distil.score_drift(now, before, mask.to(now.device))
+        return distil.score_drift(model(h_q, z_d) @ self.direction, before, mask)
 
-
-def _pad(columns: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Columns (B, K), padded with 0, and the mask of those that are real."""
-    mask = [torch.ones(len(row), dtype=torch.bool) for row in columns]
-    return pad_sequence(list(columns), True), pad_sequence(mask, True)
+    def _gather(self, columns: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """The latents of each query's documents, padded to (B, K, d), and their mask (B, K)."""
+        z_d = self.pool.encoded.z_d
+        mask = pad_sequence([torch.ones(len(row), dtype=torch.bool) for row in columns], True)
+        return z_d[pad_sequence(columns, True).to(z_d.device)], mask.to(z_d.device)
 
 
 def _sample_rows(size: int, config: StudentConfig) -> torch.Tensor:
@@ -121,37 +102,30 @@ def _sample_rows(size: int, config: StudentConfig) -> torch.Tensor:
     return torch.randperm(size, generator=generator)[: config.vocabulary].sort().values
 
 
-def reciprocal_rank(
-    student: StandardisedPredictor, encoded: EncodedSuite, direction: torch.Tensor
-) -> float:
+def reciprocal_rank(student: StandardisedPredictor, encoded: EncodedSuite) -> float:
     """MRR of the student over all candidates of the held-out queries; ties count against it."""
-    scores = student.score(encoded.h_q, encoded.z_d, direction)  # (Q, N)
+    scores = student.score(encoded.h_q, encoded.z_d)  # (Q, N)
     scores = scores.masked_fill(~encoded.allowed, -torch.inf)
     best = scores.masked_fill(~encoded.relevant, -torch.inf).amax(-1, keepdim=True)  # (Q, 1)
     ahead = ((scores >= best) & ~encoded.relevant).sum(-1)  # (Q,)
     return float((1.0 / (1 + ahead)).mean())
 
 
-def initialise(
-    student: StandardisedPredictor,
-    pool: CandidatePool,
-    config: StudentConfig,
-    direction: torch.Tensor,
-) -> None:
+def initialise(student: StandardisedPredictor, pool: CandidatePool, config: StudentConfig) -> None:
     """Set the first scores as ``config.start`` names them, and draw the first round from them."""
     h_q, z_d = pool.encoded.h_q, pool.encoded.z_d
 
     def fit_scores(**answers: Any) -> None:
         if config.start != "state":
-            initialisation.fit_scores(student, h_q, z_d, direction=direction, **answers)
+            initialisation.fit_scores(student, h_q, z_d, **answers)
         if not config.latent:  # W_d = 0, in training as in every later ranking
             student.predictor.document.weight.requires_grad_(False).zero_()
 
     fit_scores()
-    pool.draw_round(student, direction)
+    pool.draw_round(student)
     if config.start != "state":
-        posterior = pool.posterior(direction) if config.start == "answers" else None
-        fit_scores(posterior=posterior, teacher_spread=pool.score_spread(direction))
+        posterior = pool.posterior(student.direction) if config.start == "answers" else None
+        fit_scores(posterior=posterior, teacher_spread=pool.score_spread(student.direction))
         rows, columns = (list(indices) for indices in zip(*pool.pairs, strict=True))
         initialisation.fit_shift(student, h_q[rows], z_d[columns], torch.cat(pool.states))
 
@@ -189,27 +163,28 @@ def run(
     if split.held_out.queries:
         held_out = encode(split.held_out, teacher, prompt, config, progress)
     predictor = Predictor(backbone.shape.width, config.inner, seed=schedule.seed)
-    student = StandardisedPredictor(predictor.to(backbone.device), encoded.h_q, encoded.z_d)
+    student = StandardisedPredictor(
+        predictor.to(backbone.device), encoded.h_q, encoded.z_d, direction
+    )
     pool = CandidatePool(encoded, config, teacher, out / loop.STATE)
 
     def validate() -> dict[str, float]:
         figures = {"teacher_pairs": float(teacher.n_computed)}
         if held_out is not None:
-            figures["held_out_mrr"] = reciprocal_rank(student, held_out, direction)
+            figures["held_out_mrr"] = reciprocal_rank(student, held_out)
         return figures
 
     try:
-        initialise(student, pool, config, direction)
+        initialise(student, pool, config)
         log = [{"step": 0.0, **validate()}]
         log += loop.fit(
             "student",
             student,
-            loss=StudentLoss(student, pool, config, direction),
+            config,
+            loss=StudentLoss(student, pool, config),
             items=_visits(len(split.train.queries), config),
             collate=_collate,
             validate=validate,
-            schedule=replace(schedule, epochs=1.0),  # the visits are in the items
-            device=options.device,
             out=out,
             progress=progress,
         )

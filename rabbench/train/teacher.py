@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from rabbench.models.teacher import Prompt
 from rabbench.train import finetune
 from rabbench.train.batches import Inputs, block_pairs, pair_states, unwrap
 from rabbench.train.data import TrainingGroup
+from rabbench.train.folder import TrainingFolder
 from rabbench.types import Progress, Results, Suite, UsageError, no_progress
 
 
@@ -138,14 +140,12 @@ def run(
     prompt = Prompt(backbone, options.max_doc_len, options.max_query_len, custom_texts=texts)
     loss = TeacherLoss(config, prompt.answers)
     return finetune.train(
-        "teacher",
-        config,
+        TrainingFolder("teacher", config, out, resume=resume),
         backbone,
-        texts=prompt.texts,
-        build_objective=lambda suite: finetune.Objective(PairCollator(prompt, suite), loss),
+        texts=texts,
+        build_collate=partial(PairCollator, prompt),
+        loss=loss,
         validation_batch=config.schedule.batch,
         negative_queries=config.contrastive > 0,
-        out=out,
-        resume=resume,
         progress=progress,
     )

@@ -28,7 +28,9 @@ def states() -> dict[str, torch.Tensor]:
 
 
 def _student(states: dict[str, torch.Tensor]) -> StandardisedPredictor:
-    student = StandardisedPredictor(Predictor(D, M), 5 * states["h_q"] + 2, 0.1 * states["z_d"] - 1)
+    student = StandardisedPredictor(
+        Predictor(D, M), 5 * states["h_q"] + 2, 0.1 * states["z_d"] - 1, states["w"]
+    )
     with torch.no_grad():
         torch.nn.init.normal_(student.predictor.out.weight, std=0.3)
         torch.nn.init.normal_(student.predictor.out.bias, std=0.3)
@@ -37,7 +39,7 @@ def _student(states: dict[str, torch.Tensor]) -> StandardisedPredictor:
 
 
 def test_a_student_starts_as_its_own_state(states: dict[str, torch.Tensor]) -> None:
-    student = StandardisedPredictor(Predictor(D, M), states["h_q"], states["z_d"])
+    student = StandardisedPredictor(Predictor(D, M), states["h_q"], states["z_d"], states["w"])
     h_q = states["h_q"][:, None].expand(B, K, D)
     assert torch.equal(student(h_q, states["z_k"]), h_q)
 
@@ -55,7 +57,7 @@ def test_standardisation_folds_into_the_first_layer_and_the_fold_scores_alike(
         u_q, own = folded.queries(states["h_q"])
         scores = folded(u_q[:1], own[:1], folded.documents(states["z_k"][0]))[:, 0]
         torch.testing.assert_close(scores, predicted[0] @ states["w"], rtol=1e-4, atol=1e-4)
-        ranking = student.score(states["h_q"], states["z_k"][0], states["w"])
+        ranking = student.score(states["h_q"], states["z_k"][0])
         torch.testing.assert_close(ranking[0], predicted[0] @ states["w"], rtol=1e-4, atol=1e-4)
 
 

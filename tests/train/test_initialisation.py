@@ -39,7 +39,7 @@ def states() -> dict[str, torch.Tensor]:
 
 
 def _student(states: dict[str, torch.Tensor]) -> StandardisedPredictor:
-    return StandardisedPredictor(Predictor(D, M), states["h_q"], states["z_d"])
+    return StandardisedPredictor(Predictor(D, M), states["h_q"], states["z_d"], states["w"])
 
 
 def _posterior(document: torch.Tensor) -> torch.Tensor:
@@ -54,8 +54,8 @@ def test_a_form_becomes_the_predictors_scores(states: dict[str, torch.Tensor]) -
     student = _student(states)
     q, z = initialisation.standardise(student, states["h_q"], states["z_d"])
     form = torch.randn(D + 1, D, generator=torch.Generator().manual_seed(2))
-    initialisation.set_form(student, form, q, z, direction=states["w"])
-    scores = student.score(states["h_q"], states["z_d"], states["w"])
+    initialisation.set_form(student, form, q, z)
+    scores = student.score(states["h_q"], states["z_d"])
     expected = q @ form @ z.T
     assert _cosine(scores, expected) > 0.995
     spread = _centre(scores).std() / _centre(expected).std()
@@ -68,11 +68,12 @@ def test_a_form_becomes_the_predictors_scores(states: dict[str, torch.Tensor]) -
 
 
 def test_where_not_all_products_fit_the_largest_are_kept(states: dict[str, torch.Tensor]) -> None:
-    student = StandardisedPredictor(Predictor(D, 4), states["h_q"], states["z_d"])  # room for one
+    room_for_one = Predictor(D, 4)
+    student = StandardisedPredictor(room_for_one, states["h_q"], states["z_d"], states["w"])
     q, z = initialisation.standardise(student, states["h_q"], states["z_d"])
     form = torch.randn(D + 1, D, generator=torch.Generator().manual_seed(2))
-    initialisation.set_form(student, form, q, z, direction=states["w"])
-    scores = student.score(states["h_q"], states["z_d"], states["w"])
+    initialisation.set_form(student, form, q, z)
+    scores = student.score(states["h_q"], states["z_d"])
     u, size, v = torch.linalg.svd(q @ form @ z.T)
     best = size[0] * torch.outer(u[:, 0], v[0])
     assert _cosine(scores, best) > 0.995
@@ -82,8 +83,8 @@ def test_without_answers_a_student_starts_as_the_similarity(
     states: dict[str, torch.Tensor],
 ) -> None:
     student = _student(states)
-    initialisation.fit_scores(student, states["h_q"], states["z_d"], direction=states["w"])
-    scores = student.score(states["h_q"], states["z_d"], states["w"])
+    initialisation.fit_scores(student, states["h_q"], states["z_d"])
+    scores = student.score(states["h_q"], states["z_d"])
     assert float(scores.std(1, correction=0).mean()) == pytest.approx(
         initialisation.SPREAD, rel=1e-4
     )
@@ -111,11 +112,9 @@ def test_answers_rank_new_queries_that_similarity_cannot(states: dict[str, torch
     h_old, h_new = states["h_q"][::2], states["h_q"][1::2]
     hits = {}
     for name, posterior in (("similarity", None), ("answers", _posterior(old))):
-        student = StandardisedPredictor(Predictor(D, M), h_old, states["z_d"])
-        initialisation.fit_scores(
-            student, h_old, states["z_d"], direction=states["w"], posterior=posterior
-        )
-        hits[name] = _success_at_1(new, student.score(h_new, states["z_d"], states["w"]))
+        student = StandardisedPredictor(Predictor(D, M), h_old, states["z_d"], states["w"])
+        initialisation.fit_scores(student, h_old, states["z_d"], posterior=posterior)
+        hits[name] = _success_at_1(new, student.score(h_new, states["z_d"]))
     assert hits["similarity"] < 0.3  # the latents say nothing of where their queries lie
     assert hits["answers"] > 0.8
 
@@ -128,7 +127,7 @@ def test_a_document_without_queries_is_placed_by_its_latent() -> None:
     document = torch.arange(count * 10) % count
     h_q = (z_d @ turn)[document] + 0.1 * torch.randn(len(document), D, generator=generator)
     train = document < 40
-    student = StandardisedPredictor(Predictor(D, M), h_q[train], z_d)
+    student = StandardisedPredictor(Predictor(D, M), h_q[train], z_d, torch.ones(D))
     posterior = torch.nn.functional.one_hot(document[train], count).float()
     q, z = initialisation.standardise(student, h_q[train], z_d)
     form = initialisation.fit_discriminant(q, z, posterior)
@@ -142,15 +141,15 @@ def test_the_shift_meets_a_linear_teacher_and_leaves_the_ranking() -> None:
     generator = torch.Generator().manual_seed(1)
     latents, w = torch.randn(N, D, generator=generator), torch.randn(D, generator=generator)
     h_q, z_d = torch.randn(200, D, generator=generator), latents.repeat(23, 1)[:200]
-    student = StandardisedPredictor(Predictor(D, M), h_q, latents)
-    initialisation.fit_scores(student, h_q, latents, direction=w)
-    before = student.score(h_q, latents, w)
+    student = StandardisedPredictor(Predictor(D, M), h_q, latents, w)
+    initialisation.fit_scores(student, h_q, latents)
+    before = student.score(h_q, latents)
     moved = torch.randn(D, D, generator=generator)
     h_t = student(h_q, z_d) + h_q @ moved + 3
     distance = (student(h_q, z_d) - h_t).square().mean()
     initialisation.fit_shift(student, h_q, z_d, h_t)
     assert float((student(h_q, z_d) - h_t).square().mean()) < 0.05 * float(distance)
-    after = student.score(h_q, latents, w)
+    after = student.score(h_q, latents)
     gaps = [scores - scores[:, :1] for scores in (before, after)]
     assert torch.allclose(*gaps, atol=1e-3)
     fitted = [student(h_q[:9], latents), student.fold()(h_q[:9], latents)]
@@ -163,10 +162,10 @@ def test_the_form_holds_for_queries_unlike_the_training_ones() -> None:
     few, new = (torch.randn(n, width, generator=generator) for n in (10, 200))
     z_d = torch.randn(N, width, generator=generator)
     w = torch.randn(width, generator=generator)
-    student = StandardisedPredictor(Predictor(width, 4 * width), few, z_d)
-    initialisation.fit_scores(student, few, z_d, direction=w)
+    student = StandardisedPredictor(Predictor(width, 4 * width), few, z_d, w)
+    initialisation.fit_scores(student, few, z_d)
     q, z = initialisation.standardise(student, new, z_d)
-    assert _cosine(student.score(new, z_d, w), q[:, :-1] @ z.T) > 0.97
+    assert _cosine(student.score(new, z_d), q[:, :-1] @ z.T) > 0.97
 
 
 def test_first_scores_lie_not_far_wider_than_the_teachers(
@@ -177,10 +176,8 @@ def test_first_scores_lie_not_far_wider_than_the_teachers(
         (7.0, initialisation.SPREAD),
     ):
         student = _student(states)
-        h_q, z_d, w = states["h_q"], states["z_d"], states["w"]
+        h_q, z_d = states["h_q"], states["z_d"]
         posterior = _posterior(states["document"])
-        initialisation.fit_scores(
-            student, h_q, z_d, direction=w, posterior=posterior, teacher_spread=teacher
-        )
-        spread = student.score(h_q, z_d, w).std(1, correction=0).mean()
+        initialisation.fit_scores(student, h_q, z_d, posterior=posterior, teacher_spread=teacher)
+        spread = student.score(h_q, z_d).std(1, correction=0).mean()
         assert float(spread) == pytest.approx(expected, rel=1e-3)
