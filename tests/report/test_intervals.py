@@ -31,6 +31,9 @@ SCOPE = re.compile(r"^(cost-quality|quality|best|pairs|lengths|ledger)-|^(means|
 FIGURE_SCOPE = re.compile(
     r"^.*(?: on |: )([^:(]+?)(?: \(\d+ of \d+ systems\))?$|^.* of each variant$"
 )
+OTHER_SCATTER = {"c, repetitions only"}
+"""Columns that are there to show another interval of a quantity, and say so."""
+
 NUMBER = r"[-+]?\d\.\d{3}|\d[\d,]*(?:\.\d)? %"
 SENTENCE = re.compile(
     rf"(?<![@\w.])(?P<value>{NUMBER})(?:[^()\d]|(?<=[@A-Za-z\d])\d)*"
@@ -90,18 +93,22 @@ def _with_cells(data: Table) -> Table:
 
 
 def _add(found: dict[Key, dict[str, Interval]], table: Table, where: str, scope: str) -> None:
+    """A score is known by data set, row and column; an amount by its system and exact value."""
     for number, row in enumerate(table.cells):
-        words = [scope.removeprefix("mean over ")]
+        words: list[str] = []
         for heading, cell in zip(table.headings, row, strict=True):
-            if isinstance(cell.value, str) and cell.value not in {"yes", "no"}:
-                words.append(cell.value)
+            if cell.interval is None and cell.value is not None:
+                words.append(str(cell.value))
             for inner in (cell, *cell.below):
                 if inner.interval is None:
                     continue
-                if inner.unit:  # equal amounts of one system are one amount
-                    key = frozenset([words[1], inner.unit, repr(inner.value)])
+                if inner.unit:
+                    system = heading.name if row[0].is_number else words[0]
+                    scatter = heading.name if heading.name in OTHER_SCATTER else ""
+                    key = frozenset([system, inner.unit, repr(inner.value), scatter])
                 else:
-                    key = frozenset(filter(None, [*words, *heading.name.split(", ")]))
+                    parts = [scope.removeprefix("mean over "), *words, *heading.name.split(", ")]
+                    key = frozenset(filter(None, parts))
                 found.setdefault(key, {})[f"{where}, row {number}, {heading.name}"] = inner.interval
 
 
