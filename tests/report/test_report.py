@@ -15,7 +15,7 @@ from rabbench.report import build
 from rabbench.report.build import build_page
 from rabbench.report.page import Page
 from rabbench.report.render import html, markdown
-from rabbench.report.wording import cell
+from rabbench.report.render.cells import cell_text
 from rabbench.results import load_results, save_results
 from rabbench.types import Measurement, Results
 from tests.report import synthetic
@@ -77,14 +77,94 @@ def checked(page: str) -> Checker:
     return checker
 
 
-def test_every_row_stands_in_both_reports_by_value_or_status(
-    demo: Results, page: str, marked: str
+Position = tuple[str, int, int]  # table, row, column
+
+
+def _position(row: Measurement, page: Page) -> Position:
+    """Where a row of a sweep or of an evaluation stands: its own cell, by what identifies it."""
+    if row.phase == "quality":
+        id_, head, column = f"quality-{row.params['dataset']}", row.system, row.measure
+    else:
+        pairs = row.params.get("pairs") or ("dense" if row.measure == "flops" else "")
+        id_ = "-".join(filter(None, [row.measure, row.phase, pairs]))
+        head, column = row.params["doc_len"], row.system
+    (table,) = [t for section in page.sections for t in section.tables if t.id == id_]
+    heads = [str(cells[0].value).removesuffix(" (untrained)") for cells in table.cells]
+    return id_, heads.index(str(head)), [h.name for h in table.headings].index(column)
+
+
+def test_every_row_has_a_cell_of_its_own(demo: Results, built: Page) -> None:
+    tables = {table.id: table for section in built.sections for table in section.tables}
+    positions = [_position(row, built) for row in demo.rows]
+    assert len(set(positions)) == len(demo.rows) > 300
+    for measurement, (id_, row, column) in zip(demo.rows, positions, strict=True):
+        cell = tables[id_].cells[row][column]
+        assert cell.value == measurement.value, measurement
+        if measurement.value is None:
+            assert cell.words == f"not measured ({measurement.status})"
+
+
+class Grids(HTMLParser):
+    """The text of each table of a page by its name: rows of cells."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grids: dict[str, list[list[str]]] = {}
+        self.rows: list[list[str]] = []
+        self.inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A table, a row or a cell begins."""
+        if tag == "table":
+            self.rows = self.grids.setdefault(str(dict(attrs).get("data-name")), [])
+        elif tag == "tr":
+            self.rows.append([])
+        elif tag in {"th", "td"}:
+            self.rows[-1].append("")
+            self.inside = True
+
+    def handle_endtag(self, tag: str) -> None:
+        """A cell ends."""
+        self.inside = self.inside and tag not in {"th", "td"}
+
+    def handle_data(self, data: str) -> None:
+        """Text of a cell."""
+        if self.inside:
+            self.rows[-1][-1] += data
+
+
+def _markdown_grids(text: str, page: Page) -> dict[str, list[list[str]]]:
+    """The tables of a Markdown report by their ids, in the order of the page."""
+    blocks = re.findall(r"(?:^\|.*\|\n)+", text, flags=re.MULTILINE)
+    tables = [table for section in page.sections for table in section.tables]
+    return {
+        table.id: [
+            line.strip("| ").split(" | ")
+            for line in block.splitlines()
+            if not line.startswith("| -")
+        ]
+        for table, block in zip(tables, blocks, strict=True)
+    }
+
+
+def _loose(grid: list[list[str]]) -> list[list[str]]:
+    """Lines of a cell are apart by a comma in one report and by an element in the other."""
+    return [[" ".join(re.split(r"[\s,]+", text)).strip() for text in row] for row in grid]
+
+
+def test_every_cell_of_every_table_stands_in_both_reports(
+    built: Page, page: str, marked: str
 ) -> None:
-    text, marked = unescape(page), unescape(marked).replace("\\", "")
-    for row in demo.rows:
-        shown = f"{row.value:.3f}" if row.phase == "quality" else cell(row)
-        assert shown in text, row
-        assert shown in marked, row
+    parser = Grids()
+    parser.feed(page)
+    written = _markdown_grids(unescape(marked).replace("\\", "").replace("**", ""), built)
+    tables = [table for section in built.sections for table in section.tables]
+    assert len(tables) > 30
+    for table in tables:
+        expected = [[heading.name for heading in table.headings]]
+        expected += [[cell_text(cell) for cell in row] for row in table.cells]
+        assert _loose(written[table.id]) == _loose(expected)
+        assert _loose(parser.grids[table.id]) == _loose(expected)
 
 
 def test_the_page_is_well_formed(checked: Checker) -> None:
