@@ -83,7 +83,7 @@ def _with_cells(data: Table) -> Table:
         value, low, high = row[place - 1 : place + 2]
         assert isinstance(low.value, float | None)
         assert isinstance(high.value, float | None)
-        first = list(row[: place - 1])
+        first = [cell for cell in row[: place - 1] if not cell.unit]  # a cost is no name
         if "words, from" in names:  # as the table by length has its columns
             span, queries = "–".join(f"{cell.value:,}" for cell in row[1:3]), row[3].value
             first = [row[0], Cell(value=f"{span} words"), Cell(value=f"{queries:,} queries")]
