@@ -16,18 +16,7 @@ from rabbench.check.reading import baseline_policy, load_baseline, load_run
 from rabbench.config.check import TIERS, CheckConfig, Policy, Tier
 
 __all__ = [
-    "STATUSES",
-    "TIERS",
-    "CheckConfig",
-    "CheckResult",
-    "Policy",
-    "Tier",
-    "Verdict",
-    "baseline_policy",
-    "build_baseline",
-    "compare_runs",
-    "load_baseline",
-    "load_run",
-    "run",
+    "STATUSES", "TIERS", "CheckConfig", "CheckResult", "Policy", "Tier", "Verdict",
+    "baseline_policy", "build_baseline", "compare_runs", "load_baseline", "load_run", "run",
     "write_baseline",
-]
+]  # fmt: skip

@@ -11,10 +11,12 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rabbench.check import exact, ratios, reading
+from rabbench.check.exact import check_exact
+from rabbench.check.ratios import choose_references
+from rabbench.check.reading import CONFIG_KEY, Reading, read_runs, row_text, tier
 from rabbench.config.check import TIERS, Policy, Tier
 from rabbench.results import save_results, write_text
-from rabbench.types import BadInputError, Measurement, MissingError, Results, UsageError
+from rabbench.types import BadInputError, MissingError, Results, UsageError
 
 FAILED = {"oom", "timeout", "error"}
 
@@ -28,8 +30,8 @@ def build_baseline(
 ) -> Results:
     """The baseline that these runs make.
 
-    Exact rows are kept once; noisy ones of every run, told apart by ``run`` in their params where
-    there are several. References that the policy leaves open are settled here.
+    Exact rows stand once; noisy ones of every run, with ``run`` in their params where there are
+    several. References that the policy leaves open are settled here.
 
     Raises:
         UsageError: without a reason.
@@ -41,30 +43,34 @@ def build_baseline(
             "--update needs --reason TEXT: why the baseline changes is what its reviewers ask first"
         )
     _refuse_failed(runs)
-    readings = reading.readings(runs)
+    readings = read_runs(runs)
     first = [row for row in readings[0].rows.values() if row.value is not None]
-    rows = [row for row in first if reading.tier(row) == "exact" and "exact" in tiers]
-    for number, one in enumerate(readings if "noisy" in tiers else []):
-        costs = (row for row in one.rows.values() if row.value is not None)
-        marked = {"run": number} if len(readings) > 1 else {}
-        rows += [row.with_changes(params=marked) for row in costs if reading.tier(row) == "noisy"]
+    rows = [row for row in first if tier(row) == "exact" and "exact" in tiers]
+    for number, reading in enumerate(readings if "noisy" in tiers else []):
+        params = {"run": number} if len(readings) > 1 else {}
+        rows += [
+            row.with_changes(params=params)
+            for row in reading.rows.values()
+            if row.value is not None and tier(row) == "noisy"
+        ]
     if not rows:
         raise MissingError(
             f"--update: these runs hold nothing that the {' or '.join(tiers)} tier compares; "
             "measure FLOPs, index size, latency or memory, or evaluate on a data set"
         )
-    timed = [row for row in first if reading.tier(row) == "noisy"]
-    if "noisy" in tiers and timed:
+    noisy = [row for row in first if tier(row) == "noisy"]
+    if "noisy" in tiers and noisy:
         _refuse_machines(readings)
-        policy = replace(policy, references=policy.references or ratios.chosen(timed))
-    kept = {
+        policy = replace(policy, references=policy.references or choose_references(noisy))
+    entry = {
         "reason": reason.strip(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "policy": asdict(policy),
     }
-    written = replace(runs[0], config={**runs[0].config, reading.KEPT: kept}, rows=rows)
-    _refuse_differing(written, runs, policy, tiers)
-    return written
+    baseline = replace(runs[0], config={**runs[0].config, CONFIG_KEY: entry}, rows=rows)
+    if "exact" in tiers and len(runs) > 1:
+        _refuse_differing(read_runs([baseline]), readings, policy)
+    return baseline
 
 
 def write_baseline(baseline: Results, path: Path) -> None:
@@ -78,20 +84,18 @@ def write_baseline(baseline: Results, path: Path) -> None:
 
 
 def _refuse_failed(runs: Sequence[Results]) -> None:
-    failed = [row for one in runs for row in one.rows if row.status in FAILED]
+    failed = [row for run in runs for row in run.rows if row.status in FAILED]
     if failed:
+        row = failed[0]
+        example = f"{row_text(row)}: {row.status}: {row.params.get('message', '')}"
         raise MissingError(
-            f"--update: {len(failed)} points of the run failed, such as {_failure(failed[0])}; a "
+            f"--update: {len(failed)} points of the run failed, such as {example}; a "
             "baseline needs every point measured: run again, or sweep less"
         )
 
 
-def _failure(row: Measurement) -> str:
-    return f"{reading.told(row)}: {row.status}: {row.params.get('message', '')}"
-
-
-def _refuse_machines(readings: Sequence[reading.Reading]) -> None:
-    machines = sorted({str(one.environment.get("machine")) for one in readings})
+def _refuse_machines(readings: Sequence[Reading]) -> None:
+    machines = sorted({str(reading.environment.get("machine")) for reading in readings})
     if len(machines) > 1:
         raise BadInputError(
             f"--update: runs of several machines ({', '.join(machines)}): the noise between them "
@@ -99,14 +103,9 @@ def _refuse_machines(readings: Sequence[reading.Reading]) -> None:
         )
 
 
-def _refuse_differing(
-    written: Results, runs: Sequence[Results], policy: Policy, tiers: tuple[Tier, ...]
-) -> None:
-    if "exact" not in tiers or len(runs) < 2:
-        return
-    base, head = reading.readings([written]), reading.readings(runs)
-    for found in exact.findings(base, head, policy):
-        if found.status != "pass":
+def _refuse_differing(base: Sequence[Reading], head: Sequence[Reading], policy: Policy) -> None:
+    for result in check_exact(base, head, policy):
+        if result.status != "pass":
             raise BadInputError(
-                f"--update: the runs differ in {found.name}, which must be exact: {found.message}"
+                f"--update: the runs differ in {result.name}, which must be exact: {result.message}"
             )

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rabbench.check import exact, noisy, reading
-from rabbench.check.model import Verdict
+from rabbench.check.exact import check_exact
+from rabbench.check.model import CheckResult, Verdict
+from rabbench.check.noisy import check_noisy
+from rabbench.check.reading import baseline_policy, read_runs, tier
 from rabbench.config.check import TIERS, Policy, Tier
 from rabbench.types import Results
 
@@ -27,25 +29,27 @@ def compare_runs(
         baseline: what ``--update`` wrote, or the runs of another version; several are repeated
             measurements of one thing.
         runs: what is judged, likewise.
-        policy: in place of the one that the first baseline keeps.
+        policy: in place of the first baseline's own.
         tiers: which to compare.
         absolute: compare the noisy tier's figures themselves instead of ratios; one machine only.
 
     Raises:
         BadInputError: if a file holds a row twice, or the baseline's policy cannot be read.
     """
-    policy = policy or reading.baseline_policy(baseline[0])
-    base, head = reading.readings(baseline), reading.readings(runs)
-    found = []
+    policy = policy or baseline_policy(baseline[0])
+    base, head = read_runs(baseline), read_runs(runs)
+    results: list[CheckResult] = []
     if "exact" in tiers:
-        found += list(exact.findings(base, head, policy))
+        results += check_exact(base, head, policy)
     if "noisy" in tiers:
-        found += list(noisy.findings(base, head, policy, absolute=absolute))
-    known = base[0].rows.keys()
+        results += check_noisy(base, head, policy, absolute=absolute)
     return Verdict(
-        findings=found,
+        findings=results,
         policy=policy,
         tiers=tiers,
-        new=sum(row.value is not None for key, row in head[0].rows.items() if key not in known),
-        left_out=sum(reading.tier(row) is None for one in runs for row in one.rows),
+        new=sum(
+            row.value is not None and identity not in base[0].rows
+            for identity, row in head[0].rows.items()
+        ),
+        left_out=sum(tier(row) is None for run in runs for row in run.rows),
     )

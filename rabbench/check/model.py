@@ -1,6 +1,6 @@
-"""What a gate decides by and what it finds: policy, finding, verdict.
+"""The result of a check, the verdict of a gate, and the constants that its rules go by.
 
-Holds data and the numbers that the rules go by; compares nothing.
+Compares nothing.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any, Literal, get_args
 from rabbench.config.check import TIERS, Policy, Tier
 from rabbench.types import Better
 
-Status = Literal["regression", "missing", "unclear", "pass"]
-STATUSES: tuple[Status, ...] = get_args(Status)
-"""Worst first: a verdict is the worst of its findings."""
+CheckStatus = Literal["regression", "missing", "unclear", "pass"]
+STATUSES: tuple[CheckStatus, ...] = get_args(CheckStatus)
+"""Worst first: a verdict is the worst of its results."""
 
 ORDER = "order"
-"""The unit of an order of growth, whose value is its place in ``complexity.ORDERS``."""
+"""The unit of an order of growth, whose value is its place in ``scaling.fits.ORDERS``."""
 
 MEANT = "if this is meant, write the baseline again with --update --reason TEXT"
 
@@ -30,13 +30,13 @@ SURE = 0.05  # of a pass
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """One comparison: what was compared, both figures, and what came out.
+    """One comparison: what was compared, both figures, and the status.
 
-    ``where`` tells it from others of the same measure (length, model, data set). ``base`` and
+    ``where`` distinguishes it within its measure (length, model, data set). ``base`` and
     ``head`` are values of ``unit``, or ratios to ``over`` (``system/phase``), geometric means over
-    the lengths where there are several. ``change`` is head
-    over base, with ``margin`` the factor it had to exceed and ``p`` the rank test's. ``chance`` is
-    how often a sample of the head is worse than one of the base (0.5: no difference).
+    the lengths where there are several. ``change`` is head over base, with ``margin`` the factor it
+    had to exceed and ``p`` the rank test's. ``chance`` is how often a sample of the head is worse
+    than one of the base (0.5: no difference).
     ``message`` is one sentence or a few; empty where all is well.
     """
 
@@ -45,7 +45,7 @@ class CheckResult:
     phase: str
     measure: str
     where: str
-    status: Status
+    status: CheckStatus
     unit: str
     better: Better
     base: float | None = None
@@ -67,7 +67,7 @@ class CheckResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """All findings of one gate. ``new`` rows are not in the baseline, ``left_out`` in no tier."""
+    """All results of one gate. ``new`` rows are not in the baseline, ``left_out`` in no tier."""
 
     findings: Sequence[CheckResult]
     policy: Policy
@@ -76,13 +76,13 @@ class Verdict:
     left_out: int = 0
 
     @property
-    def counts(self) -> Mapping[Status, int]:
-        """How many findings there are of each status, worst first."""
-        found = Counter(one.status for one in self.findings)
-        return {status: found[status] for status in STATUSES}
+    def counts(self) -> Mapping[CheckStatus, int]:
+        """How many results there are of each status, worst first."""
+        counts = Counter(result.status for result in self.findings)
+        return {status: counts[status] for status in STATUSES}
 
     @property
-    def status(self) -> Status:
+    def status(self) -> CheckStatus:
         """The worst status; where nothing was compared, nothing has passed."""
         return next((status for status, n in self.counts.items() if n), "missing")
 
@@ -103,9 +103,9 @@ class Verdict:
             )
         counts = ", ".join(f"{n} {status}" for status, n in self.counts.items() if n)
         total = len(self.findings)
-        found = f"{self.status}: of {total} {'check' if total == 1 else 'checks'} {counts}"
-        rows = f"; {self.new} rows are not in the baseline" if self.new else ""
-        return found + rows
+        checks = "check" if total == 1 else "checks"
+        new = f"; {self.new} rows are not in the baseline" if self.new else ""
+        return f"{self.status}: of {total} {checks} {counts}{new}"
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as ``rabbench check --json`` prints it."""
@@ -118,5 +118,5 @@ class Verdict:
             "new": self.new,
             "left_out": self.left_out,
             "policy": asdict(self.policy),
-            "findings": [{"name": one.name, **asdict(one)} for one in self.findings],
+            "findings": [{"name": result.name, **asdict(result)} for result in self.findings],
         }

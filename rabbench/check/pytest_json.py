@@ -1,7 +1,7 @@
 """Rows from the JSON that pytest-benchmark writes, where a benchmark says what it measured.
 
 A benchmark counts if its ``extra_info`` holds ``system``, ``phase`` and ``doc_len``, as those in
-this project's ``benchmarks/`` do; ``flops`` and ``units`` are taken where they are. Knows that
+this project's ``benchmarks/`` do; ``flops`` and ``units`` are read where they are. Knows that
 format and rows, no test and no system.
 """
 
@@ -22,7 +22,7 @@ def is_pytest_benchmark(raw: Any) -> bool:
     return isinstance(raw, dict) and {"benchmarks", "machine_info"} <= raw.keys()
 
 
-def results_of(raw: Mapping[str, Any], path: str) -> Results:
+def parse_benchmarks(raw: Mapping[str, Any], path: str) -> Results:
     """The benchmarks as results: a latency row each, and a FLOPs row where they were counted.
 
     Raises:
@@ -37,26 +37,34 @@ def results_of(raw: Mapping[str, Any], path: str) -> Results:
             f"{path} is damaged: {type(error).__name__}: {error}; write it again with "
             "'pytest benchmarks --benchmark-only --benchmark-json FILE'"
         ) from None
-    described = {
+    environment = {
         "date": raw.get("datetime"),
         "machine": hashlib.sha256(hardware.encode()).hexdigest()[:12],
     }
-    return Results(command="pytest-benchmark", config={}, environment=described, rows=rows)
+    return Results(command="pytest-benchmark", config={}, environment=environment, rows=rows)
 
 
 def _rows(benchmark: Mapping[str, Any]) -> Iterator[Measurement]:
-    known = benchmark["extra_info"]
-    if not known.keys() >= NEEDED:
+    extra, stats = benchmark["extra_info"], benchmark["stats"]
+    if not extra.keys() >= NEEDED:
         return
-    units = known.get("units", 1)
-    params = {name: known[name] for name in IDENTITY if name in known}
-    of: dict[str, Any] = {"system": known["system"], "phase": known["phase"], "better": "lower"}
-    samples = [taken / units for taken in benchmark["stats"]["data"]]
-    median = benchmark["stats"]["median"] / units
-    yield Measurement(
-        **of, measure="latency", value=median, unit="s", params=params, samples=samples
+    units = extra.get("units", 1)
+    latency = Measurement(
+        system=extra["system"],
+        phase=extra["phase"],
+        measure="latency",
+        value=stats["median"] / units,
+        unit="s",
+        better="lower",
+        params={name: extra[name] for name in IDENTITY if name in extra},
+        samples=[seconds / units for seconds in stats["data"]],
     )
-    if known.get("flops") is not None:
-        params = {**params, "pairs": "dense"}
-        count = known["flops"] / units
-        yield Measurement(**of, measure="flops", value=count, unit="FLOP", params=params)
+    yield latency
+    if extra.get("flops") is not None:
+        yield latency.with_changes(
+            measure="flops",
+            value=extra["flops"] / units,
+            unit="FLOP",
+            samples=(),
+            params={"pairs": "dense"},
+        )

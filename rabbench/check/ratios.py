@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rabbench.check.reading import Identity, Reading, nearest
+from rabbench.check.reading import Identity, Reading, nearest_row
 from rabbench.results import IDENTITY, row_key
 from rabbench.scaling.fits import RESOLUTION
 from rabbench.stats.intervals import Array
@@ -23,43 +23,42 @@ ABSOLUTE = "absolute"
 
 
 @dataclass
-class Point:
+class LengthSamples:
     """One length of a phase: each run's samples, as ratios or absolute, more being worse."""
 
     base: list[Array] = field(default_factory=list)
     head: list[Array] = field(default_factory=list)
 
     @property
-    def all(self) -> tuple[Array, Array]:
+    def pooled(self) -> tuple[Array, Array]:
         """The samples of all runs: the baseline's, the head's."""
         return np.concatenate(self.base), np.concatenate(self.head)
 
     @property
-    def middles(self) -> tuple[float, float]:
-        """Their medians."""
-        base, head = self.all
+    def medians(self) -> tuple[float, float]:
+        """The medians of the pooled samples."""
+        base, head = self.pooled
         return float(np.median(base)), float(np.median(head))
 
     @property
     def change(self) -> float:
         """The head's median over the base's; above 1 is worse."""
-        base, head = self.middles
+        base, head = self.medians
         return head / base
 
     @property
-    def least(self) -> float:
+    def least_change(self) -> float:
         """The smallest change that any run of the head shows: that of its best run."""
-        base, _ = self.middles
-        return min(float(np.median(run)) for run in self.head) / base
+        return min(float(np.median(run)) for run in self.head) / self.medians[0]
 
 
 @dataclass
-class Group:
-    """One measure of one phase over its lengths."""
+class PhaseSweep:
+    """One measure of one phase over its lengths, set over the reference ``over``."""
 
     row: Measurement
     over: str
-    points: dict[int, Point] = field(default_factory=dict)
+    points: dict[int, LengthSamples] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
 
     @property
@@ -68,7 +67,7 @@ class Group:
         return [self.points[length].change for length in sorted(self.points)]
 
 
-def chosen(rows: Sequence[Measurement]) -> tuple[str, ...]:
+def choose_references(rows: Sequence[Measurement]) -> tuple[str, ...]:
     """The costliest phase by the clock and the costliest of another system: least noise, in turn.
 
     Args:
@@ -82,22 +81,24 @@ def chosen(rows: Sequence[Measurement]) -> tuple[str, ...]:
     sums: dict[tuple[str, str], float] = {}
     for row in rows:
         if row.measure == measure and row.value:
-            of = (row.system, row.phase)
-            sums[of] = sums.get(of, 0.0) + row.value
-    first, *others = sorted(sums, key=lambda of: (-sums[of], of)) or [("", "")]
-    others.sort(key=lambda of: of[0] == first[0])  # stable: other systems first
-    return tuple("/".join(of) for of in (first, *others[:1]) if of[0])
+            key = (row.system, row.phase)
+            sums[key] = sums.get(key, 0.0) + row.value
+    if not sums:
+        return ()
+    first, *rest = sorted(sums, key=lambda key: (-sums[key], key))
+    rest.sort(key=lambda key: key[0] == first[0])  # stable: other systems first
+    return tuple("/".join(key) for key in (first, *rest[:1]))
 
 
-def groups(
+def build_sweeps(
     rows: Sequence[Measurement],
     base: Sequence[Reading],
     head: Sequence[Reading],
+    *,
     references: Sequence[str],
     floor: float,
-    *,
     absolute: bool,
-) -> list[Group]:
+) -> list[PhaseSweep]:
     """The baseline's rows by phase and sweep, with every run's samples.
 
     Args:
@@ -108,29 +109,29 @@ def groups(
         floor: the share of a figure below which nothing is told apart.
         absolute: the figures themselves, over nothing.
     """
-    found: dict[tuple[str, ...], Group] = {}
+    sweeps: dict[tuple[str, ...], PhaseSweep] = {}
     for row in rows:
-        own = f"{row.system}/{row.phase}"
-        over = ABSOLUTE if absolute else next((one for one in references if one != own), "")
+        phase = f"{row.system}/{row.phase}"
+        over = ABSOLUTE if absolute else next((name for name in references if name != phase), "")
         identity = row_key(row)
-        group = found.setdefault(_sweep(identity), Group(row, over))
+        sweep = sweeps.setdefault(_sweep_key(identity), PhaseSweep(row, over))
         length = int(row.params["doc_len"])
-        point = Point()
+        point = LengthSamples()
         for runs, readings in ((point.base, base), (point.head, head)):
             for reading in readings:
                 values = _samples(reading, identity, row, over, floor)
                 if isinstance(values, str):
-                    group.missing.append(f"{length:,} tokens: {values}")
+                    sweep.missing.append(f"{length:,} tokens: {values}")
                 else:
                     runs.append(values)
         if point.base and point.head:
-            group.points[length] = point
-    return list(found.values())
+            sweep.points[length] = point
+    return list(sweeps.values())
 
 
-def _sweep(identity: Identity) -> tuple[str, ...]:
+def _sweep_key(identity: Identity) -> tuple[str, ...]:
     """An identity without the length."""
-    params = {key: of for key, of in json.loads(identity[-1]).items() if key != "doc_len"}
+    params = {name: value for name, value in json.loads(identity[-1]).items() if name != "doc_len"}
     return (*identity[:-1], json.dumps(params, sort_keys=True))
 
 
@@ -138,27 +139,27 @@ def _samples(
     reading: Reading, identity: Identity, row: Measurement, over: str, floor: float
 ) -> Array | str:
     """A run's samples of one row, set over the reference's; what is missing, in words."""
-    now = reading.rows.get(identity)
-    if now is None:
-        near = nearest(row, reading.rows.values())
+    current = reading.rows.get(identity)
+    if current is None:
+        near = nearest_row(row, reading.rows.values())
         return f"the baseline has this row, the run has not{near}"
-    own = _values(now, floor)
-    if isinstance(own, str):
-        return own
-    if over == ABSOLUTE:
-        return own if row.better == "lower" else 1 / own
-    reference = _reference(reading, now, over)
-    if reference is None:
-        return f"nothing to set it over: the run has no {row.measure} of {over or 'another phase'}"
-    under = _values(reference, floor)
-    if isinstance(under, str):
-        return f"{over}: {under}"
-    rounds = min(len(own), len(under))
-    ratios = own[:rounds] / under[:rounds]
-    return ratios if row.better == "lower" else 1 / ratios
+    values = _raw_samples(current, floor)
+    if isinstance(values, str):
+        return values
+    if over != ABSOLUTE:
+        reference = _reference(reading, current, over)
+        if reference is None:
+            phase = over or "another phase"
+            return f"nothing to set it over: the run has no {row.measure} of {phase}"
+        under = _raw_samples(reference, floor)
+        if isinstance(under, str):
+            return f"{over}: {under}"
+        rounds = min(len(values), len(under))
+        values = values[:rounds] / under[:rounds]
+    return values if row.better == "lower" else 1 / values
 
 
-def _values(row: Measurement, floor: float) -> Array | str:
+def _raw_samples(row: Measurement, floor: float) -> Array | str:
     """A row's raw samples, or why there are none.
 
     Bytes below what can be told apart count as just that many: 1 MiB is the floor's share of it.
@@ -177,12 +178,13 @@ def _values(row: Measurement, floor: float) -> Array | str:
 def _reference(reading: Reading, row: Measurement, over: str) -> Measurement | None:
     """The reference's row of the same measure and shape, of the most similar sweep."""
 
-    def fits(other: Measurement) -> bool:
-        same = all(other.params.get(name) == row.params.get(name) for name in SHAPE)
-        return same and (other.measure, f"{other.system}/{other.phase}") == (row.measure, over)
+    def fits(candidate: Measurement) -> bool:
+        phase = f"{candidate.system}/{candidate.phase}"
+        return (candidate.measure, phase) == (row.measure, over) and all(
+            candidate.params.get(name) == row.params.get(name) for name in SHAPE
+        )
 
-    def shared(other: Measurement) -> int:
-        names = IDENTITY
-        return sum(other.params.get(name) == row.params.get(name) for name in names)
+    def similarity(candidate: Measurement) -> int:
+        return sum(candidate.params.get(name) == row.params.get(name) for name in IDENTITY)
 
-    return max(filter(fits, reading.rows.values()), key=shared, default=None)
+    return max(filter(fits, reading.rows.values()), key=similarity, default=None)

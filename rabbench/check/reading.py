@@ -1,4 +1,4 @@
-"""Reads what is compared: results files, repeated runs kept in one, pytest-benchmark's JSON.
+"""Reads what is compared: results files, repeated runs in one file, pytest-benchmark's JSON.
 
 Knows files and rows' identities; compares nothing. A repeated run's rows carry ``run`` in their
 params, so that one results file can hold several and still be read as any other.
@@ -12,20 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rabbench.check.pytest_json import is_pytest_benchmark, results_of
+from rabbench.check.pytest_json import is_pytest_benchmark, parse_benchmarks
 from rabbench.config.check import Policy, Tier
 from rabbench.results import IDENTITY, load_results, row_key
 from rabbench.scaling.fits import NOISE_FREE
 from rabbench.types import PHASES, BadInputError, Measurement, Results
 
 Identity = tuple[str, ...]
-KEPT = "check"
+CONFIG_KEY = "check"
 """Where in a baseline's ``config`` its reason, date and policy are."""
 
-COUNTED = (*NOISE_FREE, "parameters")
+COUNTS = (*NOISE_FREE, "parameters")
 NOT_COMPARED = ("longest_feasible",)  # depends on --memory-limit and on what else is running
 PREDICTED = "predicted_"
-NAMED = ("doc_len", "pairs", "dataset", "model", "attention", "variant", "step")
+PLACE = ("doc_len", "pairs", "dataset", "model", "attention", "variant", "step")
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Reading:
 
 def tier(row: Measurement) -> Tier | None:
     """Where a row is compared: counts and metrics exactly, other costs as ratios, or nowhere."""
-    if row.phase == "quality" or row.measure in COUNTED:
+    if row.phase == "quality" or row.measure in COUNTS:
         return "exact"
-    swept = row.phase in PHASES and "doc_len" in row.params
-    if not swept or row.measure in NOT_COMPARED or row.measure.startswith(PREDICTED):
+    is_swept = row.phase in PHASES and "doc_len" in row.params
+    if not is_swept or row.measure in NOT_COMPARED or row.measure.startswith(PREDICTED):
         return None
     return "noisy"
 
@@ -57,9 +57,9 @@ def load_run(path: Path) -> Results:
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
         except (json.JSONDecodeError, UnicodeDecodeError):
-            raw = None  # the store says what is wrong with it
+            raw = None  # load_results says what is wrong with it
         if is_pytest_benchmark(raw):
-            return results_of(raw, str(path))
+            return parse_benchmarks(raw, str(path))
     return load_results(path)
 
 
@@ -78,59 +78,60 @@ def load_baseline(path: Path) -> Results:
 
 
 def baseline_policy(baseline: Results) -> Policy:
-    """The policy that a baseline keeps; the default one where it keeps none."""
-    kept = baseline.config.get(KEPT)
-    return Policy.from_json(kept.get("policy", {})) if isinstance(kept, Mapping) else Policy()
+    """The policy in a baseline's configuration; the default one without any."""
+    entry = baseline.config.get(CONFIG_KEY)
+    return Policy.from_json(entry.get("policy", {})) if isinstance(entry, Mapping) else Policy()
 
 
-def readings(results: Iterable[Results]) -> list[Reading]:
+def read_runs(results: Iterable[Results]) -> list[Reading]:
     """Every run in these files, one after another.
 
     Raises:
         BadInputError: if a file holds one row twice, so that one of them would go unseen.
     """
-    found = []
-    for one in results:
+    readings = []
+    for file in results:
         runs: dict[int, dict[Identity, Measurement]] = {0: {}}
-        for row in one.rows:
+        for row in file.rows:
             rows = runs.setdefault(int(row.params.get("run", 0)), {})
             identity = row_key(row)
             if identity in rows:
-                raise BadInputError(f"a file holds the row '{told(row)}' twice; measure again")
+                raise BadInputError(f"a file holds the row '{row_text(row)}' twice; measure again")
             rows[identity] = row
-        found += [Reading(rows, one.environment, one.suites) for _, rows in sorted(runs.items())]
-    return found
+        readings += [
+            Reading(rows, file.environment, file.suites) for _, rows in sorted(runs.items())
+        ]
+    return readings
 
 
-def told(row: Measurement) -> str:
+def row_text(row: Measurement) -> str:
     """A row in words."""
-    where = located(row.params)
-    return f"{row.system} {row.phase} {row.measure}" + (f" ({where})" if where else "")
+    place = row_place(row.params)
+    return f"{row.system} {row.phase} {row.measure}" + (f" ({place})" if place else "")
 
 
-def located(params: Mapping[str, Any], *, without: Iterable[str] = ()) -> str:
-    """The params that a person tells rows of one measure by."""
-    names = [name for name in NAMED if params.get(name) is not None and name not in without]
+def row_place(params: Mapping[str, Any], *, without: Iterable[str] = ()) -> str:
+    """The params that a person distinguishes rows of one measure by."""
+    names = [name for name in PLACE if params.get(name) is not None and name not in without]
     return ", ".join(f"{name} {params[name]}" for name in names)
 
 
-def nearest(row: Measurement, others: Iterable[Measurement]) -> str:
-    """What the most similar of other rows has instead; empty where none is of its measure."""
+def nearest_row(row: Measurement, candidates: Iterable[Measurement]) -> str:
+    """How the most similar of some rows differs; empty where none is of this row's measure."""
 
-    def differing(other: Measurement) -> list[str]:
-        names = IDENTITY
-        return [name for name in names if row.params.get(name) != other.params.get(name)]
+    def differing(candidate: Measurement) -> list[str]:
+        return [name for name in IDENTITY if row.params.get(name) != candidate.params.get(name)]
 
-    same = [o for o in others if (o.system, o.phase, o.measure) == _name(row)]
-    if not same:
-        return ""
-    closest = min(same, key=lambda other: len(differing(other)))
-    words = [
+    def measured(candidate: Measurement) -> tuple[str, ...]:
+        return candidate.system, candidate.phase, candidate.measure
+
+    closest = min(
+        (candidate for candidate in candidates if measured(candidate) == measured(row)),
+        key=lambda candidate: len(differing(candidate)),
+        default=row,
+    )
+    differences = [
         f"{name} {closest.params.get(name)!r} instead of {row.params.get(name)!r}"
         for name in differing(closest)
     ]
-    return "; the closest row has " + ", ".join(words) if words else ""
-
-
-def _name(row: Measurement) -> tuple[str, str, str]:
-    return row.system, row.phase, row.measure
+    return "; the closest row has " + ", ".join(differences) if differences else ""

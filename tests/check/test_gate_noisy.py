@@ -13,7 +13,7 @@ from scipy.stats import binom
 
 from rabbench import check
 from rabbench.check import CheckResult, Policy, Verdict
-from rabbench.check.ratios import chosen
+from rabbench.check.ratios import choose_references
 from rabbench.types import Measurement, Results
 from tests.check.gate_runs import LENGTHS, row, sweep, with_changes
 
@@ -231,8 +231,8 @@ def test_direction_is_data() -> None:
 
 def test_references_are_the_costliest_phases_of_two_systems() -> None:
     rows = list(sweep(1).rows)
-    assert chosen(rows) == ("teacher/score", "rabtriever/index")
-    assert chosen([one for one in rows if one.system == "rabtriever"]) == (
+    assert choose_references(rows) == ("teacher/score", "rabtriever/index")
+    assert choose_references([one for one in rows if one.system == "rabtriever"]) == (
         "rabtriever/index",
         "rabtriever/query",
     )
@@ -241,10 +241,10 @@ def test_references_are_the_costliest_phases_of_two_systems() -> None:
         return replace(one, system="teacher") if one.phase == "index" else one
 
     slow_index = with_changes(sweep(1), moved)
-    assert chosen(list(slow_index.rows)) == ("teacher/score", "rabtriever/query")
+    assert choose_references(list(slow_index.rows)) == ("teacher/score", "rabtriever/query")
     memory = [one for one in rows if one.measure == "working_memory"]
-    assert {one.split("/")[0] for one in chosen(memory)} == {"teacher", "rabtriever"}
-    assert chosen([]) == ()
+    assert {one.split("/")[0] for one in choose_references(memory)} == {"teacher", "rabtriever"}
+    assert choose_references([]) == ()
 
 
 def test_a_run_of_one_phase_has_nothing_to_be_set_over() -> None:

@@ -74,7 +74,7 @@ def test_counts_are_shown_to_the_digit_and_orders_in_words() -> None:
 
 
 def test_junit_counts_everything_but_a_pass_as_wrong() -> None:
-    root = Xml.fromstring(junit.xml(MIXED))  # noqa: S314 - our own
+    root = Xml.fromstring(junit.render_xml(MIXED))  # noqa: S314 - our own
     assert root.attrib == {"name": "rabbench check", "tests": "4", "failures": "1", "errors": "2"}
     (suite,) = root
     cases = {case.attrib["name"]: [child.tag for child in case] for case in suite}
@@ -84,14 +84,14 @@ def test_junit_counts_everything_but_a_pass_as_wrong() -> None:
 
 
 def test_junit_of_nothing_is_an_error() -> None:
-    root = Xml.fromstring(junit.xml(_verdict()))  # noqa: S314 - our own
+    root = Xml.fromstring(junit.render_xml(_verdict()))  # noqa: S314 - our own
     assert root.attrib["errors"] == "1"
     assert root.find("testsuite/testcase/error") is not None
 
 
 def test_junit_stays_well_formed_whatever_a_message_says() -> None:
     odd = _verdict(_finding("regression", message='<&>"\x00\x1b\ud800\ufffe ✓ ]]>'))
-    (failure,) = Xml.fromstring(junit.xml(odd).encode()).iter("failure")  # noqa: S314 - our own
+    (failure,) = Xml.fromstring(junit.render_xml(odd).encode()).iter("failure")  # noqa: S314 - our own
     assert failure.attrib["message"] == '<&>"���� ✓ ]]>'
 
 
