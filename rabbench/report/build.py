@@ -86,7 +86,7 @@ def _glance(
     cost: CostReport, quality: Quality, colours: Mapping[str, int], *, draw: bool
 ) -> Section:
     """Three figures at most: cost by length, the phase ledger, quality against cost."""
-    tables = [cost.ledger] if cost.ledger else []
+    tables = [cost.ledger] if cost.ledger.rows else []
     figures: list[Figure] = []
     if draw:
         ranked = [*quality.fronts(colours), *quality.dots(colours)]

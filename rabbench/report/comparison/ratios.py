@@ -12,7 +12,7 @@ from itertools import product
 
 from rabbench.report.comparison.costs import SHAPE, CostComparison
 from rabbench.report.comparison.runs import LeftOut, Side
-from rabbench.report.cost.factors import Ratio, ratios
+from rabbench.report.cost.tables import Ratio, ratios
 from rabbench.report.cost.text import DECIDING
 from rabbench.report.labels import (
     CACHED,

@@ -1,4 +1,4 @@
-"""The costs of a results file as sections, sentences and key figures of a report.
+"""The costs of a results file as sections, figures, sentences and key figures of a report.
 
 Knows which there are and in which order; the modules beneath know what stands in each.
 """
@@ -8,17 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import product
 from typing import Any
 
 from rabbench.report import warnings
-from rabbench.report.cost import ledger, roofline, tables
+from rabbench.report.cost import figures, ledger, roofline, tables
 from rabbench.report.cost.break_even import BreakEvenReport, read_load
-from rabbench.report.cost.factors import ratios
-from rabbench.report.cost.figures import CostFigures
 from rabbench.report.cost.text import CostText
-from rabbench.report.labels import CACHED, CHUNKED, STUDENT, TEACHER, Labels, is_cost, name_of
-from rabbench.report.page import Figure, KeyFigure, Section, Table
+from rabbench.report.labels import Labels, is_cost, name_of
+from rabbench.report.page import Figure, KeyFigure, Section
 from rabbench.scaling.fits import fit_sweeps
 from rabbench.types import Measurement
 
@@ -34,6 +31,7 @@ FIT_RULE = (
     "term passes the linear one; the local exponent, at the largest length, is the slope of the "
     "log–log curve there."
 )
+SCATTER_RULE = "Intervals rest on the scatter between lengths."
 
 
 class CostReport:
@@ -49,17 +47,14 @@ class CostReport:
     ) -> None:
         self.rows, self.slots, self.draw = rows, slots, draw
         self.costs = [row for row in rows if is_cost(row)]
-        self.labels = Labels(self.costs)
-        self.fits = fit_sweeps(self.costs)
-        pairs = product((TEACHER, CACHED), (STUDENT, CHUNKED))
-        self.ratios = [
-            r for over, under in pairs for r in ratios(self.costs, over=over, under=under)
-        ]
+        self.labels, self.fits = Labels(self.costs), fit_sweeps(self.costs)
+        self.ratios = tables.all_ratios(self.costs)
         self.text = CostText(self.fits, self.ratios, self.labels)
         self.break_even = BreakEvenReport(self.costs, read_load(config), self.labels)
-        drawn = self.fits if draw else ()
-        self._figures = CostFigures(drawn, self.ratios if draw else (), rows, self.labels, slots)
         self.ledger, self._storage = ledger.split_tables(self.fits, self.labels)
+        self._figures: Mapping[tuple[str, str], Figure] = {}
+        if draw:
+            self._figures = figures.cost_figures(self.fits, self.ratios, rows, self.labels, slots)
 
     def findings(self) -> list[str]:
         """Every sentence about cost."""
@@ -74,56 +69,49 @@ class CostReport:
         return [*self.text.key_figures(), *self.break_even.key_figures()]
 
     def opening_figures(self, most: int) -> list[Figure]:
-        """The figures of a pair's cost."""
-        return self._figures.opening(most)
+        """The cost of a pair, the most telling first: time where one figure must do."""
+        order = ("flops", "latency") if most > 1 else ("latency", "flops")
+        places = [(phase, measure) for phase in ("score", "index") for measure in order]
+        return [self._figures[place] for place in places if place in self._figures][:most]
 
     def sections(self, elsewhere: Sequence[Figure] = ()) -> list[Section]:
         """All sections, some of them empty; the ``elsewhere`` figures stand in another one."""
         sections = [self.break_even.section(self.slots, draw=self.draw)]
         if self.costs:
-            sections += [*self._by_length(elsewhere), *self._backing()]
+            sections += [*self._by_length({figure.id for figure in elsewhere}), *self._backing()]
         sections += roofline.sections(self.rows, self.labels)
-        return [replace(section, group="Cost") for section in sections]
-
-    def _by_length(self, elsewhere: Sequence[Figure]) -> list[Section]:
-        """Each cost by length; memory and index in one section."""
-        by_measure = {
-            measure: [replace(table, folded=True) for table in of_measure]
-            for measure, of_measure in tables.length_tables(
-                self.costs, self.ratios, self.labels
-            ).items()
-        }
-        paper = tables.paper_table(self.ratios)
-        sections = []
-        for measure in (name for name in by_measure if name not in MEMORY):
-            published = [paper] if measure == "latency" and paper is not None else []
-            sections.append(
-                Section(
-                    id=f"cost-{re.sub(r'[^A-Za-z0-9_-]+', '-', measure)}",
-                    title=f"{name_of(measure)} by length",
-                    text=[tables.PAPER_TEXT] if published else [],
-                    figures=self._figures.of(measure, elsewhere),
-                    tables=[*by_measure[measure], *published],
-                )
-            )
-        memory = [measure for measure in MEMORY if measure in by_measure]
-        limits = tables.limit_table(self.rows, self.labels)
         return [
-            *sections,
-            Section(
-                id="memory",
-                title="Memory and index",
-                figures=[f for measure in memory for f in self._figures.of(measure, elsewhere)],
-                tables=[
-                    *_present(self._storage, limits),
-                    *(table for measure in memory for table in by_measure[measure]),
-                ],
-            ),
+            replace(section, group="Cost", tables=[table for table in section.tables if table.rows])
+            for section in sections
         ]
+
+    def _by_length(self, elsewhere: set[str]) -> list[Section]:
+        """Each cost by length; memory and index in one section."""
+        sections, memory_figures = [], []
+        memory_tables = [self._storage, tables.limit_table(self.rows, self.labels)]
+        by_length = tables.length_tables(self.costs, self.ratios, self.labels)
+        for measure, of_measure in by_length.items():
+            drawings = [
+                figure
+                for (_, name), figure in self._figures.items()
+                if name == measure and figure.id not in elsewhere
+            ]
+            folded = [replace(table, folded=True) for table in of_measure]
+            if measure in MEMORY:
+                memory_figures += drawings
+                memory_tables += folded
+                continue
+            paper = tables.paper_table(self.ratios if measure == "latency" else ())
+            text = [tables.PAPER_TEXT] if paper.rows else []
+            id_ = f"cost-{re.sub(r'[^A-Za-z0-9_-]+', '-', measure)}"
+            title = f"{name_of(measure)} by length"
+            sections.append(Section(id_, title, text, drawings, [*folded, paper]))
+        memory = Section("memory", "Memory and index", (), memory_figures, memory_tables)
+        return [*sections, memory]
 
     def _backing(self) -> list[Section]:
         """The evidence of the orders: coefficients, counters, statistics, repetitions."""
-        counters = tables.counter_table(self.costs, self.labels)
+        counters = ledger.counter_table(self.costs, self.labels)
         return [
             Section(
                 id="ledger",
@@ -136,18 +124,15 @@ class CostReport:
             Section(
                 id="counters",
                 title="Do the counters agree?",
-                text=(FLOPS_RULE, *tables.layer_note(self.costs)) if counters else (),
-                tables=_present(counters),
+                text=(FLOPS_RULE, *ledger.layer_note(self.costs)) if counters.rows else (),
+                tables=[counters],
                 detail=True,
-                summary=tables.counter_agreement(self.costs),
+                summary=ledger.counter_agreement(self.costs),
             ),
             Section(
                 id="evidence",
                 title="Evidence",
-                text=(
-                    "Intervals rest on the scatter between lengths.",
-                    *warnings.unsupported(self.costs),
-                ),
+                text=(SCATTER_RULE, *warnings.unsupported(self.costs)),
                 tables=[ledger.evidence_table(self.fits, self.labels)],
                 detail=True,
                 summary="the statistics behind each order",
@@ -155,12 +140,8 @@ class CostReport:
             Section(
                 id="timings",
                 title="Repeated timings",
-                tables=_present(tables.timing_table(self.costs, self.labels)),
+                tables=[ledger.timing_table(self.costs, self.labels)],
                 detail=True,
                 summary="medians, intervals and slow ends of every point",
             ),
         ]
-
-
-def _present(*tables_or_none: Table | None) -> list[Table]:
-    return [table for table in tables_or_none if table is not None]

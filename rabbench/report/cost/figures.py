@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 
-from rabbench.report.cost.factors import Ratio
+from rabbench.report.cost.tables import Ratio
 from rabbench.report.labels import LONGEST, SEPARATOR, STUDENT, Labels, is_cost, name_of
 from rabbench.report.page import Figure, Table, Value, figure_data
 from rabbench.report.plots.curves import Series, draw_curves
@@ -16,51 +17,31 @@ from rabbench.report.wording import amount, times
 from rabbench.scaling.fits import Fit
 from rabbench.types import Measurement
 
-DRAWN = tuple(
-    (phase, measure)
-    for phase in ("score", "index")
-    for measure in ("flops", "latency", "working_memory")
-)
+PHASES = {"score": "per pair", "index": "per document, offline"}
+MEASURES = ("flops", "latency", "working_memory")
 UNTRAINED = "untrained"
-PER = {"index": "per document, offline", "query": "per query", "score": "per pair"}
 
 
-class CostFigures:
-    """The figures of a sweep, and which of them stands where."""
-
-    def __init__(
-        self,
-        fits: Iterable[Fit],
-        ratios: Sequence[Ratio],
-        rows: Sequence[Measurement],
-        labels: Labels,
-        slots: Mapping[str, int],
-    ) -> None:
-        self._figures: dict[tuple[str, str], Figure] = {}
-        dense = [fit for fit in fits if fit.key.get("pairs", "dense") == "dense"]
-        for phase, measure in DRAWN:
-            of_phase = [fit for fit in dense if (fit.phase, fit.measure) == (phase, measure)]
-            series = [_series(fit, rows, labels, slots) for fit in of_phase]
-            series = merge_series([line for line in series if line.points or line.failed])
-            if any(line.points for line in series):
-                figure = _cost_figure(phase, measure, of_phase, series, labels)
-                self._figures[phase, measure] = figure
-        self._factor = _factor_figure(ratios, slots)
-
-    def opening(self, most: int) -> list[Figure]:
-        """The cost of a pair, the most telling first: time where one figure must do."""
-        order = ("flops", "latency") if most > 1 else ("latency", "flops")
-        places = [(phase, measure) for phase in ("score", "index") for measure in order]
-        return [self._figures[place] for place in places if place in self._figures][:most]
-
-    def of(self, measure: str, elsewhere: Sequence[Figure]) -> list[Figure]:
-        """A cost's figures that do not stand elsewhere; the first cost's with the factor."""
-        figures = [figure for (_, name), figure in self._figures.items() if name == measure]
-        first = next((name for _, name in self._figures), "")
-        if measure == first and self._factor is not None:
-            figures.append(self._factor)
-        ids = {figure.id for figure in elsewhere}
-        return [figure for figure in figures if figure.id not in ids]
+def cost_figures(
+    fits: Iterable[Fit],
+    ratios: Iterable[Ratio],
+    rows: Sequence[Measurement],
+    labels: Labels,
+    slots: Mapping[str, int],
+) -> dict[tuple[str, str], Figure]:
+    """By phase and measure; the factor stands as a phase of the first measure, at the end."""
+    figures: dict[tuple[str, str], Figure] = {}
+    dense = [fit for fit in fits if fit.key.get("pairs", "dense") == "dense"]
+    for phase, measure in product(PHASES, MEASURES):
+        of_phase = [fit for fit in dense if (fit.phase, fit.measure) == (phase, measure)]
+        series = [_series(fit, rows, labels, slots) for fit in of_phase]
+        series = merge_series([line for line in series if line.points or line.failed])
+        if any(line.points for line in series):
+            figures[phase, measure] = _cost_figure(phase, measure, of_phase, series, labels)
+    factor = _factor_figure(ratios, slots)
+    if factor is not None and figures:
+        figures["factor", next(iter(figures))[1]] = factor
+    return figures
 
 
 def _series(
@@ -125,7 +106,7 @@ def _cost_figure(
         for fit in fits
         if fit.values
     ]
-    title = f"{name_of(measure)} {PER[phase]}"
+    title = f"{name_of(measure)} {PHASES[phase]}"
     id_ = f"fig-{measure}-{phase}"
     alt = f"{title} against document length, log–log. {'; '.join(sweeps)}.{_ends(series)}"
     svg = draw_curves(id_, series, unit, alt)

@@ -1,57 +1,68 @@
-"""The phase ledger: growth of each cost of each phase, at a glance, in full, and on what evidence.
+"""The phase ledger: growth of each cost of each phase, at a glance and in full, and its evidence.
 
-Reads fits alone.
+Reads fits, and of rows the counters and the repeated timings.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
+from rabbench.report.cost.tables import row_cell, row_order
 from rabbench.report.cost.text import POWERS, order_text, unexplained
-from rabbench.report.labels import MEASURES, Labels, measures_of, name_of, rank
+from rabbench.report.labels import MEASURES, Labels, is_cost, measures_of, name_of, rank
 from rabbench.report.page import Cell, Column, Row, Table
-from rabbench.scaling.fits import Fit
+from rabbench.report.wording import plural
+from rabbench.scaling.fits import Fit, samples
 from rabbench.stats.intervals import Estimate
-from rabbench.types import PHASES
+from rabbench.types import PHASES, Measurement
 
 WORK = ("flops", "latency", "energy")
 STORAGE = ("working_memory", "peak_memory", "index_size")
 GROWTH = "growth with document length, and its coefficient"
+AGREED = 0.01  # largest difference between counters that a sweep lets pass
+COUNTERS = {"closed_form": "closed form", "torch": "torch on meta", "fvcore": "fvcore × 2"}
 
 
-def split_tables(fits: Sequence[Fit], labels: Labels) -> tuple[Table | None, Table | None]:
-    """Order and coefficient of every cost, a column a phase: of work, and of storage."""
+def split_tables(fits: Iterable[Fit], labels: Labels) -> tuple[Table, Table]:
+    """Order and coefficient of every cost, a column a phase: of work, and of storage.
+
+    Each cost leads to its evidence; FLOPs are the dense count. Peak memory holds the weights, so it
+    is left out where the memory of the work alone is known.
+    """
+    by_phase: dict[tuple[str, str], dict[str, Fit]] = {}
+    for fit in sorted(fits, key=lambda fit: (rank(fit.system), labels.of(fit.system, fit.key))):
+        if fit.key.get("pairs", "dense") == "dense" and fit.measure in MEASURES:
+            by_phase.setdefault((labels.of(fit.system, fit.key), fit.measure), {})[fit.phase] = fit
+    judged = _judged_measures(measure for _, measure in by_phase)
+
+    def order_table(id_: str, caption: str, measures: Iterable[str]) -> Table:
+        rows: list[Row] = []
+        for system in dict.fromkeys(system for system, _ in by_phase):
+            for measure in measures:
+                phases = by_phase.get((system, measure), {})
+                if any(fit.values for fit in phases.values()) and measure in judged:
+                    dense = any("pairs" in fit.key for fit in phases.values())
+                    link = f"table-ledger-{measure}{'-dense' if dense else ''}"
+                    cost = Cell(value=name_of(measure), link=link)
+                    rows.append((system, cost, *(_growth(phases.get(phase)) for phase in PHASES)))
+        columns = ("system", "cost", "index (a document)", "query (a query)", "score (a pair)")
+        return Table(id_, f"{caption}: {GROWTH}", columns, rows, grouped=True, paper=True)
+
     return (
-        _order_table("orders", f"The phase ledger: {GROWTH}", fits, labels, WORK),
-        _order_table("orders-kept", f"Memory and index: {GROWTH}", fits, labels, STORAGE),
+        order_table("orders", "The phase ledger", WORK),
+        order_table("orders-kept", "Memory and index", STORAGE),
     )
 
 
-def _order_table(
-    id_: str, caption: str, fits: Sequence[Fit], labels: Labels, measures: Iterable[str]
-) -> Table | None:
-    """Each cost leads to its evidence; FLOPs are the dense count.
-
-    Peak memory holds the weights, so it is left out where the memory of the work alone is known.
-    """
-    present = {fit.measure for fit in fits}
-    hidden = {"peak_memory"} if "working_memory" in present else set()
-    by_phase: dict[tuple[str, str], dict[str, Fit]] = {}
-    for fit in sorted(fits, key=lambda fit: (rank(fit.system), labels.of(fit.system, fit.key))):
-        if fit.key.get("pairs", "dense") == "dense" and fit.measure in MEASURES.keys() - hidden:
-            by_phase.setdefault((labels.of(fit.system, fit.key), fit.measure), {})[fit.phase] = fit
-    rows: list[Row] = []
-    for system in dict.fromkeys(system for system, _ in by_phase):
-        for measure in measures:
-            phases = by_phase.get((system, measure), {})
-            if any(fit.values for fit in phases.values()):
-                dense = any("pairs" in fit.key for fit in phases.values())
-                link = f"table-ledger-{measure}{'-dense' if dense else ''}"
-                cost = Cell(value=name_of(measure), link=link)
-                rows.append((system, cost, *(_growth(phases.get(phase)) for phase in PHASES)))
-    columns = ("system", "cost", "index (a document)", "query (a query)", "score (a pair)")
-    return Table(id_, caption, columns, rows, grouped=True, paper=True) if rows else None
+def _judged_measures(names: Iterable[str]) -> list[str]:
+    """All costs but peak memory where the memory of the work alone is known."""
+    measures = measures_of(names)
+    hidden = "peak_memory" if "working_memory" in measures else ""
+    return [measure for measure in measures if measure != hidden]
 
 
 def _growth(fit: Fit | None) -> Cell:
@@ -92,51 +103,37 @@ def _rate(estimate: Estimate | None, unit: str) -> Cell:
 
 
 def ledger_tables(fits: Sequence[Fit], labels: Labels) -> list[Table]:
-    """By measure: order of growth, coefficient and remarks of each system's phases.
+    """By measure: order of growth, coefficient and remarks of each system's phases."""
 
-    Peak memory is left out as in the ledger at a glance.
-    """
+    def place(fit: Fit) -> tuple[tuple[int, str], str, int]:
+        return rank(fit.system), str(fit.key), PHASES.index(fit.phase)
+
     tables = []
-    measures = measures_of(fit.measure for fit in fits)
-    for measure in measures:
-        if measure == "peak_memory" and "working_memory" in measures:
-            continue
-        of_measure = [fit for fit in fits if fit.measure == measure]
-        conventions = sorted({str(f.key["pairs"]) for f in of_measure if "pairs" in f.key})[::-1]
-        for pairs in conventions or [""]:
-            first = (conventions or [""])[0]
-            of_pairs = [fit for fit in of_measure if fit.key.get("pairs", first) == pairs]
+    for measure in _judged_measures(fit.measure for fit in fits):
+        of_measure = sorted((fit for fit in fits if fit.measure == measure), key=place)
+        names = {str(fit.key["pairs"]) for fit in of_measure if "pairs" in fit.key}
+        conventions = sorted(names, reverse=True) or [""]  # dense first
+        for pairs in conventions:
             brackets, suffix = (f" ({pairs} pairs)", f"-{pairs}") if pairs else ("", "")
+            rows = [
+                _ledger_row(fit, fits, labels)
+                for fit in of_measure
+                if fit.key.get("pairs", conventions[0]) == pairs
+            ]
+            caption = f"{name_of(measure)}{brackets}: how each phase grows with document length"
+            columns = ["system", "phase", "order", "coefficient (95 % interval)", "exponent"]
             tables.append(
-                Table(
-                    f"ledger-{measure}{suffix}",
-                    f"{name_of(measure)}{brackets}: how each phase grows with document length",
-                    (
-                        "system",
-                        "phase",
-                        "order",
-                        "coefficient (95 % interval)",
-                        "exponent",
-                        "L*",
-                        "why",
-                    ),
-                    [_ledger_row(fit, fits, labels) for fit in sorted(of_pairs, key=_place)],
-                )
+                Table(f"ledger-{measure}{suffix}", caption, [*columns, "L*", "why"], rows)
             )
     return tables
 
 
-def _place(fit: Fit) -> tuple[tuple[int, str], str, int]:
-    return rank(fit.system), str(fit.key), PHASES.index(fit.phase)
-
-
 def _ledger_row(fit: Fit, fits: Sequence[Fit], labels: Labels) -> Row:
-    exponent = Cell()
+    exponent = crossover = Cell()
     if fit.exponent is not None and fit.order != "not judged":
         certain = fit.exact or fit.order == "constant"
         estimate = Estimate(fit.exponents[-1]) if certain else fit.exponent
         exponent = Cell.estimate(estimate, "exponent")
-    crossover = Cell()
     if fit.crossover is not None and fit.crossover.value > 0:
         unread = fit.reads_at_most is not None and fit.reads_at_most < fit.crossover.value
         note = "(never read)" if unread else ""
@@ -149,33 +146,90 @@ def _ledger_row(fit: Fit, fits: Sequence[Fit], labels: Labels) -> Row:
 def evidence_table(fits: Iterable[Fit], labels: Labels) -> Table:
     """The statistics behind each order: nested models, bootstrap, residual."""
     rows: list[Row] = []
-    for fit in fits:
-        if fit.coefficients is None:
-            continue
-        models = {model.order: model for model in fit.models}
-        p_values = [models[o].p if o in models else None for o in ("linear", "quadratic")]
-        residual = 0.0 if fit.exact and fit.residual is not None else fit.residual
+    for fit in (fit for fit in fits if fit.coefficients is not None):
+        models, unit = {model.order: model for model in fit.models}, f"{fit.unit}/token²"
+        phase = " · ".join(filter(None, [fit.phase, str(fit.key.get("pairs", ""))]))
         rows.append(
             (
-                labels.of(fit.system, fit.key),
-                " · ".join(filter(None, [fit.phase, str(fit.key.get("pairs", ""))])),
-                name_of(fit.measure),
-                fit.n_points,
-                _rate(fit.c, f"{fit.unit}/token²"),
-                _rate(fit.sampling, f"{fit.unit}/token²"),
-                *p_values,
+                *(labels.of(fit.system, fit.key), phase, name_of(fit.measure), fit.n_points),
+                *(_rate(fit.c, unit), _rate(fit.sampling, unit)),
+                *(models[o].p if o in models else None for o in ("linear", "quadratic")),
                 *(models[order].aicc if order in models else None for order in POWERS),
-                residual,
+                fit.residual and (0.0 if fit.exact else fit.residual),
             )
         )
-    columns = [
-        *map(
-            Column,
-            ("system", "phase", "cost", "lengths", "c (95 % interval)", "c, repetitions only"),
-        ),
-        Column("p linear over constant", "p"),
-        Column("p quadratic over linear", "p"),
-        *(Column(f"AICc {order}", "log") for order in POWERS),
-        Column("largest residual", "share"),
-    ]
+    names = ("system", "phase", "cost", "lengths", "c (95 % interval)", "c, repetitions only")
+    tests = ("p linear over constant", "p quadratic over linear")
+    columns = [*map(Column, names), *(Column(name, "p") for name in tests)]
+    columns += [Column(f"AICc {order}", "log") for order in POWERS]
+    columns += [Column("largest residual", "share")]
     return Table("evidence", "Evidence for each order", columns, rows)
+
+
+def counter_table(rows: Iterable[Measurement], labels: Labels) -> Table:
+    """The FLOP counters and how far apart they are, for each system and phase."""
+    groups: dict[tuple[str, str], list[Measurement]] = {}
+    for row in _counted(rows):
+        groups.setdefault((labels.of(row.system, row.params), row.phase), []).append(row)
+    lines: list[Row] = []
+    for (label, phase), group in groups.items():
+        longest = max(group, key=lambda row: int(row.params.get("doc_len", 0)))
+        values = [longest.params.get(name) for name in COUNTERS]
+        counts = [
+            Cell(value=n, role="count", words="not counted" if n is None else "") for n in values
+        ]
+        difference = Cell(value=max(row.params["agreement"] for row in group), role="share")
+        length = int(longest.params.get("doc_len", 0))
+        runs = Counter(str(row.params.get("layers_run", "–")) for row in group)
+        layers = [f"{run} at {plural(n, 'length')}" for run, n in runs.most_common()]
+        layers_run = ", ".join(layers) if len(runs) > 1 else next(iter(runs))
+        lines.append([label, phase, len(group), length, *counts, difference, layers_run])
+    columns = ["system", "phase", "lengths", "at", *COUNTERS.values()]
+    caption = (
+        "Three FLOP counters: the counts at the largest length, and how far apart they are at most "
+        "over all lengths"
+    )
+    return Table("counters", caption, [*columns, "largest difference", "layers run"], lines)
+
+
+def counter_agreement(rows: Iterable[Measurement]) -> str:
+    """How far apart the counters are at most, in a line; empty without counters."""
+    differences = [float(row.params["agreement"]) for row in _counted(rows)]
+    worst = max(differences, default=0.0)
+    if worst > AGREED:
+        return f"no, they are up to {100 * worst:.2g} % apart"
+    bound = "to the digit" if worst == 0 else f"within {100 * worst:.2g} %"
+    return f"yes, {bound} on {len(differences):,} counts" if differences else ""
+
+
+def layer_note(rows: Iterable[Measurement]) -> list[str]:
+    """How one layer stands for all, where some row ran fewer than all."""
+    if not {str(row.params["layers_run"]) for row in rows if "layers_run" in row.params} - {"all"}:
+        return []
+    return [
+        "Where “1 of n” layers was run, both counters ran one layer of a stack of identical ones "
+        "and took it n times, after a first forward through all of them had given both the same "
+        "sum to the digit."
+    ]
+
+
+def _counted(rows: Iterable[Measurement]) -> list[Measurement]:
+    return [row for row in rows if row.measure == "flops" and "agreement" in row.params]
+
+
+def timing_table(rows: Iterable[Measurement], labels: Labels) -> Table:
+    """Median, 90th and 99th percentile of every point that was timed more than once."""
+    lines: list[Row] = []
+    for row in sorted(rows, key=lambda row: row_order(row, labels)):
+        if row.measure == "latency" and is_cost(row) and row.value and len(row.samples) > 1:
+            runs = samples(row)
+            slow_end = np.percentile(runs, [90, 99]).tolist()
+            slow = [Cell(value=value, role="amount", unit=row.unit) for value in slow_end]
+            head = (labels.of(row.system, row.params), row.phase, int(row.params["doc_len"]))
+            lines.append((*head, len(runs), row_cell(row), *slow))
+    caption = (
+        "Repeated runs: median (p50) with its 95 % interval, 90th and 99th percentile; of fewer "
+        "than 100 runs the 99th is close to the slowest"
+    )
+    columns = ("system", "phase", "tokens", "runs", "p50", "p90", "p99")
+    return Table("timings", caption, columns, lines)

@@ -1,19 +1,19 @@
-"""Tables of a sweep: costs and factors by length, timings, limits, counters, the paper's factor.
+"""Costs and factors of teacher over student by document length, as tables.
 
-Reads rows and ratios; every row with a document length stands in one of the tables by length, by
-its value or by the status that it has instead.
+Knows measurement rows; every row with a document length stands in one of the tables, by its value
+or by the status that it has instead. A factor of times has a bootstrap interval.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
 
-import numpy as np
-
-from rabbench.report.cost.factors import Ratio
 from rabbench.report.labels import (
+    CACHED,
+    CHUNKED,
     LONGEST,
     PHASE_WORDS,
     STUDENT,
@@ -26,13 +26,14 @@ from rabbench.report.labels import (
 )
 from rabbench.report.page import Cell, Column, Row, Table
 from rabbench.report.paper import ONLINE
-from rabbench.report.wording import amount, plural, times
-from rabbench.scaling.fits import samples
-from rabbench.stats.intervals import median_interval
+from rabbench.report.wording import amount, times
+from rabbench.scaling.fits import NOISE_FREE, comparable, samples, sweep_key
+from rabbench.stats.intervals import Estimate, median_interval, median_ratio
 from rabbench.types import PHASES, Measurement
 
-AGREED = 0.01  # largest difference between counters that a sweep lets pass
-COUNTERS = {"closed_form": "closed form", "torch": "torch on meta", "fvcore": "fvcore × 2"}
+ADDITIVE = ("flops", "latency", "energy")
+"""Costs where the query's and the pair's share can be added."""
+
 SWEEP_PARAMS = ("model", "device", "dtype", "attention")
 PAPER_TEXT = (
     f"The paper measured one pair answered online with {ONLINE.model} on {ONLINE.hardware}: "
@@ -40,6 +41,91 @@ PAPER_TEXT = (
     f"student, a factor of {times(ONLINE.factor)} ({ONLINE.source}). Machine, model and documents "
     "differ from those here, so the factors can agree in kind only, not in size."
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """One factor ``over``/``under`` of the online cost of a pair.
+
+    ``with_query`` counts the under-system's query encoding in full, as if it scored one document
+    a query; None where it has no query phase or the measure does not add up.
+    """
+
+    over_system: str
+    under_system: str
+    measure: str
+    unit: str
+    doc_len: int
+    key: Mapping[str, Any]
+    over: float
+    under: float
+    score: Estimate
+    with_query: Estimate | None
+
+
+def ratios(
+    rows: Iterable[Measurement], *, over: str = TEACHER, under: str = STUDENT
+) -> list[Ratio]:
+    """The factor of online cost for every measure and length that both systems have."""
+    measured = [row for row in rows if row.value is not None and "doc_len" in row.params]
+    under_rows = [row for row in measured if row.system == under]
+    factors = []
+    for row in measured:
+        if row.system != over or row.phase != "score" or not row.value or row.unit == "1":
+            continue
+        pair = _match(row, under_rows, "score")
+        if pair is None or not pair.value:
+            continue
+        query = _match(row, under_rows, "query") if row.measure in ADDITIVE else None
+        factors.append(
+            Ratio(
+                over_system=over,
+                under_system=under,
+                measure=row.measure,
+                unit=row.unit,
+                doc_len=int(row.params["doc_len"]),
+                key=sweep_key(row),
+                over=row.value,
+                under=pair.value,
+                score=_estimate(row, pair),
+                with_query=None if query is None else _estimate(row, pair, query),
+            )
+        )
+    return sorted(factors, key=lambda ratio: (ratio.measure, str(ratio.key), ratio.doc_len))
+
+
+def all_ratios(rows: Sequence[Measurement]) -> list[Ratio]:
+    """Both teachers over both students."""
+    pairs = product((TEACHER, CACHED), (STUDENT, CHUNKED))
+    return [ratio for over, under in pairs for ratio in ratios(rows, over=over, under=under)]
+
+
+def _match(row: Measurement, under: Sequence[Measurement], phase: str) -> Measurement | None:
+    """The under-system's row of the same measure and sweep.
+
+    A causal count that equals the dense one has no row of its own, so ``pairs`` only ranks; a
+    query's cost does not depend on the document, so there ``doc_len`` only ranks.
+    """
+
+    def mismatches(candidate: Measurement) -> list[bool]:
+        return [candidate.params.get(name) != row.params.get(name) for name in ("doc_len", "pairs")]
+
+    candidates = [
+        candidate
+        for candidate in under
+        if (candidate.phase, candidate.measure) == (phase, row.measure)
+        and comparable(row.params, candidate.params)
+        and (phase == "query" or candidate.params["doc_len"] == row.params["doc_len"])
+    ]
+    return min(candidates, key=mismatches, default=None)
+
+
+def _estimate(over: Measurement, *under: Measurement) -> Estimate:
+    """The ratio over / Σ under; its interval from repeated runs, each row's resampled."""
+    if over.measure in NOISE_FREE:
+        value = (over.value or 0.0) / sum(row.value or 0.0 for row in under)
+        return Estimate(value, value, value)
+    return median_ratio(samples(over), *map(samples, under))
 
 
 def length_tables(
@@ -76,12 +162,13 @@ def _phase_table(rows: Sequence[Measurement], labels: Labels, pairs: str) -> Tab
     """One cost of one phase; rows without a convention count for the first."""
     measure, phase, first = rows[0].measure, rows[0].phase, _conventions(rows)[0]
     columns: dict[str, dict[int, Cell]] = {}
-    for row in sorted(rows, key=lambda row: (rank(row.system), labels.of(row.system, row.params))):
+    for row in sorted(rows, key=lambda row: row_order(row, labels)):
         if row.params.get("pairs", first) == pairs:
             column = columns.setdefault(labels.of(row.system, row.params), {})
             length, cell = int(row.params["doc_len"]), row_cell(row)
-            held = column.get(length)
-            column[length] = replace(held, below=[*held.below, cell]) if held else cell
+            first_cell = column.setdefault(length, cell)
+            if first_cell is not cell:
+                column[length] = replace(first_cell, below=[*first_cell.below, cell])
     caption = f"{name_of(measure)}{_in_brackets(pairs)}, {PHASE_WORDS[phase]}"
     paper = phase == "score" and pairs != "causal"
     return table_by_length(f"{measure}-{phase}{_suffix(pairs)}", caption, columns, paper=paper)
@@ -92,10 +179,8 @@ def _factor_table(ratios: Sequence[Ratio], labels: Labels, pairs: str) -> Table:
     columns: dict[str, dict[int, Cell]] = {}
     for ratio in ratios:
         name = f"{labels.of(ratio.over_system, ratio.key)} / {ratio.under_system}"
-        for heading, factor in (
-            (name, ratio.score),
-            (f"{name}, its query encoded", ratio.with_query),
-        ):
+        factors = {name: ratio.score, f"{name}, its query encoded": ratio.with_query}
+        for heading, factor in factors.items():
             if factor is not None:
                 columns.setdefault(heading, {})[ratio.doc_len] = Cell.estimate(factor, "factor")
     measure = ratios[0].measure
@@ -122,6 +207,13 @@ def row_cell(row: Measurement) -> Cell:
     return replace(cell, low=median.low, high=median.high)
 
 
+def row_order(row: Measurement, labels: Labels) -> tuple[tuple[int, str], str, int, int]:
+    """By system, sweep, phase and document length."""
+    phase = PHASES.index(row.phase) if row.phase in PHASES else len(PHASES)
+    label = labels.of(row.system, row.params)
+    return rank(row.system), label, phase, int(row.params.get("doc_len", 0))
+
+
 def _suffix(pairs: str) -> str:
     return f"-{pairs}" if pairs else ""
 
@@ -130,7 +222,7 @@ def _in_brackets(pairs: str) -> str:
     return f" ({pairs} pairs)" if pairs else ""
 
 
-def limit_table(rows: Iterable[Measurement], labels: Labels) -> Table | None:
+def limit_table(rows: Iterable[Measurement], labels: Labels) -> Table:
     """The longest documents that memory and time allow, where a length failed."""
     lines = [
         (labels.of(row.system, row.params), row.phase, int(row.value), row.params.get("fails_at"))
@@ -139,156 +231,29 @@ def limit_table(rows: Iterable[Measurement], labels: Labels) -> Table | None:
     ]
     columns = ("system", "phase", "longest that fits, tokens", "shortest that does not")
     caption = "How long a document may be on this machine"
-    return Table("limits", caption, columns, lines) if lines else None
+    return Table("limits", caption, columns, lines)
 
 
-def paper_table(ratios: Iterable[Ratio]) -> Table | None:
-    """The paper's factor, then ours for each length; None where no pair was timed by both."""
-    unknown = Cell(words="not given")
-    claim = f"the paper: {ONLINE.model}, {ONLINE.hardware}"
-    factor = Cell(value=ONLINE.factor, role="factor")
-    rows: list[Row] = [(claim, unknown, ONLINE.teacher_s, ONLINE.student_s, factor, unknown)]
+def paper_table(ratios: Iterable[Ratio]) -> Table:
+    """The paper's factor, then ours for each length; empty where no pair was timed by both."""
+    unknown, unmeasured = Cell(words="not given"), Cell(words="not measured")
+    rows: list[Row] = []
     for ratio in ratios:
-        if (ratio.measure, ratio.over_system, ratio.under_system) != ("latency", TEACHER, STUDENT):
-            continue
-        online, missing = ratio.with_query, Cell(words="not measured")
-        sweep = ", ".join(str(ratio.key[name]) for name in SWEEP_PARAMS if name in ratio.key)
-        student = (
-            missing
-            if online is None
-            else Cell(value=ratio.over / online.value, role="amount", unit="s")
-        )
-        rows.append(
-            (
-                f"here: {sweep}",
-                ratio.doc_len,
-                ratio.over,
-                student,
-                missing if online is None else Cell.estimate(online, "factor"),
-                Cell.estimate(ratio.score, "factor"),
-            )
-        )
-    columns: list[Column | str] = [
-        "measured",
-        "document tokens",
-        Column("teacher", unit="s"),
-        Column("student, its query encoded", unit="s"),
-        "factor",
-        "factor of the scoring step alone",
-    ]
+        if (ratio.measure, ratio.over_system, ratio.under_system) == ("latency", TEACHER, STUDENT):
+            sweep = ", ".join(str(ratio.key[name]) for name in SWEEP_PARAMS if name in ratio.key)
+            cells: Row = (unmeasured, unmeasured)
+            if ratio.with_query is not None:
+                online = ratio.with_query
+                student = Cell(value=ratio.over / online.value, role="amount", unit="s")
+                cells = (student, Cell.estimate(online, "factor"))
+            score = Cell.estimate(ratio.score, "factor")
+            rows.append((f"here: {sweep}", ratio.doc_len, ratio.over, *cells, score))
+    if rows:
+        claim = f"the paper: {ONLINE.model}, {ONLINE.hardware}"
+        factor = Cell(value=ONLINE.factor, role="factor")
+        rows.insert(0, (claim, unknown, ONLINE.teacher_s, ONLINE.student_s, factor, unknown))
+    times_of = [Column(name, unit="s") for name in ("teacher", "student, its query encoded")]
+    factors = ("factor", "factor of the scoring step alone")
+    columns: list[Column | str] = ["measured", "document tokens", *times_of, *factors]
     caption = "One pair online, teacher over student: the paper’s and ours"
-    return (
-        Table("paper-factor", caption, columns, rows, grouped=True, folded=True)
-        if rows[1:]
-        else None
-    )
-
-
-def counter_table(rows: Iterable[Measurement], labels: Labels) -> Table | None:
-    """How far apart the FLOP counters are, for each system and phase."""
-    groups: dict[tuple[str, str], list[Measurement]] = {}
-    for row in _counted_twice(rows):
-        groups.setdefault((labels.of(row.system, row.params), row.phase), []).append(row)
-    lines: list[Row] = []
-    for (label, phase), group in groups.items():
-        longest = max(group, key=lambda row: int(row.params.get("doc_len", 0)))
-        counts = [longest.params.get(name) for name in COUNTERS]
-        cells = [
-            Cell(words="not counted") if n is None else Cell(value=n, role="count") for n in counts
-        ]
-        apart = Cell(value=max(_difference(row) for row in group), role="share")
-        length = int(longest.params.get("doc_len", 0))
-        lines.append([label, phase, len(group), length, *cells, apart, _layers_run(group)])
-    columns = (
-        "system",
-        "phase",
-        "lengths",
-        "at",
-        *COUNTERS.values(),
-        "largest difference",
-        "layers run",
-    )
-    caption = (
-        "Three FLOP counters: the counts at the largest length, and how far apart they are at most "
-        "over all lengths"
-    )
-    return Table("counters", caption, columns, lines) if lines else None
-
-
-def counter_agreement(rows: Iterable[Measurement]) -> str:
-    """How far apart the counters are at most, in a line."""
-    differences = list(map(_difference, _counted_twice(rows)))
-    if not differences:
-        return ""
-    worst = max(differences)
-    if worst > AGREED:
-        return f"no, they are up to {100 * worst:.2g} % apart"
-    within = "to the digit" if worst == 0 else f"within {100 * worst:.2g} %"
-    return f"yes, {within} on {len(differences):,} counts"
-
-
-def layer_note(rows: Iterable[Measurement]) -> list[str]:
-    """How one layer stands for all, where some row ran fewer than all."""
-    if not {str(row.params["layers_run"]) for row in rows if "layers_run" in row.params} - {"all"}:
-        return []
-    return [
-        "Where “1 of n” layers was run, both counters ran one layer of a stack of identical ones "
-        "and took it n times, after a first forward through all of them had given both the same "
-        "sum to the digit."
-    ]
-
-
-def _counted_twice(rows: Iterable[Measurement]) -> list[Measurement]:
-    return [row for row in rows if row.measure == "flops" and "agreement" in row.params]
-
-
-def _difference(row: Measurement) -> float:
-    return float(row.params["agreement"])
-
-
-def _layers_run(group: Sequence[Measurement]) -> str:
-    """“all”, or “1 of 28 at 11 lengths, all at 1 length”."""
-    counts = Counter(str(row.params.get("layers_run", "–")) for row in group)
-    if len(counts) == 1:
-        return next(iter(counts))
-    return ", ".join(f"{run} at {plural(n, 'length')}" for run, n in counts.most_common())
-
-
-def timing_table(rows: Iterable[Measurement], labels: Labels) -> Table | None:
-    """Median, 90th and 99th percentile of every point that was timed more than once."""
-    timed = [
-        row
-        for row in rows
-        if row.measure == "latency" and is_cost(row) and row.value and len(row.samples) > 1
-    ]
-    lines: list[Row] = []
-    for row in sorted(
-        timed,
-        key=lambda row: (
-            rank(row.system),
-            labels.of(row.system, row.params),
-            PHASES.index(row.phase),
-            row.params["doc_len"],
-        ),
-    ):
-        runs = samples(row)
-        slow = [
-            Cell(value=float(q), role="amount", unit=row.unit)
-            for q in np.percentile(runs, [90, 99])
-        ]
-        lines.append(
-            (
-                labels.of(row.system, row.params),
-                row.phase,
-                int(row.params["doc_len"]),
-                len(runs),
-                row_cell(row),
-                *slow,
-            )
-        )
-    columns = ("system", "phase", "tokens", "runs", "p50", "p90", "p99")
-    caption = (
-        "Repeated runs: median (p50) with its 95 % interval, 90th and 99th percentile; of fewer "
-        "than 100 runs the 99th is close to the slowest"
-    )
-    return Table("timings", caption, columns, lines) if lines else None
+    return Table("paper-factor", caption, columns, rows, grouped=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from rabbench.report.cost.factors import Ratio
+from rabbench.report.cost.tables import Ratio
 from rabbench.report.labels import CACHED, CHUNKED, SEPARATOR, STUDENT, TEACHER, Labels, name_of
 from rabbench.report.page import KeyFigure
 from rabbench.report.wording import amount, interval, percent, times

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rabbench.report.cost.factors import ratios
+from rabbench.report.cost.tables import ratios
 from rabbench.report.page import Table
 from rabbench.report.wording import amount, between, digits, duration, interval, times
 from rabbench.stats.intervals import Estimate
