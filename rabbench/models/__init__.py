@@ -1,1 +1,1 @@
-"""Causal language models as backbones, the teacher, the student; know nothing of retrieval runs."""
+"""Causal language models as backbones, the teacher, the student; knows nothing of retrieval."""

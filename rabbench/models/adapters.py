@@ -19,7 +19,7 @@ def merge_adapter(model: Any, adapter: Path) -> Any:
 
 @contextmanager
 def hide_renaming_warning() -> Iterator[None]:
-    """Hide the warning that peft 0.21 uses an older name of transformers 5.23."""
+    """Hide peft 0.21's warning about a name that transformers 5.23 replaced."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
         yield

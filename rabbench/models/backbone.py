@@ -1,8 +1,8 @@
 """A causal language model and its tokenizer, by name: folder, hub, packaged GGUF, or shape only.
 
-Knows where weights come from and how to run them to final hidden states; knows nothing of
-documents, queries or scores. Weights and tokenizer load on first use, so that counting FLOPs of a
-7B model needs neither.
+Knows the source of weights and the forward to final hidden states; knows nothing of documents,
+queries or scores. Weights and tokenizer load on first use, so that counting FLOPs of a 7B model
+needs neither.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from typing import Any
 import torch
 
 from rabbench.models import adapters
-from rabbench.models import checkpoint as checkpoints
 from rabbench.models.catalog import PRESETS
-from rabbench.models.checkpoint import Checkpoint
+from rabbench.models.checkpoint import Checkpoint, find
 from rabbench.models.closed_form import ModelShape
 from rabbench.models.head import vocabulary_logits
 from rabbench.models.locate import locate, missing_model_error, progress_bars
@@ -31,13 +30,13 @@ class Backbone:
     """A causal LM that is loaded when first used.
 
     Attributes:
-        name: as the user gave it.
+        name: as on the command line.
         source: ``folder``, ``hub``, ``package`` or ``preset`` (configuration only).
         location: folder or hub id that transformers loads from; empty for a preset.
-        revision: hub revision asked for, or a content hash of local weights.
-        device, dtype, attention: as transformers and torch name them.
+        revision: of the hub, or a content hash of local weights.
+        device, dtype, attention: names of torch and transformers.
         seed: of a preset's random weights.
-        checkpoint: what ``rabbench train`` wrote, where the name is of such a folder.
+        checkpoint: of ``rabbench train``, if the name is of such a folder.
     """
 
     name: str
@@ -52,7 +51,7 @@ class Backbone:
 
     @property
     def has_weights(self) -> bool:
-        """Whether scores mean anything; a preset has random weights and no tokenizer."""
+        """False for a preset, whose weights are random and which has no tokenizer."""
         return self.source != "preset"
 
     @cached_property
@@ -62,17 +61,16 @@ class Backbone:
 
         if not self.has_weights:
             return AutoConfig.for_model(**PRESETS[self.name])
-        with _loading(self):
-            return AutoConfig.from_pretrained(self.location, revision=self._hub_revision)
+        return self._load(AutoConfig)
 
     @cached_property
     def shape(self) -> ModelShape:
-        """What the closed form of the FLOPs needs."""
+        """The sizes that the closed form of the FLOPs needs."""
         return ModelShape.from_config(self.config)
 
     @property
     def context(self) -> int:
-        """The longest sequence the model was made for, in tokens."""
+        """The model's longest sequence, in tokens."""
         return int(self.config.max_position_embeddings)
 
     @cached_property
@@ -89,8 +87,7 @@ class Backbone:
             )
         from transformers import AutoTokenizer
 
-        with _loading(self):
-            return AutoTokenizer.from_pretrained(self.location, revision=self._hub_revision)
+        return self._load(AutoTokenizer)
 
     @cached_property
     def model(self) -> Any:
@@ -98,24 +95,18 @@ class Backbone:
         from transformers import AutoModelForCausalLM
 
         kind: Any = {"dtype": getattr(torch, self.dtype), "attn_implementation": self.attention}
-        with _loading(self):
-            if self.has_weights:
-                model = AutoModelForCausalLM.from_pretrained(
-                    self.location,
-                    revision=self._hub_revision,
-                    use_safetensors=True,  # never a pickle
-                    **kind,
-                )
-            else:
-                torch.manual_seed(self.seed)
-                with torch.device(self.device):
-                    model = AutoModelForCausalLM.from_config(self.config, **kind)
+        if self.has_weights:
+            model = self._load(AutoModelForCausalLM, use_safetensors=True, **kind)  # no pickle
+        else:
+            torch.manual_seed(self.seed)
+            with self._loading(), torch.device(self.device):
+                model = AutoModelForCausalLM.from_config(self.config, **kind)
         if self.checkpoint is not None and self.checkpoint.adapter is not None:
             model = adapters.merge_adapter(model, self.checkpoint.adapter)
         model = model.to(self.device).eval().requires_grad_(False)
         for parameter in model.parameters():
-            # A memory-mapped weight is not resident until it is read; peak memory would then
-            # charge the weights to the first forward.
+            # A memory-mapped weight is not resident until it is read; the peak memory of the first
+            # forward would then include the weights.
             parameter.data = parameter.data.clone()
         return model
 
@@ -128,7 +119,7 @@ class Backbone:
             model = AutoModelForCausalLM.from_config(
                 self.config,
                 attn_implementation="eager",
-                # The other ways to run experts look at values, which ``meta`` has none of.
+                # Other implementations of experts look at values, which ``meta`` has none of.
                 experts_implementation="batched_mm",
             )
         return model.eval().requires_grad_(False)
@@ -169,10 +160,10 @@ class Backbone:
         Args:
             sequences: N lists of token ids.
             batch: sequences in one forward.
-            progress: told after each batch.
+            progress: called before each batch.
 
         Returns:
-            (N, d), in the order given.
+            (N, d), in the order of ``sequences``.
 
         Raises:
             UsageError: if a sequence is longer than the model's context.
@@ -188,18 +179,10 @@ class Backbone:
         for start in range(0, len(order), batch):
             progress(f"{self.name} forward", start, len(order))
             states.append(self.hidden([sequences[i] for i in order[start : start + batch]]))
-        places = torch.tensor(order).argsort()
-        return torch.cat(states)[places]
+        return torch.cat(states)[torch.tensor(order).argsort()]
 
     def prefix(self, ids: Sequence[int]) -> Prefix:
-        """Run a prefix once and keep its keys and values.
-
-        Args:
-            ids: P token ids.
-
-        Returns:
-            Keys and values of each layer, (1, g, P, e) each, in the model's dtype.
-        """
+        """Keys and values of P token ids, (1, g, P, e) each for every layer."""
         tokens = torch.tensor([list(ids)], device=self.device)  # (1, P)
         with torch.inference_mode():
             cache = read_cache(self.model.base_model(input_ids=tokens, use_cache=True))
@@ -210,8 +193,7 @@ class Backbone:
 
         Args:
             hidden: (B, d).
-            tokens: T of the vocabulary, whose logits are then multiplied in float32; None for all,
-                in the model's type.
+            tokens: T of the vocabulary, computed in float32; None for all, in the model's dtype.
 
         Returns:
             (B, V) or (B, T), with the configuration's soft cap and scale where it has them.
@@ -219,29 +201,29 @@ class Backbone:
         with torch.inference_mode():
             return vocabulary_logits(self.model, hidden, tokens)
 
-    @property
-    def _hub_revision(self) -> str | None:
-        return self.revision if self.source == "hub" else None
+    def _load(self, factory: Any, **arguments: Any) -> Any:
+        revision = self.revision if self.source == "hub" else None
+        with self._loading():
+            return factory.from_pretrained(self.location, revision=revision, **arguments)
 
+    @contextmanager
+    def _loading(self) -> Iterator[None]:
+        """Give the remedy for a model that cannot be loaded; show a bar only for downloads.
 
-@contextmanager
-def _loading(backbone: Backbone) -> Iterator[None]:
-    """Say what to do about a model that cannot be loaded; show a bar only for downloads.
-
-    Raises:
-        MissingError: if it cannot be found.
-        UsageError: if transformers has no fused attention for its family.
-    """
-    try:
-        with progress_bars(shown=backbone.source == "hub"):
-            yield
-    except OSError as error:
-        raise missing_model_error(backbone.name, str(error).splitlines()[0]) from error
-    except ValueError as error:
-        if "scaled_dot_product_attention" not in str(error):
-            raise
-        words = "has no fused attention in transformers; give --attention eager"
-        raise UsageError(f"{backbone.name} {words}") from error
+        Raises:
+            MissingError: if it cannot be found.
+            UsageError: if transformers has no fused attention for its family.
+        """
+        try:
+            with progress_bars(visible=self.source == "hub"):
+                yield
+        except OSError as error:
+            raise missing_model_error(self.name, str(error).splitlines()[0]) from error
+        except ValueError as error:
+            if "scaled_dot_product_attention" not in str(error):
+                raise
+            lack = "has no fused attention in transformers; give --attention eager"
+            raise UsageError(f"{self.name} {lack}") from error
 
 
 @lru_cache(maxsize=4)
@@ -264,10 +246,12 @@ def resolve(
         seed: of a preset's random weights.
 
     Raises:
-        UsageError: if the name is none of these; the message lists the known names.
-        MissingError: if a known model is not on this machine and cannot be fetched.
+        UsageError: if the name is none of these; the message lists the short names.
+        MissingError: if a model of the catalog is not on this machine and cannot be fetched.
     """
-    found = checkpoints.find(name)
-    base = name if found is None else found.base
-    source, location, revision = locate(str(found.folder) if found and base == "." else base)
-    return Backbone(name, source, location, revision, device, dtype, attention, seed, found)
+    checkpoint = find(name)
+    base = name if checkpoint is None else checkpoint.base
+    source, location, revision = locate(
+        str(checkpoint.folder) if checkpoint and base == "." else base
+    )
+    return Backbone(name, source, location, revision, device, dtype, attention, seed, checkpoint)

@@ -1,4 +1,4 @@
-"""How a bi-encoder on a causal LM reads a text: a prefix, the text, the end-of-sequence token.
+"""The inputs of a bi-encoder on a causal LM: a prefix, the text, the end-of-sequence token.
 
 Knows token ids; knows no collection and no ranking.
 """
@@ -13,7 +13,7 @@ from rabbench.models.teacher import Prompt
 BIENCODER_PROMPT = ("passage: ", "query: ", "")
 """Before a document, before a query, after a query; RepLLaMA's (arXiv 2310.08319)."""
 
-PRESET = (4, 3, 0)  # their tokens under SmolLM2's tokenizer, for presets that have none
+PRESET_LENGTHS = (4, 3, 0)  # their tokens under SmolLM2's tokenizer, for presets that have none
 
 
 @dataclass(frozen=True)
@@ -28,23 +28,24 @@ class BiEncoderInputs:
         return [*self.prompt.document(text), self.end]
 
     def query(self, text: str) -> list[int]:
-        """A query, cut only where the prompt has a limit for it."""
+        """A query, cut at the prompt's limit for it, if any."""
         return [*self.prompt.query(text), self.end]
 
     def overhead(self, kind: str) -> int:
-        """Tokens around a text's own: of a ``document`` or a ``query``."""
-        before_document, before_query, after_query = self.prompt.template
-        if kind == "document":
-            return len(before_document) + 1
-        return len(before_query) + len(after_query) + 1
+        """Tokens around the text of a ``document`` or a ``query``."""
+        before_document, before_query, after_query = map(len, self.prompt.template)
+        return 1 + (before_document if kind == "document" else before_query + after_query)
 
 
 def biencoder_inputs(
     backbone: Backbone, max_doc_len: int, max_query_len: int | None = None
 ) -> BiEncoderInputs:
-    """The texts of a backbone, with the prompt of its checkpoint where it was trained so."""
-    trained = backbone.checkpoint
-    own = trained.prompt if trained and trained.kind == "biencoder" else BIENCODER_PROMPT
-    prompt = Prompt(backbone, max_doc_len, max_query_len, custom_texts=own, preset_lengths=PRESET)
+    """The inputs of a backbone, with the prompt of its checkpoint if that is a bi-encoder's."""
+    checkpoint = backbone.checkpoint
+    is_biencoder = checkpoint and checkpoint.kind == "biencoder"
+    texts = checkpoint.prompt if checkpoint and is_biencoder else BIENCODER_PROMPT
+    prompt = Prompt(
+        backbone, max_doc_len, max_query_len, custom_texts=texts, preset_lengths=PRESET_LENGTHS
+    )
     end = int(backbone.tokenizer.eos_token_id) if backbone.has_weights else 0
     return BiEncoderInputs(prompt, end)

@@ -1,7 +1,7 @@
-"""What model names mean: named models with their sources, and shape presets without weights.
+"""Model names: models with weights by their sources, and shape presets without weights.
 
-Data only. A named model is looked for on the hub's local cache, in a Python package that ships
-the weights, and on the hub, in that order; a preset is a published configuration, for cost only.
+Data only. A model with weights is looked for in the hub's local cache, in a Python package that
+ships it, and on the hub, in that order; a preset is a published configuration, for cost only.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ DENSE: Mapping[str, ModelSource] = {
 class BiEncoder:
     """A published bi-encoder on a large causal model, and how its authors use it.
 
-    ``hub`` is the model, or a LoRA adapter of ``base``. ``query`` and ``document`` are what stands
-    before and behind a text. The vector is the mean state of the last ``pooled`` tokens, or with 0
-    of all behind what stands before the text, normalised. ``parameters`` decides the memory that
-    is needed, ``max_tokens`` how much of a text is read.
+    ``hub`` is the model, or a LoRA adapter of ``base``. ``query`` and ``document`` are the strings
+    before and behind a text. The vector is the normalised mean state of the last ``pooled`` tokens,
+    or with 0 of all tokens after the string before the text. ``parameters`` decides the memory
+    needed; longer texts are cut at ``max_tokens``.
     """
 
     hub: str
@@ -122,7 +122,7 @@ BI_ENCODERS: Mapping[str, BiEncoder] = {
         source="Li et al. 2023, arXiv 2312.15503",
     ),
 }  # fmt: skip
-"""The paper's bi-encoders, used as their authors' model cards and repositories say."""
+"""The paper's bi-encoders, used as in their authors' model cards and repositories."""
 
 
 def _qwen2(
@@ -182,5 +182,5 @@ SHIPPED: Mapping[str, str] = {
 
 
 def names() -> list[str]:
-    """Every causal model known by a short name."""
+    """The short names of all causal models."""
     return sorted([*CAUSAL, *PRESETS, *SHIPPED])

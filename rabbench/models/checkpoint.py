@@ -1,6 +1,6 @@
-"""A trained checkpoint's folder: what it was trained from, its prompt, its adapter and predictor.
+"""A checkpoint's folder: its base model, prompt, adapter and predictor.
 
-    rabbench.json               the base model, the prompt, what was trained on which data, scores
+    rabbench.json               the base model, the prompt, training data and options, scores
     adapter_model.safetensors   LoRA weights (peft), with adapter_config.json
     predictor.safetensors       the student's predictor, in the folder of a student
     README.md                   the model card
@@ -28,14 +28,14 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What ``rabbench train`` wrote.
+    """A folder that ``rabbench train`` wrote.
 
     Attributes:
-        folder: where it lies.
+        folder: its path.
         kind: ``teacher``, ``student`` or ``biencoder``.
-        base: the model that the adapter belongs to, by name.
+        base: the name of the model that the adapter belongs to.
         prompt: the texts before the document, before the query and after the query.
-        about: everything that ``rabbench.json`` holds.
+        card: the content of ``rabbench.json``.
     """
 
     folder: Path
@@ -56,7 +56,7 @@ class Checkpoint:
         return path if path.is_file() else None
 
     def fingerprint(self, *, predictor: bool = True) -> str:
-        """A hash of the weights, short enough to read; without the predictor, as a teacher's."""
+        """A short hash of the weights; without the predictor it is the teacher's."""
         digest = hashlib.sha256()
         for path in (self.adapter and self.folder / ADAPTER, self.predictor if predictor else None):
             digest.update(path.read_bytes() if path else b"-")
@@ -69,16 +69,13 @@ def find(name: str) -> Checkpoint | None:
     Raises:
         BadInputError: if the folder's ``rabbench.json`` is damaged or of another schema.
     """
-    folder = _shipped(name) if name in SHIPPED else Path(name).expanduser()
+    shipped_folder = Path(__file__).parent.parent / "checkpoints"
+    folder = shipped_folder / SHIPPED[name] if name in SHIPPED else Path(name).expanduser()
     return read(folder) if (folder / CARD).is_file() else None
 
 
-def _shipped(name: str) -> Path:
-    return Path(__file__).parent.parent / "checkpoints" / SHIPPED[name]
-
-
 def read(folder: Path) -> Checkpoint:
-    """Read a checkpoint's folder; errors as :func:`find` has them."""
+    """Read a checkpoint's folder; errors as in :func:`find`."""
     path = folder / CARD
     try:
         card = json.loads(path.read_text(encoding="utf-8"))

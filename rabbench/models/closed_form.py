@@ -1,7 +1,7 @@
-"""The FLOPs of a transformer from its configuration alone: the first of three ways to the count.
+"""The FLOPs of a transformer from its configuration alone: the first of three counts.
 
-A FLOP is one multiply or one add, so a multiply-accumulate is two. Only matrix products are
-counted (elementwise work and norms are below 1 %), as every FLOP counter does.
+A FLOP is one multiply or one add, so a multiply-accumulate is two. Only matrix products count
+(elementwise work and norms are below 1 %), as in every FLOP counter.
 
 For L tokens through n layers of width d, with h query heads and g key/value heads of size e and a
 feed-forward width f::
@@ -12,14 +12,14 @@ with m = 3 for a gated feed-forward (gate, up, down) and 2 for a plain one. In a
 m·d·f becomes 3·d·(k·f_x + f_s) + d·E (+ d): the k experts that a token is sent to, a shared one
 with its gate where there is one, and the router over E experts.
 
-``pairs`` is the number of query-key pairs: L² counted densely, as the counters do whatever the
-mask, or those that the mask leaves: L(L+1)/2 under a causal one, of which a sliding window keeps
-the last w keys of each query (transformers, ``masking_utils.sliding_window_overlay``).
+``pairs`` is the number of query-key pairs: L² counted densely, as the counters do under any mask,
+or the unmasked ones: L(L+1)/2 under a causal mask, of which a sliding window keeps the last w keys
+of each query (transformers, ``masking_utils.sliding_window_overlay``).
 
-Knows configurations, no modules. The tests hold it to the digit against both counters for
-configurations drawn from the families of Llama, Qwen2, Qwen3, Mistral, Gemma 1 to 3, Phi, Phi-3,
-StarCoder2, GPT-NeoX, GPT-2, BERT, RoBERTa, Mixtral, Qwen2-MoE and Qwen3-MoE, and its masked pairs
-against the attention weights that those models compute. For another family the counters decide.
+Knows configurations, no modules. In the tests it equals both counters to the digit for drawn
+configurations of Llama, Qwen2, Qwen3, Mistral, Gemma 1 to 3, Phi, Phi-3, StarCoder2, GPT-NeoX,
+GPT-2, BERT, RoBERTa, Mixtral, Qwen2-MoE and Qwen3-MoE, and its masked pairs equal the attention
+weights that those models compute. For another family the counters decide.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from rabbench.types import UsageError
 
 # Two-matrix feed-forward; the other families gate theirs with a third matrix.
 PLAIN_FFN = {"bert", "roberta", "xlm-roberta", "gpt_neox", "gpt2", "phi", "starcoder2"}
-# Every token sees every other: there is no mask that would leave fewer pairs.
+# Every token attends to every other, under no mask.
 ENCODERS = {"bert", "roberta", "xlm-roberta"}
-# One size under several names; the first that a configuration sets is the one that it uses.
+# One size under several names; the first that a configuration sets counts.
 FFN = ("intermediate_size", "n_inner")
 EXPERTS = ("num_local_experts", "num_experts")
 EXPERT_FFN = ("moe_intermediate_size", "intermediate_size")
@@ -52,7 +52,7 @@ class Experts:
 
     def macs(self, width: int) -> int:
         """Multiply-accumulates of one token: experts, router, and the shared expert's gate."""
-        gate = 1 if self.shared_ffn else 0
+        gate = int(self.shared_ffn > 0)
         return width * (3 * (self.active * self.ffn + self.shared_ffn) + self.count + gate)
 
 
@@ -72,14 +72,14 @@ class ModelShape:
     windowed_layers: int = 0
     experts: Experts | None = None
     expert_layers: int = 0
-    masked: bool = True  # False: an encoder, whose tokens see each other
+    masked: bool = True  # False for an encoder
 
     @classmethod
     def from_config(cls, config: Any) -> Self:
         """Read the sizes from a transformers configuration.
 
         Raises:
-            UsageError: if the configuration names its sizes in a way not known here.
+            UsageError: if the configuration has other names for its sizes.
         """
         kind = str(config.model_type)
         try:
@@ -126,8 +126,8 @@ class ModelShape:
 
         Args:
             tokens: new tokens L.
-            pairs: ``dense`` counts every query-key pair, ``causal`` those that the mask leaves.
-            prefix: tokens P whose keys and values are cached and attended to.
+            pairs: ``dense`` counts every query-key pair, ``causal`` the unmasked ones.
+            prefix: tokens P before them with cached keys and values.
         """
         attention = self.pair_flops * self.pairs(tokens, pairs, prefix=prefix)
         return self.linear_flops * tokens + attention
@@ -139,10 +139,10 @@ class ModelShape:
         end = prefix + tokens
         if convention == "dense" or not self.masked:
             return self.layers * tokens * end
-        # Under a mask the suffix costs what the prefix alone does not.
-        whole = _seen(end) - _seen(prefix)
-        near = _seen(end, self.window) - _seen(prefix, self.window)
-        return (self.layers - self.windowed_layers) * whole + self.windowed_layers * near
+        # Under a mask the suffix has the pairs of the whole less those of the prefix.
+        full = _causal_pairs(end) - _causal_pairs(prefix)
+        windowed = _causal_pairs(end, self.window) - _causal_pairs(prefix, self.window)
+        return (self.layers - self.windowed_layers) * full + self.windowed_layers * windowed
 
     def head(self, positions: int = 1) -> int:
         """FLOPs of the LM head at this many positions: 2·d·V each."""
@@ -161,8 +161,8 @@ class ModelShape:
         return linear / quadratic if quadratic else math.inf
 
 
-def _seen(tokens: int, window: int = 0) -> int:
-    """Pairs under a causal mask in a sequence; with a window each query sees its last w keys."""
+def _causal_pairs(tokens: int, window: int = 0) -> int:
+    """Pairs of a sequence under a causal mask; with a window, the last w keys of each query."""
     beyond = max(tokens - window, 0) if window else 0
     return (tokens * (tokens + 1) - beyond * (beyond + 1)) // 2
 
@@ -173,7 +173,7 @@ def _first(config: Any, *names: str) -> int:
 
 
 def _windowed_layers(config: Any) -> int:
-    """Layers with a sliding window: those the configuration marks, or all where it marks none."""
+    """Layers with a sliding window: those marked in the configuration, or all if none is marked."""
     if not _first(config, "sliding_window"):
         return 0
     kinds = getattr(config, "layer_types", None)
@@ -181,7 +181,7 @@ def _windowed_layers(config: Any) -> int:
 
 
 def _expert_layers(config: Any) -> int:
-    """Layers whose feed-forward is experts: all, but for those that Qwen's options leave out."""
+    """Layers whose feed-forward is experts: all but those that Qwen's options exclude."""
     if not _first(config, *EXPERTS):
         return 0
     step = _first(config, "decoder_sparse_step") or 1

@@ -1,6 +1,6 @@
-"""Where a model's files are: a folder, the hub or its cache, or a package that ships a GGUF.
+"""The place of a model's files: a folder, the hub or its cache, or a package that ships a GGUF.
 
-Knows names, folders and the hub; loads no model, but for the one unpacking of a packaged GGUF.
+Knows names, folders and the hub; loads no model but to unpack a packaged GGUF once.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def locate(name: str) -> tuple[str, str, str | None]:
 
     Raises:
         UsageError: for a name that is none of these.
-        MissingError: for a known model that is not here and cannot be fetched.
+        MissingError: for a model of the catalog that is not here and cannot be fetched.
     """
     if name in PRESETS:
         return "preset", "", None
     if name in CAUSAL:
-        return _locate_named(name, CAUSAL[name])
+        return _locate_in_catalog(name, CAUSAL[name])
     folder = Path(name).expanduser()
     if (folder / "config.json").is_file():
         return "folder", str(folder), _folder_hash(folder)
@@ -50,31 +50,29 @@ def locate(name: str) -> tuple[str, str, str | None]:
     return "hub", hub_id, revision or None
 
 
-def _locate_named(name: str, named: ModelSource) -> tuple[str, str, str | None]:
+def _locate_in_catalog(name: str, model: ModelSource) -> tuple[str, str, str | None]:
     from huggingface_hub import try_to_load_from_cache
 
-    if isinstance(try_to_load_from_cache(named.hub, "model.safetensors"), str):
-        return "hub", named.hub, None
-    if gguf := package_path(named):
-        folder, digest = _unpacked(gguf)
+    if isinstance(try_to_load_from_cache(model.hub, "model.safetensors"), str):
+        return "hub", model.hub, None
+    if gguf := package_path(model):
+        folder, digest = _unpack_once(gguf)
         return "package", str(folder), f"sha256:{digest}"
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         raise missing_model_error(name, "HF_HUB_OFFLINE is set and no package ships it here")
-    return "hub", named.hub, None
+    return "hub", model.hub, None
 
 
-def package_path(named: ModelSource) -> Path | None:
+def package_path(model: ModelSource) -> Path | None:
     """The file or folder inside an installed package, or None; the package is not imported."""
-    spec = find_spec(named.package)
-    for root in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(root) / named.file
-        if path.exists():
-            return path
-    return None
+    spec = find_spec(model.package)
+    roots = (spec.submodule_search_locations or []) if spec else []
+    paths = (Path(root) / model.file for root in roots)
+    return next((path for path in paths if path.exists()), None)
 
 
-def _unpacked(gguf: Path) -> tuple[Path, str]:
-    """A safetensors copy of a packaged GGUF in the cache; made once (about half a minute)."""
+def _unpack_once(gguf: Path) -> tuple[Path, str]:
+    """The folder of a packaged GGUF's safetensors copy in the cache, and the GGUF's hash."""
     with gguf.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
     folder = home() / "models" / f"{gguf.stem}-{digest}"
@@ -101,29 +99,29 @@ def _unpack(gguf: Path, folder: Path) -> None:
 
 
 def _folder_hash(folder: Path) -> str:
-    """A hash over the names, sizes and, for small files, contents: cheap, yet changes with them."""
+    """A hash over name, size and first MiB of each file: cheap, yet another for other weights."""
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.iterdir() if p.is_file()):
+    for path in sorted(file for file in folder.iterdir() if file.is_file()):
         digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
         with path.open("rb") as file:
             digest.update(file.read(1 << 20))
     return f"sha256:{digest.hexdigest()[:16]}"
 
 
-def missing_model_error(name: str, why: str) -> MissingError:
-    """The error for a model that is not here: it says what would bring it."""
+def missing_model_error(name: str, reason: str) -> MissingError:
+    """The error for a model that is not here, with its remedy."""
     remedy = f"known names: {', '.join(names())}; or a hub id, or a folder with config.json"
     if name in CAUSAL:
         remedy = f"install its weights with '{CAUSAL[name].install}', or give --model a folder"
-    return MissingError(f"model {name!r} is not available ({why}); {remedy}")
+    return MissingError(f"model {name!r} is not available ({reason}); {remedy}")
 
 
 @contextmanager
-def progress_bars(*, shown: bool) -> Iterator[None]:
+def progress_bars(*, visible: bool) -> Iterator[None]:
     """Show or hide transformers' own progress bars for a while."""
     from transformers.utils import logging as transformers_logging
 
-    if not shown:
+    if not visible:
         transformers_logging.disable_progress_bar()
     try:
         yield

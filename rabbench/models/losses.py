@@ -1,7 +1,7 @@
 """The losses of teacher, student and bi-encoder, as functions of tensors.
 
-Knows shapes and formulas; knows no model, no text and no training loop. B is pairs, G groups of one
-relevant and K - 1 other documents, V the vocabulary, d the hidden width.
+Knows shapes and formulas; knows no model, no text and no training loop. B pairs, G groups of one
+relevant and K - 1 other documents, vocabulary V, hidden width d.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def dpo(
 
     Args:
         log_odds: (B,) of yes against no under the model that is trained.
-        reference: (B,) under the model as it was before.
+        reference: (B,) under the model before training.
         relevant: (B,) bool.
-        beta: β, how far the model may move away from the reference.
+        beta: β, the strength of the tie to the reference.
     """
     sign = torch.where(relevant, 1.0, -1.0)  # (B,)
     return -functional.logsigmoid(beta * sign * (log_odds - reference)).mean()
@@ -66,17 +66,17 @@ def contrastive(
     Returns:
         The loss, and (Q,) whether the relevant document comes first.
     """
-    own = scores.gather(1, first[:, None])  # (Q, 1)
-    others = scores.masked_fill(barred, -torch.inf).scatter(1, first[:, None], -torch.inf)
-    ordered = torch.cat([own, others], 1)  # (Q, 1 + N), the relevant one first
-    return listwise(ordered, temperature), (own > others).all(-1)
+    positive = scores.gather(1, first[:, None])  # (Q, 1)
+    negatives = scores.masked_fill(barred, -torch.inf).scatter(1, first[:, None], -torch.inf)
+    ordered = torch.cat([positive, negatives], 1)  # (Q, 1 + N), the relevant one first
+    return listwise(ordered, temperature), (positive > negatives).all(-1)
 
 
 def mse(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """JEPA energy ‖ĥ - h_T‖² of each pair, summed over dimensions: (…, d), (…, d) → (…).
+    """The squared error ‖ĥ - h_T‖² of each pair, the paper's JEPA energy: (…, d), (…, d) → (…).
 
-    A sum, not a mean: the mean's gradient is d times weaker than that of the KL on logits, and
-    the two would need a weight that depends on the width.
+    Summed over dimensions: the mean's gradient is d times weaker than that of the KL on logits,
+    and the two would need a weight that depends on the width.
     """
     return (predicted - target).square().sum(-1)
 

@@ -19,43 +19,43 @@ from rabbench.models.prefix import build_cache, cache_arguments
 MetaForward = tuple[nn.Module, tuple[torch.Tensor, ...]]
 """A module and the inputs of the forward to count."""
 After = Callable[[torch.Tensor], Any]
-"""What is done with final hidden states (B, d)."""
+"""The rest of a forward, from final hidden states (B, d)."""
 
 
-class LastState(nn.Module):
-    """Forwards through a transformer body, then what is done with the last positions' states."""
+class _BodyForward(nn.Module):
+    """A forward through a transformer body, then ``after`` on the last positions' states."""
 
     def __init__(self, body: Any, after: After) -> None:
         super().__init__()
         self.body = body
         self.after = after
+
+
+class LastState(_BodyForward):
+    """Forwards of whole sequences."""
 
     def forward(self, *inputs: torch.Tensor) -> Any:
         """Token ids (B, L) and an all-visible mask (B, 1, L, L), one pair for each forward.
 
-        Returns whatever ``after`` makes of the last states of all forwards, (ΣB, d).
+        Returns the result of ``after`` on the last states of all forwards, (ΣB, d).
         """
-        states, kept = [], []
+        states, pooled = [], []
         for ids, mask in zip(inputs[::2], inputs[1::2], strict=True):
             output = self.body(input_ids=ids, attention_mask=mask, use_cache=False)
             states.append(output.last_hidden_state[:, -1])
-            # A tracer drops what nothing returns, BERT's pooler for one.
-            kept += [output.pooler_output] if "pooler_output" in output else []
-        return self.after(torch.cat(states)), *kept
+            # A tracer drops an output that is not returned, BERT's pooler for one.
+            pooled += [output.pooler_output] if "pooler_output" in output else []
+        return self.after(torch.cat(states)), *pooled
 
 
-class Continued(nn.Module):
-    """A suffix run over a prefix whose keys and values are cached."""
-
-    def __init__(self, body: Any, after: After) -> None:
-        super().__init__()
-        self.body = body
-        self.after = after
+class SuffixState(_BodyForward):
+    """The forward of a suffix over a prefix whose keys and values are cached."""
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor, *flat: torch.Tensor) -> Any:
         """Suffix ids (1, S), a mask (1, 1, S, P + S), and the layers' keys and values in turn."""
         cache = build_cache(list(zip(flat[::2], flat[1::2], strict=True)))
-        output = self.body(input_ids=ids, attention_mask=mask, **cache_arguments(self.body, cache))
+        arguments = cache_arguments(self.body, cache)
+        output = self.body(input_ids=ids, attention_mask=mask, **arguments)
         return self.after(output.last_hidden_state[:, -1])
 
 
@@ -78,4 +78,4 @@ def trace_suffix(backbone: Backbone, prefix: int, tokens: int, after: After) -> 
     ids = torch.empty(1, tokens, dtype=torch.long, device="meta")
     mask = torch.empty(1, 1, tokens, prefix + tokens, device="meta")
     cached = [torch.empty(size, device="meta") for _ in range(2 * shape.layers)]
-    return Continued(backbone.meta_model.base_model, after).eval(), (ids, mask, *cached)
+    return SuffixState(backbone.meta_model.base_model, after).eval(), (ids, mask, *cached)

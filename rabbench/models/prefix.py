@@ -1,6 +1,6 @@
-"""Token ids as padded tensors, and the keys and values of a prefix as transformers takes them.
+"""Padded token ids, and the keys and values of a prefix in the form of transformers.
 
-Knows tensors and how a model takes a cache; loads no model, knows no text.
+Knows tensors and a model's cache arguments; loads no model, knows no text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Prefix = list[tuple[torch.Tensor, torch.Tensor]]
 
 
 def pad(sequences: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Sequences padded on the right (B, L), and the place of each one's last token (B,)."""
+    """Sequences padded on the right (B, L), and the position of each last token (B,)."""
     lengths = torch.tensor([len(ids) for ids in sequences])
     tokens = torch.zeros(len(sequences), int(lengths.max()), dtype=torch.long)
     for row, ids in enumerate(sequences):
@@ -38,11 +38,11 @@ def build_cache(prefix: Prefix) -> Any:
 
 
 def cache_arguments(model: Any, cache: Any) -> dict[str, Any]:
-    """The arguments with which a model runs over a cache; transformers 5.24 renamed the first."""
-    new = "cache" in signature(model.forward).parameters
-    return {"cache" if new else "past_key_values": cache, "use_cache": True}
+    """The arguments of a forward over a cache; transformers 5.24 renamed the first."""
+    is_renamed = "cache" in signature(model.forward).parameters
+    return {"cache" if is_renamed else "past_key_values": cache, "use_cache": True}
 
 
 def read_cache(output: Any) -> Any:
-    """The cache in what a model returned, under either name."""
+    """The cache in a model's output, under either name."""
     return output["cache" if "cache" in output else "past_key_values"]

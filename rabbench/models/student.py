@@ -1,4 +1,4 @@
-"""The student (Rabtriever): document and query are encoded apart, a small predictor joins them.
+"""The student (Rabtriever): document and query are encoded apart and joined by a small predictor.
 
 Source: arXiv 2604.23336. ``z_d`` is the final hidden state of the document part alone, ``h_q`` that
 of the query part alone; the predictor estimates the teacher's document-aware state ::
@@ -9,10 +9,10 @@ and the teacher's LM head reads it. The score is a fixed direction w = w_yes - w
 ``u_d = W_d·z_d`` is stored for each document and W_o folds into the vector v = W_oᵀ·w. A pair then
 costs O(m) for a predictor of width m, whatever the document's length::
 
-    s(q,d) = own(q) + v·gelu(u_q + u_d),   u_q = W_q·h_q + b,   own(q) = (w + Sᵀ·w)·h_q + w·b_o
+    s(q,d) = c(q) + v·gelu(u_q + u_d),   u_q = W_q·h_q + b,   c(q) = (w + Sᵀ·w)·h_q + w·b_o
 
-S is what reading any document does to a query's state, nearly all of the distance to the teacher's;
-it moves all documents of a query alike, so the two layers are left to tell them apart.
+S is the effect of reading any document on a query's state, nearly all of the distance to the
+teacher's. It moves all documents of a query alike; the two layers distinguish them.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Predictor(nn.Module):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """A trained predictor from its safetensors file; the weights' shapes say its size."""
+        """A trained predictor from its safetensors file."""
         weights = {name: weight.float() for name, weight in load_file(path).items()}
         inner, width = weights["query.weight"].shape
         predictor = cls(width, inner)
@@ -106,14 +106,14 @@ class FoldedPredictor(nn.Module):
         return folded
 
     def documents(self, z_d: torch.Tensor) -> torch.Tensor:
-        """What the index keeps for each document: (N, d) → u_d (N, m)."""
+        """The vectors of the index: (N, d) → u_d (N, m)."""
         return z_d.to(self.w_document) @ self.w_document
 
     def queries(self, h_q: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What a query brings to all its pairs: (Q, d) → u_q (Q, m) and own (Q, 1)."""
+        """The query's part of all its pairs: (Q, d) → u_q (Q, m) and c_q (Q, 1)."""
         h_q = h_q.to(self.w_query)
         return h_q @ self.w_query + self.bias, h_q @ self.direction + self.offset
 
-    def forward(self, u_q: torch.Tensor, own: torch.Tensor, u_d: torch.Tensor) -> torch.Tensor:
+    def forward(self, u_q: torch.Tensor, c_q: torch.Tensor, u_d: torch.Tensor) -> torch.Tensor:
         """Score one query against N documents: (1, m), (1, 1), (N, m) → (N, 1)."""
-        return own + functional.gelu(u_q + u_d) @ self.fold
+        return c_q + functional.gelu(u_q + u_d) @ self.fold

@@ -20,17 +20,17 @@ def vocabulary() -> list[str]:
     """20,000 distinct made-up words of three syllables, in order of frequency."""
     syllables = [onset + vowel for onset in ONSETS for vowel in VOWELS]
     generator = np.random.default_rng(0)
-    chosen = generator.choice(len(syllables) ** 3, size=VOCABULARY, replace=False)
     n = len(syllables)
-    return [syllables[i // n // n] + syllables[i // n % n] + syllables[i % n] for i in chosen]
+    numbers = generator.choice(n**3, size=VOCABULARY, replace=False)
+    return [syllables[i // n // n] + syllables[i // n % n] + syllables[i % n] for i in numbers]
 
 
 def words(count: int, *, seed: int) -> list[str]:
     """``count`` words drawn by Zipf's law (rank r with weight 1/r)."""
     weights = 1.0 / np.arange(1, VOCABULARY + 1)
-    drawn = np.random.default_rng(seed).choice(VOCABULARY, size=count, p=weights / weights.sum())
-    known = vocabulary()
-    return [known[i] for i in drawn]
+    ranks = np.random.default_rng(seed).choice(VOCABULARY, size=count, p=weights / weights.sum())
+    by_rank = vocabulary()
+    return [by_rank[rank] for rank in ranks]
 
 
 def text(count: int, *, seed: int) -> str:
@@ -48,8 +48,7 @@ def token_ids(tokenizer: object | None, count: int, *, seed: int, size: int) -> 
         size: the vocabulary's size, used without a tokenizer.
     """
     if tokenizer is None:
-        drawn = np.random.default_rng(seed).integers(0, size, size=count)
-        return [int(i) for i in drawn]
+        return list(map(int, np.random.default_rng(seed).integers(0, size, size=count)))
     # Every word is at least one token, so as many words are enough.
     encoded = tokenizer(  # type: ignore[operator]
         text(count, seed=seed), add_special_tokens=False, truncation=True, max_length=count

@@ -21,13 +21,13 @@ BEFORE_QUERY = "\n\nQuery: "
 AFTER_QUERY = "\n\nIs the document a good answer to the query? Answer yes or no.\nAnswer:"
 ANSWERS = (" yes", " no")
 
-# Token counts of the texts above under SmolLM2's tokenizer, for presets that have no tokenizer.
-PRESET_TEMPLATE = (2, 4, 22)
+PRESET_LENGTHS = (2, 4, 22)
+"""Tokens of the three texts under SmolLM2's tokenizer, for presets that have none."""
 
 
 @dataclass
 class Truncation:
-    """How much text truncation has dropped so far, and how much was read, in own tokens."""
+    """Texts and tokens of their own that were dropped and read so far."""
 
     documents: int = 0
     tokens: int = 0
@@ -47,7 +47,7 @@ class Prompt:
     gives the same prefix and its keys and values can be cached.
 
     Attributes:
-        backbone: whose tokenizer is used; one trained with other texts brings its own.
+        backbone: whose tokenizer is used, and whose checkpoint may have texts of its own.
         max_doc_len: documents are cut at this many of their own tokens.
         max_query_len: longer queries keep their last tokens, as a dialogue keeps its last turns;
             None never cuts a query.
@@ -61,35 +61,34 @@ class Prompt:
     max_doc_len: int
     max_query_len: int | None = None
     custom_texts: tuple[str, str, str] | None = None
-    preset_lengths: tuple[int, int, int] = PRESET_TEMPLATE
+    preset_lengths: tuple[int, int, int] = PRESET_LENGTHS
     truncation: Truncation = field(default_factory=Truncation)
 
     def _ids(self, text: str) -> list[int]:
         return list(self.backbone.tokenizer(text, add_special_tokens=False).input_ids)
 
     @cached_property
-    def start(self) -> list[int]:
-        """The beginning-of-sequence token, for a tokenizer that puts one in front."""
-        tokenizer = self.backbone.tokenizer
-        first = tokenizer("a").input_ids[0]
-        return [first] if first == tokenizer.bos_token_id else []
-
-    @cached_property
     def texts(self) -> tuple[str, str, str]:
         """The texts before the document, before the query and after the query."""
         if self.custom_texts is not None:
             return self.custom_texts
-        trained = self.backbone.checkpoint
-        return trained.prompt if trained else (BEFORE_DOCUMENT, BEFORE_QUERY, AFTER_QUERY)
+        checkpoint = self.backbone.checkpoint
+        return checkpoint.prompt if checkpoint else (BEFORE_DOCUMENT, BEFORE_QUERY, AFTER_QUERY)
 
     @cached_property
     def template(self) -> tuple[list[int], list[int], list[int]]:
-        """Token ids before the document, before the query and after the query."""
+        """Token ids before the document, before the query and after the query.
+
+        The first begin with the beginning-of-sequence token if the tokenizer puts one in front.
+        """
         if not self.backbone.has_weights:
             before_document, before_query, after_query = self.preset_lengths
             return [1] * before_document, [2] * before_query, [3] * after_query
-        before_text, query_text, after_text = self.texts
-        return [*self.start, *self._ids(before_text)], self._ids(query_text), self._ids(after_text)
+        tokenizer = self.backbone.tokenizer
+        first = tokenizer("a").input_ids[0]
+        start = [first] if first == tokenizer.bos_token_id else []
+        before_document_ids, before_query_ids, after_query_ids = map(self._ids, self.texts)
+        return start + before_document_ids, before_query_ids, after_query_ids
 
     @cached_property
     def answers(self) -> tuple[int, int]:
@@ -100,25 +99,25 @@ class Prompt:
         """
         if not self.backbone.has_weights:
             return 4, 5
-        found = []
-        asked = self.texts[2]
-        for answer in ANSWERS:
-            whole = self._ids(asked + answer)
-            ids = whole[len(self._ids(asked)) :]
-            if len(ids) != 1 or whole[: -len(ids)] != self._ids(asked):
-                raise UsageError(
-                    f"the tokenizer of {self.backbone.name!r} spells {answer!r} with "
-                    f"{len(ids)} tokens after the prompt; the score needs exactly one"
-                )
-            found.append(ids[0])
-        return found[0], found[1]
+        yes, no = map(self._answer_id, ANSWERS)
+        return yes, no
+
+    def _answer_id(self, answer: str) -> int:
+        prompt_ids, ids = self._ids(self.texts[2]), self._ids(self.texts[2] + answer)
+        count = len(ids) - len(prompt_ids)
+        if count != 1 or ids[:-1] != prompt_ids:
+            raise UsageError(
+                f"the tokenizer of {self.backbone.name!r} spells {answer!r} with "
+                f"{count} tokens after the prompt; the score needs exactly one"
+            )
+        return ids[-1]
 
     def document_ids(self, ids: Sequence[int]) -> list[int]:
         """The document part of the prompt for document tokens, not truncated."""
         return [*self.template[0], *ids]
 
     def query_ids(self, ids: Sequence[int]) -> list[int]:
-        """The query part of the prompt for query tokens; ends where the answer is read."""
+        """The query part of the prompt for query tokens; the answer follows its end."""
         return [*self.template[1], *ids, *self.template[2]]
 
     def document(self, text: str) -> list[int]:
@@ -127,23 +126,23 @@ class Prompt:
         if len(ids) > self.max_doc_len:
             self.truncation.documents += 1
             self.truncation.tokens += len(ids) - self.max_doc_len
-        return self._read(ids[: self.max_doc_len])
-
-    def _read(self, ids: Sequence[int]) -> list[int]:
-        """A document's part of the prompt, counted."""
-        self.truncation.documents_read += 1
-        self.truncation.tokens_read += len(ids)
+            ids = ids[: self.max_doc_len]
+        self._count_document(ids)
         return self.document_ids(ids)
 
     def windows(self, text: str, size: int) -> list[list[int]]:
         """The whole document as document parts of at most ``size`` of its tokens each."""
         ids = self._ids(text)
-        self._read(ids)
+        self._count_document(ids)
         starts = range(0, max(len(ids), 1), size)
         return [self.document_ids(ids[start : start + size]) for start in starts]
 
+    def _count_document(self, ids: Sequence[int]) -> None:
+        self.truncation.documents_read += 1
+        self.truncation.tokens_read += len(ids)
+
     def query(self, text: str) -> list[int]:
-        """The query part of the prompt; cut only where a limit was given, at its beginning."""
+        """The query part of the prompt; a limit cuts the query's beginning."""
         ids = self._ids(text)
         limit = self.max_query_len
         if limit is not None and len(ids) > limit:
@@ -157,7 +156,7 @@ class Prompt:
     @property
     def overhead(self) -> int:
         """Prompt tokens around a document and a query."""
-        return sum(len(part) for part in self.template)
+        return sum(map(len, self.template))
 
 
 @dataclass(frozen=True)
@@ -170,8 +169,9 @@ class Teacher:
     def log_odds(self, hidden: torch.Tensor) -> torch.Tensor:
         """Log-odds of yes against no from final hidden states: (B, d) → (B,) float32.
 
-        The whole head runs, as its cost is counted. A model in half precision rounds a logit of
-        20 to an eighth, and documents would tie, so the two answers are multiplied again.
+        The whole head runs, as its cost is counted. In half precision a logit of 20 is rounded to
+        an eighth, which ties documents, so the logits of the two answers are computed again in
+        float32.
         """
         answers = self.prompt.answers
         logits = self.backbone.logits(hidden)[:, list(answers)]  # (B, 2)
@@ -187,7 +187,7 @@ class Teacher:
         Args:
             pairs: N lists of token ids, document part then query part.
             batch: pairs in one forward.
-            progress: told after each batch.
+            progress: called before each batch.
 
         Returns:
             (N,) float32 log-odds.

@@ -84,7 +84,7 @@ class PublishedCheckpoint(TransformerEncoder):
         self._refuse_without_memory()
         arguments = {"dtype": DTYPE, "attn_implementation": self.options.attention, **SAFE}
         try:
-            with progress_bars(shown=not Path(self._body).is_dir()):
+            with progress_bars(visible=not Path(self._body).is_dir()):
                 model = AutoModel.from_pretrained(self._body, config=self.config, **arguments)
                 if self.preset.base:
                     model = _with_adapter(model, self.preset.hub)

@@ -126,7 +126,7 @@ class StLoader:
         """
         with (
             nullcontext() if self.trained else _quiet(),  # a fresh head is intended
-            progress_bars(shown=not Path(self.location).is_dir()),
+            progress_bars(visible=not Path(self.location).is_dir()),
             torch.random.fork_rng(devices=[]),
         ):
             torch.manual_seed(self.options.seed)

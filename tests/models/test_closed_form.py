@@ -24,7 +24,7 @@ from rabbench.models.meta import trace_body, trace_suffix
 from rabbench.types import UsageError
 
 # Few examples of each family and no shrinking: a failing one is small, and takes half a second.
-DRAWN = settings(
+FEW_EXAMPLES = settings(
     deadline=None, max_examples=3, derandomize=True, database=None, phases=[Phase.generate]
 )
 Sizes = dict[str, st.SearchStrategy[Any]]
@@ -34,7 +34,7 @@ GROUPED: Sizes = FFN | {"num_key_value_heads": st.integers(1, 3)}
 HEADED: Sizes = GROUPED | {"head_dim": st.sampled_from([4, 8, 12])}  # apart from the width
 ALWAYS: Sizes = {"sliding_window": st.integers(1, 12)}
 MAYBE: Sizes = {"sliding_window": st.none() | st.integers(1, 12)}
-CHOSEN: Sizes = ALWAYS | {
+SOME_LAYERS: Sizes = ALWAYS | {
     "use_sliding_window": st.booleans(),
     "max_window_layers": st.integers(0, 3),
 }
@@ -47,8 +47,8 @@ EXPERTS: Sizes = {
 }
 FAMILIES: dict[str, Sizes] = {
     "llama": HEADED,
-    "qwen2": GROUPED | CHOSEN,
-    "qwen3": HEADED | CHOSEN,
+    "qwen2": GROUPED | SOME_LAYERS,
+    "qwen3": HEADED | SOME_LAYERS,
     "mistral": HEADED | MAYBE,
     "gemma": HEADED,
     "gemma2": HEADED | ALWAYS,
@@ -64,22 +64,22 @@ FAMILIES: dict[str, Sizes] = {
     | MAYBE
     | {"num_local_experts": st.integers(2, 6), "num_experts_per_tok": st.integers(1, 2)},
     "qwen2_moe": GROUPED
-    | CHOSEN
+    | SOME_LAYERS
     | EXPERTS
     | {"shared_expert_intermediate_size": st.integers(1, 40)},
-    "qwen3_moe": HEADED | CHOSEN | EXPERTS,
+    "qwen3_moe": HEADED | SOME_LAYERS | EXPERTS,
 }
 
 
 @st.composite
 def configs(draw: st.DrawFn, family: str) -> Any:
     """A small configuration of the family."""
-    given = {name: draw(sizes) for name, sizes in FAMILIES[family].items()}
-    heads = draw(st.integers(1, 3)) * given.get("num_key_value_heads", 1)
+    sizes = {name: draw(strategy) for name, strategy in FAMILIES[family].items()}
+    heads = draw(st.integers(1, 3)) * sizes.get("num_key_value_heads", 1)
     width = heads * draw(st.sampled_from([4, 8, 12]))
     return AutoConfig.for_model(
         family,
-        **given,
+        **sizes,
         hidden_size=width,
         num_attention_heads=heads,
         num_hidden_layers=draw(st.integers(1, 3)),
@@ -114,7 +114,7 @@ def _traced(model: Any, shape: ModelShape, tokens: int, prefix: int) -> tuple[An
 @pytest.mark.e2e  # offline, but a quarter of a minute
 @pytest.mark.parametrize("family", FAMILIES)
 @given(data=st.data(), tokens=st.integers(1, 20), prefix=st.integers(0, 9))
-@DRAWN
+@FEW_EXAMPLES
 def test_drawn_shapes_agree_to_the_digit(
     family: str, data: st.DataObject, tokens: int, prefix: int
 ) -> None:
@@ -127,7 +127,7 @@ def test_drawn_shapes_agree_to_the_digit(
 @pytest.mark.e2e  # offline, but a quarter of a minute
 @pytest.mark.parametrize("family", FAMILIES)
 @given(data=st.data(), tokens=st.integers(1, 20), prefix=st.integers(0, 9))
-@DRAWN
+@FEW_EXAMPLES
 def test_masked_pairs_are_those_the_model_gives_weight(
     family: str, data: st.DataObject, tokens: int, prefix: int
 ) -> None:
@@ -137,9 +137,9 @@ def test_masked_pairs_are_those_the_model_gives_weight(
     prefix = prefix if shape.masked else 0  # an encoder continues nothing
     ids = torch.ones(1, prefix + tokens, dtype=torch.long)
     weights = model(input_ids=ids, output_attentions=True).attentions  # n of (1, h, P+L, P+L)
-    seen = [int((layer[0, 0, prefix:] > 0).sum()) for layer in weights]
-    assert len(seen) == shape.layers
-    assert shape.pairs(tokens, "causal", prefix=prefix) == sum(seen)
+    pairs = [int((layer[0, 0, prefix:] > 0).sum()) for layer in weights]
+    assert len(pairs) == shape.layers
+    assert shape.pairs(tokens, "causal", prefix=prefix) == sum(pairs)
 
 
 def test_published_expert_models_have_their_active_parameters() -> None:

@@ -16,9 +16,7 @@ class _Since:
 
 
 @pytest.mark.parametrize(("model", "name"), [(_Before(), "past_key_values"), (_Since(), "cache")])
-def test_a_cache_is_given_and_found_under_the_name_that_the_release_has(
-    model: object, name: str
-) -> None:
-    kept = object()
-    assert cache_arguments(model, kept) == {name: kept, "use_cache": True}
-    assert read_cache({"last_hidden_state": None, name: kept}) is kept
+def test_a_cache_has_the_name_of_the_release(model: object, name: str) -> None:
+    cache = object()
+    assert cache_arguments(model, cache) == {name: cache, "use_cache": True}
+    assert read_cache({"last_hidden_state": None, name: cache}) is cache

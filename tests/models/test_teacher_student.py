@@ -90,12 +90,12 @@ def test_the_folded_score_equals_the_unfolded(tiny_model: Path, inner: int) -> N
     z_d = 3 * torch.randn(5, 32, generator=chance)  # far enough apart for scores that differ
     folded = FoldedPredictor.from_predictor(predictor, direction)
     with torch.no_grad():
-        u_q, own = folded.queries(h_q)
+        u_q, c_q = folded.queries(h_q)
         u_d = folded.documents(z_d)
         for i in range(2):
             state = predictor(h_q[i].expand(5, -1), z_d)  # (5, d)
             expected = Teacher(backbone, prompt).log_odds(state)
-            score = folded(u_q[i : i + 1], own[i : i + 1], u_d)[:, 0]
+            score = folded(u_q[i : i + 1], c_q[i : i + 1], u_d)[:, 0]
             torch.testing.assert_close(score, expected, atol=1e-4, rtol=1e-4)
             assert score.std() > 0.01
 
