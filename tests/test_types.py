@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 
 import pytest
 
-from rabbench.types import Measurement, rank, top_k, unknown_name_error
+from rabbench.types import Measurement, Option, Options, option, rank, top_k, unknown_name_error
 
 
 def test_ties_go_to_the_larger_document_id_as_in_trec_eval() -> None:
@@ -40,3 +41,11 @@ def test_an_unknown_name_lists_the_known() -> None:
     error = unknown_name_error("suite", "x", ["b", "a"])
     assert str(error) == "unknown suite 'x'; known: a, b"
     assert error.exit_code == 2
+
+
+def test_an_option_is_a_field_that_carries_its_declaration() -> None:
+    declared = {item.name: item.metadata["option"] for item in fields(Options)}
+    assert declared["max_doc_len"].flag == "--max-doc-tokens"
+    assert (declared["device"].typed_default, Options().device) == ("auto", "cpu")
+    assert option(dict).default_factory is dict
+    assert option(3, "help", metavar="N").metadata["option"] == Option(help="help", metavar="N")

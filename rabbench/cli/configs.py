@@ -1,4 +1,4 @@
-"""Parsed arguments as configurations; what cannot be meant is refused."""
+"""Parsed arguments as configurations; refuses options that do not go together."""
 
 from __future__ import annotations
 

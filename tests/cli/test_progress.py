@@ -22,64 +22,64 @@ class Clock:
 
 def test_what_is_left_follows_from_what_is_done() -> None:
     clock = Clock()
-    left = RemainingTime(clock)
-    assert left(0, 1000) == "0 %, 0 s gone"
+    remaining_time = RemainingTime(clock)
+    assert remaining_time(0, 1000) == "0 %, 0 s gone"
     clock.now += 2
-    assert left(100, 1000) == "10 %, 2 s gone"  # too early to say
+    assert remaining_time(100, 1000) == "10 %, 2 s gone"  # too early to say
     clock.now += 28
-    assert left(250, 1000) == "25 %, 30 s gone, about 90 s left"
+    assert remaining_time(250, 1000) == "25 %, 30 s gone, about 90 s left"
     clock.now += 30
-    assert left(250, 1000) == "25 %, 60 s gone, about 3 min left"
+    assert remaining_time(250, 1000) == "25 %, 60 s gone, about 3 min left"
 
 
 def test_another_part_begins_its_own_count() -> None:
     clock = Clock()
-    left = RemainingTime(clock)
-    left(0, 10)
+    remaining_time = RemainingTime(clock)
+    remaining_time(0, 10)
     clock.now += 1000
-    assert left(5, 10) == "50 %, 17 min gone, about 17 min left"
-    assert left(0, 20) == "0 %, 0 s gone"
+    assert remaining_time(5, 10) == "50 %, 17 min gone, about 17 min left"
+    assert remaining_time(0, 20) == "0 %, 0 s gone"
     clock.now += 10
-    assert left(10, 20) == "50 %, 10 s gone, about 10 s left"
-    assert left(2, 20) == "10 %, 0 s gone"
+    assert remaining_time(10, 20) == "50 %, 10 s gone, about 10 s left"
+    assert remaining_time(2, 20) == "10 %, 0 s gone"
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(0.4, "0 s"), (99, "99 s"), (180, "3 min"), (12_240, "3.4 h")]
+    ("seconds", "text"), [(0.4, "0 s"), (99, "99 s"), (180, "3 min"), (12_240, "3.4 h")]
 )
-def test_times_in_words(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
+def test_times_in_words(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
 
 
 def test_without_a_terminal_there_is_a_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(progress, "PLAIN_S", 0.0)
-    with show_progress(quiet=False) as tell:
-        tell("set: teacher", 1, 4)
+    with show_progress(quiet=False) as report:
+        report("set: teacher", 1, 4)
     captured = capsys.readouterr()
     assert captured.err == "set: teacher (25 %, 0 s gone)\n"
     assert captured.out == ""
 
 
 def test_often_enough_is_not_always(capsys: pytest.CaptureFixture[str]) -> None:
-    with show_progress(quiet=False) as tell:
-        for done in range(1000):
-            tell("x", done, 1000)
+    with show_progress(quiet=False) as report:
+        for completed in range(1000):
+            report("x", completed, 1000)
     assert capsys.readouterr().err == ""
 
 
 def test_quiet_is_silent() -> None:
-    with show_progress(quiet=True) as tell:
-        assert tell is no_progress
+    with show_progress(quiet=True) as report:
+        assert report is no_progress
 
 
 def test_a_terminal_has_one_bar(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with show_progress(quiet=False) as tell:
-        tell("set: teacher [odd]", 1, 4)
+    with show_progress(quiet=False) as report:
+        report("set: teacher [odd]", 1, 4)
     captured = capsys.readouterr()
     assert "set: teacher [odd]" in captured.err
     assert "25 %" in captured.err
