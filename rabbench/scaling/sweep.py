@@ -34,6 +34,7 @@ from rabbench.types import (
 )
 
 BY_CHILDREN = "memory"  # the measure that meets a fault in a child process
+FAILED = {"oom", "timeout"}
 CLOSE = 1.1  # the longest feasible length is known to this factor
 
 
@@ -62,7 +63,7 @@ def run(
     config = replace(config, options=replace(config.options, device=device))
     measures = {name: registry.load("measures", name) for name in config.measures}
     points = plan(config)
-    store = ResultsStore(out, started("scaling", config), resume=resume)
+    store = ResultsStore(out, start_results("scaling", config), resume=resume)
     settings = Settings(
         rounds=config.rounds,
         max_rounds=config.max_rounds,
@@ -87,8 +88,8 @@ def _pending(
 ) -> tuple[list[Point], list[Measurement]]:
     """The points still to measure, and rows for those that are known to fail.
 
-    A point that ran out of memory or time in a child process is not run in this one. Samples that
-    an interrupted run has taken travel with their point.
+    A point that ran out of memory or time in a child process is not run in this one. Samples of an
+    interrupted run travel with their point.
     """
     first = measure.MEASURES[0]
     earlier = {_key(row.measure, row): row for row in rows if row.status != "error"}
@@ -98,13 +99,13 @@ def _pending(
         child = earlier.get(_key("peak_memory", point))
         if row is not None and row.params.get("complete", True):
             continue
-        if row is None and child is not None and child.status in {"oom", "timeout"}:
+        if row is None and child is not None and child.status in FAILED:
             params = {"message": f"not run: {child.params.get('message')} (see peak_memory)"}
             failed = cost_row(point, first, None, measure.UNIT, status=child.status, params=params)
             skipped.append(failed)
             continue
-        taken = row.samples if row is not None and not isinstance(row.samples, Mapping) else ()
-        pending.append(replace(point, samples=tuple(taken)))
+        samples = row.samples if row is not None and not isinstance(row.samples, Mapping) else ()
+        pending.append(replace(point, samples=tuple(samples)))
     return pending, skipped
 
 
@@ -119,38 +120,36 @@ def _longest(
 
     Yields a ``longest_feasible`` row (tokens, known to ``CLOSE``) for each phase that failed.
     """
-    rows = {_key(row.measure, row): row for row in store.rows}
-    for kind in dict.fromkeys(map(_kind, points)):
-        same = [point for point in points if _kind(point) == kind]
-        status = {p.params["doc_len"]: rows[_key("peak_memory", p)].status for p in same}
-        fits = max((length for length, found in status.items() if found == "ok"), default=0)
-        fails = [n for n, found in status.items() if found in {"oom", "timeout"} and n > fits]
+    status = {_key(row.measure, row): row.status for row in store.rows}
+    kinds: dict[tuple[str, str, Any], list[Point]] = {}
+    for point in points:
+        kind = (point.system, point.phase, point.params.get("attention"))
+        kinds.setdefault(kind, []).append(point)
+    for (system, phase, _), sweep in kinds.items():
+        by_length = {p.params["doc_len"]: status[_key("peak_memory", p)] for p in sweep}
+        fits = max((n for n, outcome in by_length.items() if outcome == "ok"), default=0)
+        fails = [n for n, outcome in by_length.items() if outcome in FAILED and n > fits]
         if not fails or not fits:
             continue
         above = min(fails)
+        options = replace(config.options, attention=sweep[0].params["attention"])
         while above > CLOSE * fits:
             middle = round(math.sqrt(fits * above))
-            options = replace(config.options, attention=same[0].params["attention"])
-            tried = [p for p in _points(kind[0], options, config, middle) if p.phase == kind[1]]
-            (found, _) = measure.measure(tried, settings)
-            fits, above = (middle, above) if found.status == "ok" else (fits, middle)
+            candidates = _points(system, options, config, middle)
+            row, _ = measure.measure([p for p in candidates if p.phase == phase], settings)
+            fits, above = (middle, above) if row.status == "ok" else (fits, middle)
         params = {"fails_at": above, "doc_len": fits}
-        yield cost_row(same[0], "longest_feasible", fits, "token", params=params).with_changes(
-            better="higher"
-        )
+        row = cost_row(sweep[0], "longest_feasible", fits, "token", params=params)
+        yield row.with_changes(better="higher")
 
 
-def _kind(point: Point) -> tuple[str, str, Any]:
-    return point.system, point.phase, point.params.get("attention")
-
-
-def started(command: str, config: Any) -> Results:
+def start_results(command: str, config: Any) -> Results:
     """Results with configuration and environment and no rows yet."""
-    described = {key: value for key, value in asdict(config).items() if key != "options"}
-    options = asdict(config.options)
+    fields = asdict(config)
+    options = fields.pop("options")
     return Results(
         command=command,
-        config={**described, "options": options},
+        config={**fields, "options": options},
         environment=environment.describe(),
     )
 
@@ -172,7 +171,7 @@ def plan(config: ScalingConfig) -> list[Point]:
 
 def _points(name: str, options: Options, config: ScalingConfig, length: int) -> Iterator[Point]:
     shape = Shape(doc_len=length, query_len=config.query_len)
-    system = _system(name, options)
+    system = _build_system(name, options)
     for workload in system.workloads(shape):
         yield Point(
             system=name,
@@ -183,20 +182,20 @@ def _points(name: str, options: Options, config: ScalingConfig, length: int) -> 
 
 
 @lru_cache(maxsize=8)
-def _system(name: str, options: Options) -> System:
+def _build_system(name: str, options: Options) -> System:
     built: System = registry.load("systems", name).build(options)
     return built
 
 
 def _workload(name: str, options: Options, phase: Phase, shape: Shape) -> Workload:
     """The workload of a point; in the parent and in a child process alike."""
-    for workload in _system(name, options).workloads(shape):
+    for workload in _build_system(name, options).workloads(shape):
         if workload.phase == phase:
             return workload
     raise UsageError(f"system {name!r} has no phase {phase!r}")
 
 
-def _key(measure: str, of: Point | Measurement) -> tuple[str, ...]:
-    """What says that a point has been measured, whatever the pair convention of its row."""
-    params = {key: of.params.get(key) for key in IDENTITY if key != "pairs"}
-    return (of.system, of.phase, measure, json.dumps(params, sort_keys=True))
+def _key(measure: str, item: Point | Measurement) -> tuple[str, ...]:
+    """The identity of a point's row of this measure, whatever its pair convention."""
+    params = {name: item.params.get(name) for name in IDENTITY if name != "pairs"}
+    return (item.system, item.phase, measure, json.dumps(params, sort_keys=True))

@@ -63,7 +63,7 @@ def test_a_plan_loads_no_weights_and_names_what_it_assumes(
     options: Options, monkeypatch: pytest.MonkeyPatch, calibrated: Calibration
 ) -> None:
     resolve.cache_clear()
-    scaling._system.cache_clear()
+    scaling._build_system.cache_clear()
 
     def refuse(self: Backbone) -> None:
         pytest.fail("weights loaded")

@@ -17,7 +17,7 @@ from rabbench.types import Measurement, MissingError, Options, Point, Settings, 
 
 
 def _config(options: Options, **changes: Any) -> scaling.ScalingConfig:
-    given = {
+    fields = {
         "max_doc_len": 200,
         "min_doc_len": 20,
         "points": 3,
@@ -26,7 +26,7 @@ def _config(options: Options, **changes: Any) -> scaling.ScalingConfig:
         "measures": ("flops", "index-size", "latency"),
         "options": options,
     }
-    return scaling.ScalingConfig(**{**given, **changes})
+    return scaling.ScalingConfig(**{**fields, **changes})
 
 
 def test_the_grid_rises_in_equal_ratios() -> None:
@@ -41,8 +41,9 @@ def test_the_grid_rises_in_equal_ratios() -> None:
 
 
 def test_a_sweep_has_a_row_for_every_phase_length_and_measure(
-    options: Options, tmp_path: Path
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(registry.load("measures", "latency"), "SAMPLE_S", 0.0)  # a call a sample
     results = scaling.run(_config(options), out=tmp_path)
     times = [row for row in results.rows if row.measure == "latency"]
     assert len(times) == 3 * (3 + 3 + 1 + 3)
@@ -77,13 +78,13 @@ def test_resume_measures_only_what_is_missing(
     with pytest.raises(KeyboardInterrupt):
         scaling.run(config, out=tmp_path)
     monkeypatch.undo()
-    counted: list[int] = []
+    pending: list[int] = []
     real = flops.measure
     monkeypatch.setattr(
-        flops, "measure", lambda points, s: (counted.append(len(points)), real(points, s))[1]
+        flops, "measure", lambda points, s: (pending.append(len(points)), real(points, s))[1]
     )
     results = scaling.run(config, out=tmp_path, resume=True)
-    assert counted == [0]
+    assert pending == [0]
     assert sum(row.measure == "latency" for row in results.rows) == 9
     assert sum(row.measure == "flops" for row in results.rows) == 3 * 5
 
@@ -98,16 +99,16 @@ def test_an_interrupted_round_keeps_its_samples_and_goes_on_from_them(
     first = [next(rows) for _ in range(7)]  # two rounds of three lengths and one more
     assert [len(row.samples) for row in first] == [1, 1, 1, 2, 2, 2, 3]
     assert {row.params["complete"] for row in first} == {False}
-    store = ResultsStore(tmp_path, scaling.started("scaling", config))
+    store = ResultsStore(tmp_path, scaling.start_results("scaling", config))
     store.add(*first)
     results = scaling.run(config, out=tmp_path, resume=True)
-    kept = {found.params["doc_len"]: found.samples for found in first}
+    earlier = {row.params["doc_len"]: row.samples for row in first}
     assert len(results.rows) == 3
-    for found in results.rows:
-        assert len(found.samples) == 4
-        assert found.params["complete"]
-        before = kept[found.params["doc_len"]]
-        assert list(found.samples)[: len(before)] == list(before)
+    for row in results.rows:
+        assert len(row.samples) == 4
+        assert row.params["complete"]
+        before = earlier[row.params["doc_len"]]
+        assert list(row.samples)[: len(before)] == list(before)
 
 
 def _memory_to(longest: int) -> Any:
@@ -142,10 +143,10 @@ def test_a_point_out_of_memory_is_not_timed_and_the_longest_that_fits_is_found(
     assert "not run: no more memory" in failed.params["message"]
     longest = [row for row in results.rows if row.measure == "longest_feasible"]
     assert len(longest) == 4
-    for found in longest:
-        assert found.value is not None
-        assert found.value <= 150 < found.params["fails_at"] <= 1.1 * found.value + 1
-        assert found.better == "higher"
+    for row in longest:
+        assert row.value is not None
+        assert row.value <= 150 < row.params["fails_at"] <= 1.1 * row.value + 1
+        assert row.better == "higher"
 
 
 def _interrupt(points: object, settings: object) -> None:
