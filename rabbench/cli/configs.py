@@ -6,18 +6,13 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from rabbench import environment
-from rabbench.config.declaration import build_config, declared_options
+from rabbench.config.declaration import Config, build_config, declared_options
 from rabbench.config.quality import Sizes
 from rabbench.config.scaling import Load, ScalingConfig
 from rabbench.types import UsageError
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-Config = TypeVar("Config", bound="DataclassInstance")
 
 COMPARISON = Path("rabbench-results/comparison")
 
