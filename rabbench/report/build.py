@@ -15,7 +15,7 @@ from rabbench.report import provenance, training, warnings
 from rabbench.report.cost import CostReport
 from rabbench.report.cost.roofline import is_roofline
 from rabbench.report.cost.text import opening_sentences
-from rabbench.report.labels import LONGEST, Labels, is_cost, slots
+from rabbench.report.labels import LONGEST, is_cost, slots
 from rabbench.report.page import Figure, Page, Section, Table
 from rabbench.report.quality import HIDDEN, Quality
 from rabbench.report.quality.rankings import is_quality
@@ -55,7 +55,7 @@ def build_page(results: Results, *, draw: bool = True) -> Page:
         subtitle=_subtitle(results),
         verdict=verdict or ["Nothing here carries a verdict: see the tables."],
         key_figures=[*cost.key_figures(), *quality.key_figures()][:MOST_KEYS],
-        warnings=[*warnings.warnings(rows, Labels(rows)), *quality.warnings()],
+        warnings=[*warnings.find_warnings(rows), *quality.warnings()],
         sections=[section for section in sections if not section.empty],
         findings=[*cost.findings(), *quality.findings(), *training.ablation_sentences(rows)],
     )

@@ -18,7 +18,7 @@ from rabbench.report.comparison.costs import CostComparison
 from rabbench.report.comparison.quality import Change, RankedMetric
 from rabbench.report.comparison.ratios import FitsBySide, RatioComparison
 from rabbench.report.comparison.runs import LeftOut, Side, load_sides
-from rabbench.report.labels import STUDENT, TEACHER, Labels, is_cost, name_of
+from rabbench.report.labels import STUDENT, TEACHER, is_cost, name_of
 from rabbench.report.page import KeyFigure, Page, Section, Table
 from rabbench.report.wording import between, join_words, times
 from rabbench.scaling.fits import NOISE_FREE
@@ -343,7 +343,7 @@ def find_warnings(comparison: Comparison) -> list[str]:
     """What must be known of each run before its figures are believed."""
     sides: dict[str, list[str]] = {}
     for side in comparison.sides:
-        texts = warnings.warnings(side.results.rows, Labels(side.results.rows))
+        texts = warnings.find_warnings(side.results.rows)
         if side.results.environment.get("modified"):
             texts.append(MODIFIED)
         for text in texts:

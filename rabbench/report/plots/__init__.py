@@ -12,7 +12,7 @@ import html
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -124,18 +124,27 @@ def length_text(tokens: float) -> str:
 
 def length_ticks(axes: Any, lengths: Sequence[int]) -> None:
     """Powers of two on the x axis, about five of them."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-
     low, high = math.log2(min(lengths)), math.log2(max(lengths))
     step = max(1, round((high - low) / 4))
     ticks = [2**k for k in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1, step)]
-    axes.xaxis.set_major_locator(FixedLocator(ticks or [min(lengths)]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: length_text(value)))
+    set_ticks(axes.xaxis, ticks or [min(lengths)], length_text)
 
 
-def quiet_grid(axes: Any, grid: str = "y") -> None:
-    """A thin grid behind the data, no tick marks."""
+def set_ticks(axis: Any, ticks: Any, text: Callable[[float], str]) -> None:
+    """Ticks at these values or by this locator, none between them, each with its text."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    axis.set_major_locator(FixedLocator(ticks) if isinstance(ticks, list) else ticks)
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: text(value)))
+
+
+def quiet_grid(axes: Any, grid: str = "y", *, linear: bool = True) -> None:
+    """A thin grid behind the data, no tick marks; at about five values of a linear axis."""
+    from matplotlib.ticker import MaxNLocator
+
+    if linear:
+        {"x": axes.xaxis, "y": axes.yaxis}[grid].set_major_locator(MaxNLocator(5))
     axes.grid(axis=grid, color=LINE, lw=0.6)
     axes.tick_params(length=0, pad=5)
     axes.set_axisbelow(True)

@@ -9,20 +9,10 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from rabbench.report.plots import (
-    MARKERS,
-    SLOTS,
-    annotate,
-    canvas,
-    color,
-    length_ticks,
-    margin_labels,
-    marker,
-    quiet_grid,
-    render_svg,
-)
+from rabbench.report import plots
 from rabbench.report.wording import amount, times
 
 WIDE = 0.19  # of the axes: the width of a label at an L*
@@ -60,40 +50,40 @@ class Series:
     @property
     def ink(self) -> str:
         """The line's colour."""
-        return color(self.slot)
+        return plots.color(self.slot)
 
 
 def draw_curves(id_: str, series: Sequence[Series], unit: str, alt: str) -> str:
     """Cost against document length, both logarithmic, each line labelled at its end."""
-    with canvas((0.165, 0.145, 0.605, 0.825)) as axes:
+    with plots.canvas((0.165, 0.145, 0.605, 0.825)) as axes:
         axes.set(xscale="log", yscale="log", xlabel="document length, tokens")
         for line in series:
             _line(axes, line)
         _ticks(axes, series, unit)
         _failures(axes, series)
         ends = [(max(line.points), line) for line in series if line.points]
-        margin_labels(axes, [(x, line.points[x], line.label, line.slot) for x, line in ends])
+        plots.margin_labels(axes, [(x, line.points[x], line.label, line.slot) for x, line in ends])
         _crossovers(axes, series)
-        return render_svg(axes, id_, alt)
+        return plots.render_svg(axes, id_, alt)
 
 
 def draw_steps(id_: str, lines: Mapping[str, Mapping[int, float]], alt: str) -> str:
     """Values over training steps, ``{step: value}`` a line, each named at its end."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.ticker import MaxNLocator
 
-    with canvas((0.13, 0.16, 0.61, 0.8), height=2.8) as axes:
+    with plots.canvas((0.13, 0.16, 0.61, 0.8), height=2.8) as axes:
         axes.set(xlabel="step")
         ends = []
         for slot, (name, line) in enumerate(lines.items(), FIRST_STEP_SLOT):
             steps, values = zip(*sorted(line.items()), strict=True)
-            axes.plot(steps, values, color=color(slot), lw=1.4, marker=marker(slot), ms=2.8)
+            axes.plot(
+                steps, values, color=plots.color(slot), lw=1.4, marker=plots.marker(slot), ms=2.8
+            )
             ends.append((steps[-1], values[-1], name, slot))
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
-        axes.yaxis.set_major_locator(MaxNLocator(5))
-        quiet_grid(axes)
-        margin_labels(axes, ends)
-        return render_svg(axes, id_, alt)
+        plots.set_ticks(axes.xaxis, MaxNLocator(5, integer=True), "{:,.0f}".format)
+        plots.quiet_grid(axes)
+        plots.margin_labels(axes, ends)
+        return plots.render_svg(axes, id_, alt)
 
 
 def _line(axes: Any, line: Series) -> None:
@@ -101,7 +91,7 @@ def _line(axes: Any, line: Series) -> None:
 
     lengths = sorted(line.points)
     values = [line.points[length] for length in lengths]
-    above = 0.01 * (SLOTS - line.slot)  # where lines meet, teacher and student stay in sight
+    above = 0.01 * (plots.SLOTS - line.slot)  # where lines meet, teacher and student stay in sight
     if line.curve is None:
         axes.plot(lengths, values, color=line.ink, lw=1.2, ls=(0, (2, 2)), zorder=2 + above)
     else:
@@ -121,25 +111,24 @@ def _line(axes: Any, line: Series) -> None:
         if marks:
             axes.plot(
                 marks, [line.points[n] for n in marks], ls="none",
-                marker=MARKERS[line.slot % SLOTS], ms=4.2, mfc=face, mec=line.ink, mew=1.1,
-                zorder=3 + above,
+                marker=plots.MARKERS[line.slot % plots.SLOTS], ms=4.2, mfc=face, mec=line.ink,
+                mew=1.1, zorder=3 + above,
             )  # fmt: skip
 
 
 def _ticks(axes: Any, series: Sequence[Series], unit: str) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+    from matplotlib.ticker import LogLocator
 
     lengths = {length for line in series for length in line.points}
     lengths |= {length for line in series for length, _ in line.failed}
-    length_ticks(axes, sorted(lengths))
-    axes.yaxis.set_major_locator(LogLocator(base=2.0 if unit == "B" else 10.0, numticks=6))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick_text(value, unit)))
+    plots.length_ticks(axes, sorted(lengths))
+    locator = LogLocator(base=2.0 if unit == "B" else 10.0, numticks=6)
+    plots.set_ticks(axes.yaxis, locator, partial(_tick_text, unit=unit))
     axes.set_xlim(min(lengths) / 1.15, max(lengths) * 1.15)
     values = [value for line in series for value in line.points.values()]
     room = 4.0 if any(line.failed for line in series) else 2.2  # for crosses and their words
     axes.set_ylim(min(values) / 2.2, max(values) * room)
-    quiet_grid(axes)
+    plots.quiet_grid(axes, linear=False)
 
 
 def _tick_text(value: float, unit: str) -> str:
@@ -161,13 +150,13 @@ def _failures(axes: Any, series: Sequence[Series]) -> None:
                 failures.add((length, status))
                 at_end = length > right / 3  # the reason then stands to the left of its cross
                 place: Any = {"xytext": (-6, 1), "ha": "right"} if at_end else {"xytext": (0, 7)}
-                annotate(axes, REASONS.get(status, status), xy, line.ink, fontsize=8, **place)
+                plots.annotate(axes, REASONS.get(status, status), xy, line.ink, fontsize=8, **place)
         if line.longest is not None and line.points:
             nearest = max((n for n in line.points if n <= line.longest), default=0)
             y = line.curve(line.longest) if line.curve else line.points.get(nearest, top)
             axes.plot(line.longest, y, marker="|", ms=11, mew=1.6, color=line.ink, zorder=4)
             text = f"longest {line.longest:,}"
-            annotate(axes, text, (line.longest, y), line.ink, xytext=(0, -22), fontsize=8)
+            plots.annotate(axes, text, (line.longest, y), line.ink, xytext=(0, -22), fontsize=8)
 
 
 def _crossovers(axes: Any, series: Sequence[Series]) -> None:
@@ -186,7 +175,7 @@ def _crossovers(axes: Any, series: Sequence[Series]) -> None:
         middle = x - WIDE / 2 if leftward else x + WIDE / 2
         y = _free_height(axes, line, series, [y for _, m, y in labels if abs(m - middle) < WIDE])
         labels.append((x, middle, y))
-        annotate(
+        plots.annotate(
             axes, f"L* {line.crossover:,.0f}", (line.crossover or 0.0, y), line.ink,
             xycoords=("data", "axes fraction"), xytext=(-4 if leftward else 4, 0),
             ha="right" if leftward else "left", fontsize=8,

@@ -10,18 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rabbench.report import plots
 from rabbench.report.page import Figure, figure_data
-from rabbench.report.plots import (
-    MUTED,
-    annotate,
-    canvas,
-    color,
-    margin_labels,
-    marker,
-    quiet_grid,
-    render_svg,
-    wrap_label,
-)
 from rabbench.stats.intervals import Estimate
 
 SPREAD = 0.36  # of a bucket's width, over which the systems stand side by side
@@ -73,37 +63,34 @@ def dots_figure(
 
 def draw_dots(id_: str, dots: Sequence[Dot], alt: str) -> str:
     """A dot a system with its interval, from 0 to the largest bound."""
-    from matplotlib.ticker import MaxNLocator
-
     height = 0.75 + 0.34 * len(dots)
-    with canvas((0.27, 0.34 / height, 0.6, 1 - 0.44 / height), height) as axes:
+    with plots.canvas((0.27, 0.34 / height, 0.6, 1 - 0.44 / height), height) as axes:
         top = 0.0
         for y, dot in enumerate(dots):
-            ink, mean = color(dot.slot), dot.mean
+            ink, mean = plots.color(dot.slot), dot.mean
             if math.isfinite(mean.low):
                 axes.plot([mean.low, mean.high], [y, y], color=ink, lw=2.2, solid_capstyle="round")
             end = mean.high if math.isfinite(mean.high) else mean.value
             top = max(top, end)
-            style = {"marker": marker(dot.slot), "ms": 6.5}
+            style = {"marker": plots.marker(dot.slot), "ms": 6.5}
             axes.plot([mean.value], [y], color=ink, clip_on=False, **style)
             place = {"xytext": (8, 0), "ha": "left", "annotation_clip": False}
-            annotate(axes, f"{mean.value:.3f}", (end, y), ink, **place)
+            plots.annotate(axes, f"{mean.value:.3f}", (end, y), ink, **place)
         for y, dot in enumerate(dots):
-            _name(axes, y, wrap_label(dot.label).split("\n"))
+            _name(axes, y, plots.wrap_label(dot.label).split("\n"))
         axes.set_yticks([])
         axes.set_ylim(-0.6, len(dots) - 0.4)
         axes.set_xlim(-0.02 * (top or 1), top * 1.04 or 1)
-        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.spines["left"].set_visible(False)
-        quiet_grid(axes, "x")
-        return render_svg(axes, id_, alt)
+        plots.quiet_grid(axes, "x")
+        return plots.render_svg(axes, id_, alt)
 
 
 def _name(axes: Any, y: float, lines: Sequence[str]) -> None:
     """A name to the left of its dot, each line by itself: fonts differ in width."""
     for i, line in enumerate(lines):
-        annotate(
-            axes, line, (0, y), MUTED, xycoords=("axes fraction", "data"), ha="right",
+        plots.annotate(
+            axes, line, (0, y), plots.MUTED, xycoords=("axes fraction", "data"), ha="right",
             xytext=(-8, 5 * (len(lines) - 1) - 10 * i), annotation_clip=False,
         )  # fmt: skip
 
@@ -123,27 +110,26 @@ def draw_differences(
 
     ordered = sorted(values, reverse=True)
     wins, losses = sum(v > 0 for v in ordered), sum(v < 0 for v in ordered)
-    with canvas((0.13, 0.175, 0.84, 0.79), height=2.6) as axes:
+    with plots.canvas((0.13, 0.175, 0.84, 0.79), height=2.6) as axes:
         axes.set(xlabel="queries, largest difference first")
         spans = ((0, wins, sides[0]), (len(ordered) - losses, len(ordered), sides[1]))
         for start, end, (_, slot) in spans:
             if start < end:
                 steps, edges = ordered[start:end], range(start, end + 1)
-                axes.stairs(steps, edges, fill=True, color=color(slot), alpha=0.35, lw=0)
-                axes.stairs(steps, edges, color=color(slot), lw=1.2)
-        axes.axhline(0, color=MUTED, lw=0.8)
+                axes.stairs(steps, edges, fill=True, color=plots.color(slot), alpha=0.35, lw=0)
+                axes.stairs(steps, edges, color=plots.color(slot), lw=1.2)
+        axes.axhline(0, color=plots.MUTED, lw=0.8)
         size = max(abs(v) for v in ordered) or 1.0
         axes.set_xlim(0, len(ordered))
         axes.set_ylim(-1.12 * size, 1.12 * size)
         corners = ((wins, sides[0], (0.98, 0.9), "right"), (losses, sides[1], (0.02, 0.1), "left"))
         for count, (name, slot), xy, align in corners:
             text = f"{name} better: {count:,}"
-            annotate(axes, text, xy, color(slot), xycoords="axes fraction", ha=align)
+            plots.annotate(axes, text, xy, plots.color(slot), xycoords="axes fraction", ha=align)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axes.yaxis.set_major_locator(MaxNLocator(5))
-        quiet_grid(axes)
+        plots.quiet_grid(axes)
         axes.spines["bottom"].set_visible(False)
-        return render_svg(axes, id_, alt)
+        return plots.render_svg(axes, id_, alt)
 
 
 def draw_buckets(
@@ -162,27 +148,24 @@ def draw_buckets(
         titles: of the buckets and of the metric.
         alt: the figure in words.
     """
-    from matplotlib.ticker import MaxNLocator
-
-    with canvas((0.13, 0.19, 0.6, 0.78)) as axes:
+    with plots.canvas((0.13, 0.19, 0.6, 0.78)) as axes:
         axes.set(xlabel=titles[0], ylabel=titles[1])
         step = SPREAD / max(len(systems) - 1, 1)
         ends = []
         for i, (label, slot, means) in enumerate(systems):
             shift = i * step - SPREAD / 2 * (len(systems) > 1)
             xs = [bucket + shift for bucket in range(len(names))]
-            ink = color(slot)
+            ink = plots.color(slot)
             values = [mean.value for mean in means]
             axes.vlines(xs, [m.low for m in means], [m.high for m in means], color=ink, lw=1.6)
-            style: Any = {"ls": (0, (2, 2)), "marker": marker(slot), "ms": 5.5}
+            style: Any = {"ls": (0, (2, 2)), "marker": plots.marker(slot), "ms": 5.5}
             axes.plot(xs, values, color=ink, lw=1.0, **style)
             ends.append((xs[-1], values[-1], label, slot))
         axes.set_xticks(range(len(names)), names, fontsize=9 if len(names) < MANY_BUCKETS else 7)
         axes.set_xlim(-0.5, len(names) - 0.5)
-        axes.yaxis.set_major_locator(MaxNLocator(5))
-        quiet_grid(axes)
-        margin_labels(axes, ends)
-        return render_svg(axes, id_, alt)
+        plots.quiet_grid(axes)
+        plots.margin_labels(axes, ends)
+        return plots.render_svg(axes, id_, alt)
 
 
 def draw_pareto(
@@ -203,14 +186,14 @@ def draw_pareto(
     """
     least = min((dot.cost for dot in dots if dot.cost > 0), default=1.0)
     xs = [dot.cost if dot.cost > 0 else least / FREE_AT for dot in dots]
-    with canvas((0.13, 0.145, 0.6, 0.825)) as axes:
+    with plots.canvas((0.13, 0.145, 0.6, 0.825)) as axes:
         axes.set(xscale="log", xlabel=titles[0], ylabel=titles[1])
         for dot, x in zip(dots, xs, strict=True):
-            ink, mean = color(dot.slot), dot.mean
+            ink, mean = plots.color(dot.slot), dot.mean
             style: Any = {"color": ink, "lw": 1.8, "solid_capstyle": "round", "zorder": 2}
             axes.plot([x, x], [mean.low, mean.high], **style)
-            style = {"marker": marker(dot.slot), "ms": 6.5, "mfc": ink if dot.on_front else "none"}
-            axes.plot([x], [mean.value], mec=ink, mew=1.3, zorder=3, **style)
+            style = {"marker": plots.marker(dot.slot), "mfc": ink if dot.on_front else "none"}
+            axes.plot([x], [mean.value], ms=6.5, mec=ink, mew=1.3, zorder=3, **style)
         low, high = min(dot.mean.low for dot in dots), max(dot.mean.high for dot in dots)
         room = 0.06 * (high - low or 1.0)
         axes.set_ylim(max(low - room, -0.02), high + room)
@@ -218,19 +201,17 @@ def draw_pareto(
         _cost_ticks(axes, dots, xs, cost_text)
         front = sorted((x, dot.mean.value) for x, dot in zip(xs, dots, strict=True) if dot.on_front)
         front.append((axes.get_xlim()[1], front[-1][1]))
-        style = {"color": MUTED, "lw": 1.0, "ls": (0, (4, 2)), "zorder": 1}
+        style = {"color": plots.MUTED, "lw": 1.0, "ls": (0, (4, 2)), "zorder": 1}
         axes.step(*zip(*front, strict=True), where="post", **style)
         ends = zip(xs, dots, strict=True)
-        margin_labels(axes, [(x, dot.mean.value, dot.label, dot.slot) for x, dot in ends])
-        return render_svg(axes, id_, alt)
+        plots.margin_labels(axes, [(x, dot.mean.value, dot.label, dot.slot) for x, dot in ends])
+        return plots.render_svg(axes, id_, alt)
 
 
 def _cost_ticks(
     axes: Any, dots: Sequence[CostDot], xs: Sequence[float], cost_text: Callable[[float], str]
 ) -> None:
     """Powers of ten, and a word at the edge for what costs nothing that is counted."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
-
     paying = [dot.cost for dot in dots if dot.cost > 0] or list(xs)
     free = [x for x, dot in zip(xs, dots, strict=True) if dot.cost == 0]
     powers = range(math.ceil(math.log10(min(paying) / 2)), math.floor(math.log10(max(xs) * 2)) + 1)
@@ -240,13 +221,10 @@ def _cost_ticks(
     room = FREE_ROOM * (high - low)
     ticks = [tick for tick in ticks if not free or math.log10(tick / free[0]) > room]
 
-    def tick_text(x: float, _: int) -> str:
+    def tick_text(x: float) -> str:
         number, _space, unit = cost_text(x).partition(" ")
         short = f"{number.removesuffix('.00').removesuffix('.0')} {unit}".strip()
         return "none" if free and x <= free[0] else short
 
-    axes.xaxis.set_major_locator(FixedLocator([*free[:1], *ticks]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(tick_text))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    quiet_grid(axes)
+    plots.set_ticks(axes.xaxis, [*free[:1], *ticks], tick_text)
+    plots.quiet_grid(axes)

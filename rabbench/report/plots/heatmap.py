@@ -11,16 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rabbench.report.plots import (
-    LINE,
-    MUTED,
-    TEXT,
-    annotate,
-    canvas,
-    color,
-    length_ticks,
-    render_svg,
-)
+from rabbench.report import plots
 
 MOST_QUERIES = 1_000_000
 STEPS = 121  # rows of the map between 1 and MOST_QUERIES
@@ -50,14 +41,14 @@ def draw_heatmap(id_: str, heatmap: Heatmap, alt: str) -> str:
     queries = np.unique(np.geomspace(1, MOST_QUERIES, STEPS).round().astype(int))
     ratios = np.array([[ratio(int(q)) for ratio in heatmap.ratios] for q in queries])
     z = np.log10(np.clip(ratios, 1e-9, 1e12))  # (queries, lengths)
-    with canvas((0.2, 0.145, 0.77, 0.825)) as axes:
+    with plots.canvas((0.2, 0.145, 0.77, 0.825)) as axes:
         axes.set(xscale="log", yscale="log", xlabel="document length, tokens", ylabel="queries")
         for (_, slot), sign in ((heatmap.above, 1), (heatmap.below, -1)):
-            _shade(axes, heatmap.lengths, queries, sign * z, color(slot))
+            _shade(axes, heatmap.lengths, queries, sign * z, plots.color(slot))
         _borders(axes, heatmap, queries, z)
         _ticks(axes, heatmap.lengths)
         _side_names(axes, heatmap, z)
-        return render_svg(axes, id_, alt)
+        return plots.render_svg(axes, id_, alt)
 
 
 def _shade(axes: Any, lengths: Sequence[int], queries: Any, z: Any, ink: str) -> None:
@@ -72,30 +63,29 @@ def _borders(axes: Any, heatmap: Heatmap, queries: Any, z: Any) -> None:
     """Thin lines at factors of ten with their factor; a strong one at break-even."""
     middle = len(heatmap.lengths) // 2
     for n in (n for n in range(-9, 12) if n and z.min() < n < z.max()):
-        axes.contour(heatmap.lengths, queries, z, levels=[n], colors=[MUTED], linewidths=0.6)
+        axes.contour(heatmap.lengths, queries, z, levels=[n], colors=[plots.MUTED], linewidths=0.6)
         below = z[:, middle] < n
         crossings = (below[:-1] != below[1:]).nonzero()[0]
         if len(crossings):
             text = f"{10**n:,}×" if n > 0 else f"1/{10**-n:,}×"
             xy = (heatmap.lengths[middle], queries[crossings[0]])
-            annotate(axes, text, xy, TEXT, xytext=(0, 6), fontsize=7.5)
+            plots.annotate(axes, text, xy, plots.TEXT, xytext=(0, 6), fontsize=7.5)
     if z.min() < 0 < z.max():
-        axes.contour(heatmap.lengths, queries, z, levels=[0], colors=[TEXT], linewidths=1.8)
+        axes.contour(heatmap.lengths, queries, z, levels=[0], colors=[plots.TEXT], linewidths=1.8)
     for length, first in zip(heatmap.lengths, heatmap.crossings, strict=True):
         if first is not None and math.isfinite(first) and first <= MOST_QUERIES:
-            axes.plot([length], [first], marker="o", ms=3.6, mfc=TEXT, mec=TEXT, clip_on=False)
+            axes.plot(
+                [length], [first], marker="o", ms=3.6, mfc=plots.TEXT, mec=plots.TEXT, clip_on=False
+            )
 
 
 def _ticks(axes: Any, lengths: Sequence[int]) -> None:
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-
-    length_ticks(axes, lengths)
-    axes.yaxis.set_major_locator(FixedLocator([1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    plots.length_ticks(axes, lengths)
+    ticks = [1, 10, 100, 1_000, 10_000, 100_000, MOST_QUERIES]
+    plots.set_ticks(axes.yaxis, ticks, "{:,.0f}".format)
     axes.set(xlim=(lengths[0], lengths[-1]), ylim=(1, MOST_QUERIES))
     axes.tick_params(length=0, pad=5)
-    axes.grid(axis="y", color=LINE, lw=0.4, alpha=0.6)
+    axes.grid(axis="y", color=plots.LINE, lw=0.4, alpha=0.6)
 
 
 def _side_names(axes: Any, heatmap: Heatmap, z: Any) -> None:
@@ -105,7 +95,7 @@ def _side_names(axes: Any, heatmap: Heatmap, z: Any) -> None:
         (heatmap.below, z[0] < 0, 0.06),
     ):
         if cheaper.mean() >= 0.5:
-            annotate(
-                axes, f"{name} cheaper", (0.5, y), TEXT, xycoords="axes fraction",
+            plots.annotate(
+                axes, f"{name} cheaper", (0.5, y), plots.TEXT, xycoords="axes fraction",
                 fontsize=9, fontweight="bold",
             )  # fmt: skip
