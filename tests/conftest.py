@@ -1,4 +1,4 @@
-"""Shared fixtures: a tiny random causal model with a real tokenizer, and where test data lie."""
+"""Shared fixtures: tiny random models with real tokenizers, and the folders of test data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rabbench import cli
 from rabbench.types import Options
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
-OWN: list[Path] = []
+TEMPORARY: list[Path] = []
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,31 +24,31 @@ def pytest_configure(config: pytest.Config) -> None:
             os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    _own_folders()
+    _make_data_folders()
 
 
-def _own_folders() -> None:
-    """Data sets in folders that the tests may write to; the given ones are only read.
+def _make_data_folders() -> None:
+    """Data sets in folders that the tests may write to; those of the user are only read.
 
     ir_datasets takes its folder from the environment when it is imported.
     """
     folder = Path(tempfile.mkdtemp(prefix="rabbench-tests-"))
-    given = Path(os.environ.get("IR_DATASETS_HOME") or SHARED / "ir_datasets")
+    source = Path(os.environ.get("IR_DATASETS_HOME") or SHARED / "ir_datasets")
     scifact = Path("beir") / "scifact" / "source.zip"
     (folder / "ir_datasets" / scifact).parent.mkdir(parents=True)
-    if (given / scifact).is_file():
-        shutil.copyfile(given / scifact, folder / "ir_datasets" / scifact)
+    if (source / scifact).is_file():
+        shutil.copyfile(source / scifact, folder / "ir_datasets" / scifact)
     os.environ["IR_DATASETS_HOME"] = str(folder / "ir_datasets")
     os.environ["RABBENCH_HOME"] = str(folder / "cache")
     if SHARED.is_dir():
         os.environ.setdefault("RABBENCH_DATA", str(SHARED))
-    OWN.append(folder)
+    TEMPORARY.append(folder)
 
 
 def pytest_unconfigure() -> None:
     """Remove what the tests wrote."""
-    while OWN:
-        shutil.rmtree(OWN.pop(), ignore_errors=True)
+    while TEMPORARY:
+        shutil.rmtree(TEMPORARY.pop(), ignore_errors=True)
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
             code = cli.main([str(word) for word in argv])
         except SystemExit as ended:  # argparse's own refusals
             code = int(ended.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
 
     return call
 

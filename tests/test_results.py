@@ -71,9 +71,9 @@ def test_resume_refuses_another_configuration_and_names_the_difference(tmp_path:
     ResultsStore(tmp_path, _results(n=1)).add(_row(1.0))
     with pytest.raises(UsageError, match=r"n: 1 there, 2 now.*another --out"):
         ResultsStore(tmp_path, _results(n=2), resume=True)
-    other = Results(command="quality", config={"n": 1}, environment={})
+    of_quality = Results(command="quality", config={"n": 1}, environment={})
     with pytest.raises(UsageError, match="holds results of 'rabbench scaling'"):
-        ResultsStore(tmp_path, other, resume=True)
+        ResultsStore(tmp_path, of_quality, resume=True)
 
 
 def test_resume_takes_another_load_which_measures_nothing(tmp_path: Path) -> None:
@@ -115,9 +115,9 @@ def test_a_kept_row_is_written_as_it_is(tmp_path: Path) -> None:
     store = ResultsStore(tmp_path, _results())
     for value in range(50):
         store.add(_row(float(value), doc_len=value % 7))
-    written = rabbench.load_results(tmp_path).rows
-    assert [(row.params["doc_len"], row.value) for row in written] == [
+    on_disk = rabbench.load_results(tmp_path).rows
+    assert [(row.params["doc_len"], row.value) for row in on_disk] == [
         (row.params["doc_len"], row.value) for row in store.rows
     ]
-    assert sorted(row.value for row in written) == [float(n) for n in range(43, 50)]
+    assert sorted(row.value for row in on_disk) == [float(n) for n in range(43, 50)]
     assert json.loads((tmp_path / "results.json").read_text()) == results_to_json(store.results)

@@ -59,16 +59,16 @@ def test_short_names_mean_the_split_that_is_reported() -> None:
 
 
 def test_every_name_that_stands_as_data_is_one_that_ir_datasets_has() -> None:
-    known = beir.datasets()
+    names = beir.datasets()
     for group in beir.GROUPS.values():
-        assert set(group) <= set(known)
+        assert set(group) <= set(names)
     assert {name: len(group) for name, group in beir.GROUPS.items()} == {
         "beir-13": 13,
         "cqadupstack": 12,
     }
-    bases = {name.split("/")[0] for name in known}
+    bases = {name.split("/")[0] for name in names}
     assert {*beir.LICENCES, *beir.SELF_EXCLUDED} <= bases
-    assert {"scifact", "scifact/train", "msmarco", "msmarco/dev"} <= set(known)
+    assert {"scifact", "scifact/train", "msmarco", "msmarco/dev"} <= set(names)
     assert list(nano_beir.DEFAULT) == nano_beir.datasets()
     assert {*bright.SHORT, *bright.LONG} == set(bright.datasets())
     assert (len(bright.SHORT), len(bright.LONG)) == (12, 8)
@@ -115,8 +115,8 @@ def test_a_damaged_or_empty_data_set_is_refused(home: Path) -> None:
     (home / "nfcorpus" / "source.zip").write_bytes(b"not a zip")
     with pytest.raises(BadInputError, match=r"'beir/nfcorpus/test' under .* is damaged \(BadZip"):
         beir.load("nfcorpus")
-    one = {"_id": "1", "text": "x"}
-    files = {"corpus.jsonl": lines(one), "queries.jsonl": lines(one), "qrels/test.tsv": HEADER}
+    records = lines({"_id": "1", "text": "x"})
+    files = {"corpus.jsonl": records, "queries.jsonl": records, "qrels/test.tsv": HEADER}
     put(home, "fiqa", files)
     with pytest.raises(BadInputError, match=r"'beir/fiqa/test' under .* is empty: no judged quer"):
         beir.load("fiqa")
@@ -139,7 +139,7 @@ def test_data_that_is_nowhere_is_missing(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 class Fake:
-    """What _irds uses of an ir_datasets data set; counts the documents that are streamed."""
+    """An ir_datasets data set; counts the documents that are streamed."""
 
     def __init__(self, n_docs: int) -> None:
         self.n_docs = n_docs
@@ -173,8 +173,8 @@ class Fake:
 
     def scoreddocs_iter(self) -> list[SimpleNamespace]:
         """Two candidates of the query and one of another."""
-        found = [("q", "d3", 1.5), ("other", "d1", 9.0), ("q", "d1", 2)]
-        return [SimpleNamespace(query_id=q, doc_id=d, score=s) for q, d, s in found]
+        rows = [("q", "d3", 1.5), ("other", "d1", 9.0), ("q", "d1", 2)]
+        return [SimpleNamespace(query_id=q, doc_id=d, score=s) for q, d, s in rows]
 
     def qrels_iter(self) -> list[SimpleNamespace]:
         """One relevant document and two excluded ones."""

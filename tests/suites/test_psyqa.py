@@ -53,12 +53,13 @@ def test_each_span_is_a_query_after_the_answer_so_far(
     write(folder, [question(number) for number in range(60)])
     test, train = rationale.load("psyqa"), rationale.load("psyqa/train")
     assert "licence: the authors' user agreement" in caplog.text
-    asked = {part: {query_id.split("-")[1] for query_id in suite.queries}
-             for part, suite in (("test", test), ("train", train))}  # fmt: skip
-    assert asked["test"] and not asked["test"] & asked["train"]  # noqa: PT018 - one statement
-    assert len(asked["test"]) + len(asked["train"]) == 60
-    assert len(asked["test"]) < 15
-    number = next(iter(asked["test"]))
+    in_test, in_train = (
+        {query_id.split("-")[1] for query_id in suite.queries} for suite in (test, train)
+    )
+    assert not in_test & in_train
+    assert len(in_test) + len(in_train) == 60
+    assert 0 < len(in_test) < 15
+    number = next(iter(in_test))
     assert [test.queries[f"psyqa-{number}-1-{i}"] for i in (1, 2, 3)] == [
         f"问题{number}？\n说明。",
         f"问题{number}？\n说明。\n抱抱你。",

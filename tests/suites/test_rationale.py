@@ -48,19 +48,19 @@ def test_a_local_copy_is_used_and_its_licence_shown(
 def test_a_copy_with_other_content_is_never_used(nowhere: Path) -> None:
     nowhere.mkdir(parents=True)
     (nowhere / RESOURCE.filename).write_bytes(b"other")
-    other = hashlib.sha256(b"other").hexdigest()
+    sha256 = hashlib.sha256(b"other").hexdigest()
     with pytest.raises(
-        BadInputError, match=rf"sha256 {other}, expected {RESOURCE.sha256} \(git blob 1c9ae055\); "
+        BadInputError, match=rf"sha256 {sha256}, expected {RESOURCE.sha256} \(git blob 1c9ae055\); "
     ) as caught:
         _fetch.read(RESOURCE)
     assert "remove it, or take it from https://" in str(caught.value)
 
 
 def test_a_download_is_checked_then_kept(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+    urls: list[str] = []
 
     def answer(url: str, timeout: float) -> io.BytesIO:
-        asked.append(url)
+        urls.append(url)
         return io.BytesIO(CONTENT)
 
     monkeypatch.setattr("urllib.request.urlopen", answer)
@@ -70,7 +70,7 @@ def test_a_download_is_checked_then_kept(nowhere: Path, monkeypatch: pytest.Monk
     assert _fetch.read(RESOURCE) == CONTENT.decode()
     assert [path.name for path in nowhere.iterdir()] == [RESOURCE.filename]
     assert _fetch.read(RESOURCE) == CONTENT.decode()
-    assert asked == [RESOURCE.url] * 2
+    assert urls == [RESOURCE.url] * 2
 
 
 def test_without_copy_and_network_the_remedy_is_said(nowhere: Path) -> None:
@@ -90,11 +90,11 @@ def test_unknown_names_are_refused() -> None:
 
 
 def test_bright_is_a_group_with_its_own_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(bright, "load", asked.append)
+    names: list[str] = []
+    monkeypatch.setattr(bright, "load", names.append)
     assert len(rationale.GROUPS["bright"]) == 12
     rationale.load("bright/biology-long")
-    assert asked == ["biology-long"]
+    assert names == ["biology-long"]
     assert rationale.metrics("bright/biology-long") == ("recall@1",)
     assert rationale.metrics("saycan")[0] == "hit_rate@1"
 
@@ -167,6 +167,7 @@ def test_saycan_has_its_counts_and_no_easy_answer(rationale_files: Path) -> None
     moving = {doc_id for doc_id, skill in suite.docs.items() if _saycan.moving(skill)}
     only = [grades for grades in suite.qrels.values() if moving.intersection(grades)]
     assert len(only) == 12
+    assert suite.excluded
     for query_id, dropped in suite.excluded.items():
         assert dropped <= moving
         assert not dropped & set(suite.qrels[query_id])

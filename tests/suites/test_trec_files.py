@@ -38,7 +38,7 @@ FORMS = {
 }
 
 
-def written(folder: Path, docs: str, queries: str, qrels: str = QRELS) -> str:
+def write_files(folder: Path, docs: str, queries: str, qrels: str = QRELS) -> str:
     (folder / "docs").write_text(docs, encoding="utf-8")
     (folder / "queries.gz").write_bytes(gzip.compress(queries.encode()))
     (folder / "robust.qrels").write_text(qrels)
@@ -47,9 +47,9 @@ def written(folder: Path, docs: str, queries: str, qrels: str = QRELS) -> str:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_each_way_of_writing_gives_the_same_suite(tmp_path: Path, form: str) -> None:
-    found = open_suite(written(tmp_path, *FORMS[form]))
-    assert found.dataset_names(()) == ["robust"]
-    suite = found.load("robust")
+    handle = open_suite(write_files(tmp_path, *FORMS[form]))
+    assert handle.dataset_names(()) == ["robust"]
+    suite = handle.load("robust")
     assert dict(suite.docs.items()) == {
         "LA-1": "A title red apples",
         "LA-2": "green pears and more",
@@ -61,10 +61,10 @@ def test_each_way_of_writing_gives_the_same_suite(tmp_path: Path, form: str) -> 
 
 
 def test_a_triple_is_evaluated_like_any_suite(tmp_path: Path) -> None:
-    asked = QualityConfig(
-        suite=written(tmp_path, *FORMS["trec"]), systems=("bm25",), metrics=("rr",)
+    config = QualityConfig(
+        suite=write_files(tmp_path, *FORMS["trec"]), systems=("bm25",), metrics=("rr",)
     )
-    results = quality.run(asked)
+    results = quality.run(config)
     assert results.rows[0].samples["302"] == 1.0  # type: ignore[call-overload]
     assert results.suites[0]["name"] == "robust"
     assert results.suites[0]["doc_words_histogram"] == {"4": 2}
@@ -93,9 +93,9 @@ def test_a_triple_is_evaluated_like_any_suite(tmp_path: Path) -> None:
 def test_a_broken_triple_is_refused(
     tmp_path: Path, docs: str, queries: str, qrels: str, message: str
 ) -> None:
-    found = _compose.parse(written(tmp_path, docs, queries, qrels))
+    files = _compose.parse(write_files(tmp_path, docs, queries, qrels))
     with pytest.raises(BadInputError, match=message) as caught:
-        found.load("robust")
+        files.load("robust")
     assert caught.value.exit_code == 4
 
 
@@ -104,7 +104,7 @@ def test_a_name_that_is_no_triple_is_refused(tmp_path: Path) -> None:
         open_suite("trec:a,b")
     with pytest.raises(BadInputError, match=r"no file a; write trec:DOCS,QUERIES,QRELS"):
         open_suite("trec:a,b,c")
-    name = written(tmp_path, *FORMS["trec"])
+    name = write_files(tmp_path, *FORMS["trec"])
     with pytest.raises(UsageError, match=r"unknown data set of these files 'x'; known: robust"):
         open_suite(name).load("x")
     (tmp_path / "docs").rename(tmp_path / "docs.gz")
@@ -133,16 +133,16 @@ def test_records_take_sixteen_bytes_each(tmp_path: Path) -> None:
         )
     tracemalloc.start()
     records = Records(tmp_path / "f", Format(cut_lines, _compose._parse_tabbed), "")
-    held, _ = tracemalloc.get_traced_memory()
+    traced_bytes, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(records) == count
-    assert held < 20 * count
+    assert traced_bytes < 20 * count
     assert records[f"a-rather-long-document-id-{count - 1:08}"].startswith("word")
 
 
 def test_a_card_counts_lengths_by_doublings(tmp_path: Path) -> None:
     docs = "\n".join(f"d{i}\t{'w ' * words}" for i, words in enumerate((0, 1, 2, 3, 4, 7, 8)))
-    found = open_suite(written(tmp_path, docs, "1\tx\n", "1 0 d1 1\n"))
-    suite = found.load("robust")
+    handle = open_suite(write_files(tmp_path, docs, "1\tx\n", "1 0 d1 1\n"))
+    suite = handle.load("robust")
     assert doc_words_histogram(suite.docs) == {"0": 1, "1": 1, "2": 2, "4": 2, "8": 1}
     assert (suite.candidates, suite.split) == ("every document of the collection", "robust")
