@@ -29,29 +29,25 @@ PLAIN = frozenset({"device", "dtype", "attention", "first_stage"})
 
 
 @lru_cache(maxsize=256)
-def _file_hash(path: str, size: int, changed_ns: int) -> str:  # noqa: ARG001 - the cache's key
-    with Path(path).open("rb") as stream:
+def _digest(path: Path, size: int, changed_ns: int) -> str:  # noqa: ARG001 - the cache's key
+    with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _digest(path: Path) -> str:
+def file_key(path: Path) -> str:
+    """The hash of a file's content; of an unchanged file it is computed once."""
     stat = path.stat()
-    return _file_hash(str(path.resolve()), stat.st_size, stat.st_mtime_ns)
+    return _digest(path.resolve(), stat.st_size, stat.st_mtime_ns)
 
 
 def folder_key(path: Path) -> str:
     """The hash of a folder's files, by their names in it; hidden files are left out."""
     files = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
-    return cache_key(files={str(file.relative_to(path)): _digest(file) for file in files})
+    return cache_key(files={str(file.relative_to(path)): file_key(file) for file in files})
 
 
 def model_key(name: str) -> str:
-    """A model's content hash on this machine, its pinned revision, or its name.
-
-    Args:
-        name: a folder or file (hashed whole, hidden files left out), a name of the catalogue, or
-            a hub id (the commit that the cache holds).
-    """
+    """A model's content hash on this machine, a hub model's commit in the cache, or its name."""
     from rabbench.models import checkpoint
     from rabbench.models.catalog import CAUSAL, DENSE
     from rabbench.models.locate import package_path
@@ -60,7 +56,7 @@ def model_key(name: str) -> str:
     if (trained := checkpoint.find(name)) is not None:
         return checkpoint_key(trained)
     if path.is_file():
-        return _digest(path)
+        return file_key(path)
     if path.is_dir():
         return folder_key(path)
     model = {**CAUSAL, **DENSE}.get(name)
@@ -72,9 +68,7 @@ def model_key(name: str) -> str:
 def checkpoint_key(trained: Checkpoint, *, predictor: bool = True) -> str:
     """The hash of a checkpoint's weights, prompt and base model, whatever its card says.
 
-    Args:
-        trained: the checkpoint.
-        predictor: whether the student's predictor is read; a teacher reads the adapter alone.
+    A teacher reads the adapter alone, without the student's ``predictor``.
     """
     if trained.adapter is None and trained.base == ".":  # a model of its own
         return cache_key(folder=folder_key(trained.folder))
@@ -110,10 +104,7 @@ Stage = tuple[str, Mapping[str, Any], Mapping[str, str]]
 def system_key(name: str, stages: Sequence[Stage], options: Options) -> str:
     """The hash of what a system's scores depend on: release, params, options, models' content.
 
-    Args:
-        name: as in the registry.
-        stages: the system and every stage before it.
-        options: those it was built with.
+    ``stages`` are the system and every stage before it, built with these options.
     """
     settings = {key: value for key, value in asdict(options).items() if key not in NEUTRAL}
     pairs = [*settings.items(), *(pair for _, params, _ in stages for pair in params.items())]

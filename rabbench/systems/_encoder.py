@@ -6,7 +6,7 @@ Knows vectors and FLOPs; knows no model and no way to load one.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -181,21 +181,17 @@ class AllStates(nn.Module):
         return self.after(output), *pooled
 
 
-def last_state(output: Any) -> torch.Tensor:
-    """The final states of the last token, (B, d)."""
-    state: torch.Tensor = output.last_hidden_state[:, -1]
-    return state
-
-
 def on_meta(
-    auto_class: str, config: Any, after: Callable[[Any], torch.Tensor] = last_state
+    auto_class: str,
+    config: Any,
+    after: Callable[[Any], torch.Tensor] = lambda output: output.last_hidden_state[:, -1],
 ) -> Callable[[int, int], MetaForward]:
     """A function of (batch, tokens) that traces a model of this class, without weights.
 
     Args:
         auto_class: of transformers, such as ``AutoModel``.
         config: the model's.
-        after: applied to its output.
+        after: of the model's output; the final states of the last token (B, d) by default.
     """
     import transformers
 
@@ -209,3 +205,27 @@ def on_meta(
         return AllStates(model, after).eval(), (ids, mask)
 
     return traced
+
+
+def on_zeros(
+    sizes: Sequence[tuple[int, ...]],
+    device: str,
+    *,
+    module: Callable[[], nn.Module],
+    meta_module: Callable[[], nn.Module],
+) -> dict[str, Any]:
+    """A workload's ``prepare``, ``run`` and ``trace``: a forward over zeros of these sizes."""
+    tensors: list[torch.Tensor] = []
+
+    def inputs(place: str) -> tuple[torch.Tensor, ...]:
+        return tuple(torch.zeros(size, device=place) for size in sizes)
+
+    def prepare() -> None:
+        tensors[:] = inputs(device)
+        module()
+
+    def run() -> Any:
+        with torch.inference_mode():
+            return module()(*tensors)
+
+    return {"prepare": prepare, "run": run, "trace": lambda: (meta_module(), inputs("meta"))}

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from rabbench.systems._candidates import CandidatePool
 from rabbench.systems._encoder import TextEncoder
+from rabbench.systems._reranker import CandidatePool
 from rabbench.systems._score_cache import ScoreCache
 from rabbench.systems._vectors import VectorStore, select_documents
 from rabbench.types import PHASES, Phase, Progress, Run, Scores, Shape, Workload, no_progress, top_k
@@ -22,22 +22,14 @@ from rabbench.types import PHASES, Phase, Progress, Run, Scores, Shape, Workload
 SEARCH_QUERIES = 256  # queries scored against a block at once
 
 
-class ExactSearch:
-    """A system that compares a query with every document of the collection.
-
-    Args:
-        name: the system's.
-        encoder: makes and compares vectors.
-    """
+class _Encoded:
+    """An encoder and a store of its vectors."""
 
     phases: tuple[Phase, ...] = PHASES
 
     def __init__(self, name: str, encoder: TextEncoder) -> None:
         self.name = name
         self.encoder = encoder
-        self.progress: Progress = no_progress
-        self.keep: Path | None = None
-        """A folder for vectors of this very system, where a killed run goes on."""
         self._store = VectorStore(encoder)
 
     @property
@@ -50,10 +42,29 @@ class ExactSearch:
         """Counts of the documents read, and their size in the index."""
         return self._store.notes
 
+    def workloads(self, shape: Shape) -> Iterator[Workload]:
+        """Encode a document, encode a query, score."""
+        return self.encoder.workloads(self.name, shape)
+
+
+class ExactSearch(_Encoded):
+    """A system that compares a query with every document of the collection.
+
+    Args:
+        name: the system's.
+        encoder: makes and compares vectors.
+    """
+
+    def __init__(self, name: str, encoder: TextEncoder) -> None:
+        super().__init__(name, encoder)
+        self.progress: Progress = no_progress
+        self.keep: Path | None = None
+        """A folder for vectors of this very system, where a killed run goes on."""
+
     @property
     def scorer(self) -> CandidateScorer:
         """The same model over given candidates, for a place behind ``>>``."""
-        return CandidateScorer(self.encoder)
+        return CandidateScorer(self.name, self.encoder)
 
     def index(self, docs: Mapping[str, str]) -> None:
         """Encode the collection, streamed."""
@@ -71,34 +82,21 @@ class ExactSearch:
                     best[i] = merge_best(best[i], row, doc_ids, k, above=self.encoder.found_above)
         return dict(zip(queries, best, strict=True))
 
-    def workloads(self, shape: Shape) -> Iterator[Workload]:
-        """Encode a document, encode a query, score."""
-        return self.encoder.workloads(self.name, shape)
 
-
-class CandidateScorer:
+class CandidateScorer(_Encoded):
     """A scorer: encodes the candidates only, and scores each with the queries that ask for it."""
 
-    phases: tuple[Phase, ...] = PHASES
-
-    def __init__(self, encoder: TextEncoder) -> None:
-        self.encoder = encoder
+    def __init__(self, name: str, encoder: TextEncoder) -> None:
+        super().__init__(name, encoder)
         self.cache = ScoreCache()
         """Its folder is the place of the candidates' vectors."""
         self._documents_s = 0.0
-        self._store = VectorStore(encoder)
-
-    @property
-    def params(self) -> Mapping[str, Any]:
-        """The model and how it runs."""
-        return self.encoder.params
 
     @property
     def notes(self) -> Mapping[str, Any]:
         """Counts of the candidates read; they are encoded while searching."""
         notes = self._store.notes
-        earlier_s = notes.pop("kept_index_wall_s", 0.0)
-        if earlier_s:
+        if earlier_s := notes.pop("kept_index_wall_s", 0.0):
             notes["kept_wall_s"] = earlier_s
         return {**notes, "documents_wall_s": self._documents_s + earlier_s}
 
@@ -124,10 +122,6 @@ class CandidateScorer:
                 ids = (doc_ids[row] for row in rows)
                 run[query_id].update(zip(ids, scores.tolist(), strict=True))
         return run
-
-    def workloads(self, shape: Shape) -> Iterator[Workload]:
-        """Encode a document, encode a query, score."""
-        return self.encoder.workloads("candidates", shape)
 
 
 def merge_best(

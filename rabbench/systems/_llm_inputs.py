@@ -50,9 +50,8 @@ class LlmInputs:
     def notes(self) -> dict[str, Any]:
         """How much truncation has dropped, and how much was read."""
         cut = self.prompt.truncation
-        notes = {"documents_cut": cut.documents, "tokens_cut": cut.tokens}
-        for name in ("documents_read", "tokens_read", "queries_read", "query_tokens_read"):
-            notes[name] = getattr(cut, name)
+        notes = document_counts(self.prompt)
+        notes |= {"queries_read": cut.queries_read, "query_tokens_read": cut.query_tokens_read}
         if self.prompt.max_query_len is not None:
             notes |= {"queries_cut": cut.queries, "query_tokens_cut": cut.query_tokens}
         return notes
@@ -86,3 +85,14 @@ class LlmInputs:
                 f"{self.options.model!r}, {context} tokens; lower --max-doc-len, or give "
                 "--extrapolate-positions to measure cost at positions the model never saw"
             )
+
+
+def document_counts(prompt: Prompt) -> dict[str, int]:
+    """How much of the documents so far was cut, and how much was read."""
+    cut = prompt.truncation
+    return {
+        "documents_cut": cut.documents,
+        "tokens_cut": cut.tokens,
+        "documents_read": cut.documents_read,
+        "tokens_read": cut.tokens_read,
+    }

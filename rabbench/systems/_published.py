@@ -7,7 +7,8 @@ machine without the memory for them is refused before anything is loaded.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -64,14 +65,6 @@ class PublishedCheckpoint(TransformerEncoder):
             f"need {self._needed_bytes / 1e9:.1f} GB of memory in bfloat16; {why}; {remedy}"
         )
 
-    def _refuse_without_memory(self) -> None:
-        free = _free_bytes(self.options.device)
-        if free < self._needed_bytes:
-            raise self._missing(
-                f"{free / 1e9:.1f} GB are free on {self.options.device}",
-                "take a larger machine or GPU, or a smaller --dense-model",
-            )
-
     @cached_property
     def model(self) -> Any:
         """The transformer without its head, the adapter merged in.
@@ -81,33 +74,37 @@ class PublishedCheckpoint(TransformerEncoder):
         """
         from transformers import AutoModel
 
-        self._refuse_without_memory()
+        free = _free_bytes(self.options.device)
+        if free < self._needed_bytes:
+            raise self._missing(
+                f"{free / 1e9:.1f} GB are free on {self.options.device}",
+                "take a larger machine or GPU, or a smaller --dense-model",
+            )
         arguments = {"dtype": DTYPE, "attn_implementation": self.options.attention, **SAFE}
-        try:
-            with progress_bars(visible=not Path(self._body).is_dir()):
-                model = AutoModel.from_pretrained(self._body, config=self.config, **arguments)
-                if self.preset.base:
-                    model = _with_adapter(model, self.preset.hub)
-        except OSError as error:
-            raise self._absent(error) from error
-        except ImportError as error:
-            raise self._missing(str(error), "pip install peft") from error
+        with self._loading(), progress_bars(visible=not Path(self._body).is_dir()):
+            model = AutoModel.from_pretrained(self._body, config=self.config, **arguments)
+            if self.preset.base:
+                model = _with_adapter(model, self.preset.hub)
         return model.to(self.options.device).eval().requires_grad_(False)
 
-    def _absent(self, error: Exception) -> MissingError:
-        gated = ", after accepting its terms there and logging in" if self.preset.base else ""
-        remedy = f"run once with a network{gated}, or name a --dense-model that is here"
-        return self._missing(f"not available ({first_line(error)})", remedy)
+    @contextmanager
+    def _loading(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            gated = ", after accepting its terms there and logging in" if self.preset.base else ""
+            remedy = f"run once with a network{gated}, or name a --dense-model that is here"
+            raise self._missing(f"not available ({first_line(error)})", remedy) from error
+        except ImportError as error:
+            raise self._missing(str(error), "pip install peft") from error
 
     @cached_property
     def config(self) -> Any:
         """The transformer's configuration."""
         from transformers import AutoConfig
 
-        try:
+        with self._loading():
             config = AutoConfig.from_pretrained(self._body)
-        except OSError as error:
-            raise self._absent(error) from error
         if self.preset.bidirectional:
             config.is_causal = False  # transformers then masks nothing but padding
         return config
@@ -117,10 +114,8 @@ class PublishedCheckpoint(TransformerEncoder):
         """The tokenizer; an adapter reads as its base does."""
         from transformers import AutoTokenizer
 
-        try:
+        with self._loading():
             return AutoTokenizer.from_pretrained(self._body)
-        except OSError as error:
-            raise self._absent(error) from error
 
     def _around(self, kind: str) -> tuple[list[int], list[int]]:
         """Token ids before a text, the model's own first token included, and behind it."""

@@ -7,14 +7,16 @@ there is no first stage: every document is a candidate. A first stage that is co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from rabbench import registry
-from rabbench.systems._candidates import CandidatePool
-from rabbench.systems._score_cache import ScoreCache, pair_scores
+from rabbench.systems._score_cache import Rows, ScoreCache, blocks, text_key
 from rabbench.types import (
     Options,
     Phase,
@@ -28,11 +30,50 @@ from rabbench.types import (
 )
 
 
-class Scorer(Protocol):
-    """Scores given candidates, in batches of its own.
+@dataclass(frozen=True)
+class CandidatePool:
+    """Queries, the collection, and the candidates of each query.
 
-    One with a ``query`` phase encodes texts apart; it may have a ``cache`` for their vectors, a
-    :class:`ScoreCache`, which the reranker sets. The scores of any other are cached by pair.
+    Args:
+        queries: texts by id.
+        docs: texts by id; may be lazy, and only candidates are looked up.
+        doc_ids: candidates by query id; a query that is missing has none.
+    """
+
+    queries: Mapping[str, str]
+    docs: Mapping[str, str]
+    doc_ids: Mapping[str, Sequence[str]]
+
+    @cached_property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Every query id with every candidate's id, in the order of the queries."""
+        return [(query, doc) for query in self.queries for doc in self.doc_ids.get(query, ())]
+
+    @cached_property
+    def query_ids(self) -> dict[str, list[str]]:
+        """The queries of each candidate, by document id."""
+        query_ids: dict[str, list[str]] = {}
+        for query_id, doc_id in self.pairs:
+            query_ids.setdefault(doc_id, []).append(query_id)
+        return query_ids
+
+    @cached_property
+    def texts(self) -> dict[str, str]:
+        """The text of each candidate, by ids in order."""
+        return {doc_id: self.docs[doc_id] for doc_id in sorted(self.query_ids)}
+
+    def run(self, pairs: Iterable[tuple[str, str]], scores: Iterable[float]) -> Run:
+        """The run of these pairs' scores; a query without a pair has an empty ranking."""
+        run: Run = {query_id: {} for query_id in self.queries}
+        for (query_id, doc_id), score in zip(pairs, scores, strict=True):
+            run[query_id][doc_id] = score
+        return run
+
+
+class Scorer(Protocol):
+    """Scores given candidates, in batches of its own; its scores are cached by pair.
+
+    One with a ``query`` phase encodes texts apart: it may have a ``cache``, set by the reranker.
     """
 
     phases: tuple[Phase, ...]
@@ -55,14 +96,7 @@ class Scorer(Protocol):
 def index_stage(
     stage: System, docs: Mapping[str, str], *, progress: Progress, keep: Path | None
 ) -> None:
-    """Index a stage of a composed system; it reports to the same progress.
-
-    Args:
-        stage: the system; ``progress`` and ``keep`` are set where it has them.
-        docs: the collection.
-        progress: of the whole.
-        keep: a folder for what this stage computes; None for none.
-    """
+    """Index a stage of a composed system, with a progress and a folder where it takes them."""
     if hasattr(stage, "progress"):
         stage.progress = progress
     if hasattr(stage, "keep") and keep is not None:
@@ -70,6 +104,7 @@ def index_stage(
     stage.index(docs)
 
 
+@dataclass(eq=False, repr=False)
 class Reranker:
     """A system of a first stage, a scorer and a depth.
 
@@ -77,31 +112,25 @@ class Reranker:
         name: of the whole.
         scorer: ranks the candidates.
         options: the first stage's name and the depth.
-        first_stage: builds the first stage.
+        build_first: builds the first stage.
         covers_all: whether a depth that covers the collection makes every document a candidate.
     """
 
-    def __init__(
-        self,
-        name: str,
-        scorer: Scorer,
-        options: Options,
-        first_stage: Callable[[], System],
-        *,
-        covers_all: bool = True,
-    ) -> None:
-        self.name = name
-        self.scorer = scorer
-        self.phases = scorer.phases
-        self.depth = options.depth
-        self.first_stage_name = options.first_stage
-        self.covers_all = covers_all
-        self.progress: Progress = no_progress
-        self.keep: Path | None = None
-        """A folder for scores and vectors of this very system, where a killed run goes on."""
+    name: str
+    scorer: Scorer
+    options: Options
+    build_first: Callable[[], System]
+    covers_all: bool = field(default=True, kw_only=True)
+    progress: Progress = field(default_factory=lambda: no_progress, init=False)
+    keep: Path | None = field(default=None, init=False)
+    """A folder for scores and vectors of this very system, where a killed run goes on."""
+
+    def __post_init__(self) -> None:
+        """Start without a collection."""
+        self.phases = self.scorer.phases
+        self.depth = self.options.depth
         self._cache = ScoreCache()
         self._docs: Mapping[str, str] = {}
-        self._first_stage = first_stage
         self._first: System | None = None
         self._all_doc_ids: list[str] = []
 
@@ -119,7 +148,7 @@ class Reranker:
     @property
     def notes(self) -> Mapping[str, Any]:
         """The first stage that candidates came from, and the scorer's own notes."""
-        candidates = "all documents" if self._first is None else self.first_stage_name
+        candidates = "all documents" if self._first is None else self.options.first_stage
         notes = {"candidates": candidates, **self.scorer.notes}
         for name, count in self._cache.counts.items():
             notes[name] = notes.get(name, 0) + count
@@ -133,7 +162,7 @@ class Reranker:
     @property
     def before(self) -> tuple[System, ...]:
         """The stage whose candidates are scored, if any; as it was built, before ``index``."""
-        return () if self._all_doc_ids else (self._first or self._first_stage(),)
+        return () if self._all_doc_ids else (self._first or self.build_first(),)
 
     def index(self, docs: Mapping[str, str]) -> None:
         """Index the first stage, unless every document will be a candidate."""
@@ -141,7 +170,7 @@ class Reranker:
         self._all_doc_ids = list(docs) if self.covers_all and len(docs) <= self.depth else []
         self._first = None
         if not self._all_doc_ids:
-            self._first = self._first_stage()
+            self._first = self.build_first()
             folder = self.keep / "before" if self.keep is not None else None
             index_stage(self._first, docs, progress=self.progress, keep=folder)
 
@@ -181,3 +210,40 @@ def reranker(name: str, scorer: Scorer, options: Options) -> Reranker:
 
     covers_all = options.first_stage in registry.names("systems")
     return Reranker(name, scorer, options, first_stage, covers_all=covers_all)
+
+
+def pair_scores(
+    cache: ScoreCache,
+    score: Callable[[CandidatePool, Progress], Run],
+    pool: CandidatePool,
+    *,
+    progress: Progress,
+) -> Run:
+    """Score every query's candidates, a document's queries together, short documents first.
+
+    Args:
+        cache: of scores by pair.
+        score: of a smaller pool, as a scorer has it.
+        pool: all candidates.
+        progress: of the pairs.
+    """
+    words = {doc_id: len(pool.docs[doc_id].split()) for doc_id in pool.query_ids}
+    order = sorted(words, key=lambda doc_id: (words[doc_id], doc_id))
+    pairs = [(query_id, doc_id) for doc_id in order for query_id in pool.query_ids[doc_id]]
+    if not pairs:
+        return pool.run((), ())
+
+    def compute(places: Sequence[int], within: Progress) -> Rows:
+        doc_ids: dict[str, list[str]] = {}
+        for place in places:
+            query_id, doc_id = pairs[place]
+            doc_ids.setdefault(query_id, []).append(doc_id)
+        queries = {query_id: pool.queries[query_id] for query_id in doc_ids}
+        run = score(CandidatePool(queries, pool.docs, doc_ids), within)
+        return np.array([run[query_id][doc_id] for query_id, doc_id in (pairs[i] for i in places)])
+
+    keys = [text_key(pool.queries[query_id], pool.docs[doc_id]) for query_id, doc_id in pairs]
+    counts = ((len(pool.query_ids[doc_id]), words[doc_id]) for doc_id in order)
+    groups = list(blocks((n_queries, n_queries * n_words) for n_queries, n_words in counts))
+    values = cache.rows(keys, groups, compute, unit="pairs", progress=progress)
+    return pool.run(pairs, values.tolist())

@@ -15,15 +15,13 @@ import logging
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rabbench.systems._candidates import CandidatePool
-from rabbench.types import Progress, Run, no_progress
+from rabbench.types import Progress, no_progress
 
 Rows = np.ndarray[Any, Any]
 """Scores (n,) or vectors (n, d)."""
@@ -44,23 +42,21 @@ def text_key(*texts: str) -> bytes:
     return digest.digest()
 
 
-def blocks(sizes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
-    """Places in a list cut into blocks that stay under both limits, or hold one place.
+def blocks(sizes: Iterable[tuple[int, int]]) -> Iterator[range]:
+    """Rows of texts in their order, cut into blocks under both limits, or of one text's rows.
 
     Args:
-        sizes: rows and words of each place.
+        sizes: rows and words of each text.
     """
-    block: list[int] = []
-    rows = words = 0
-    for place, (more_rows, more_words) in enumerate(sizes):
-        full = rows + more_rows > BLOCK_ROWS or words + more_words > BLOCK_WORDS
-        if block and full:
-            yield block
-            block, rows, words = [], 0, 0
-        block.append(place)
-        rows, words = rows + more_rows, words + more_words
-    if block:
-        yield block
+    start = end = words = 0
+    for more_rows, more_words in sizes:
+        full = end + more_rows - start > BLOCK_ROWS or words + more_words > BLOCK_WORDS
+        if end > start and full:
+            yield range(start, end)
+            start, words = end, 0
+        end, words = end + more_rows, words + more_words
+    if end > start:
+        yield range(start, end)
 
 
 class ScoreCache:
@@ -163,45 +159,6 @@ def _whole_numbers(counters: Mapping[str, Any]) -> Counter[str]:
     return Counter({name: value for name, value in counters.items() if type(value) is int})
 
 
-def pair_scores(
-    cache: ScoreCache,
-    score: Callable[[CandidatePool, Progress], Run],
-    pool: CandidatePool,
-    *,
-    progress: Progress,
-) -> Run:
-    """Score every query's candidates, a document's queries together, short documents first.
-
-    Args:
-        cache: of scores by pair.
-        score: of a smaller pool, as a scorer has it.
-        pool: all candidates.
-        progress: of the pairs.
-    """
-    words = {doc_id: len(pool.docs[doc_id].split()) for doc_id in pool.query_ids}
-    order = sorted(words, key=lambda doc_id: (words[doc_id], doc_id))
-    pairs = [(query_id, doc_id) for doc_id in order for query_id in pool.query_ids[doc_id]]
-    if not pairs:
-        return pool.run((), ())
-
-    def compute(places: Sequence[int], within: Progress) -> Rows:
-        doc_ids: dict[str, list[str]] = {}
-        for place in places:
-            query_id, doc_id = pairs[place]
-            doc_ids.setdefault(query_id, []).append(doc_id)
-        queries = {query_id: pool.queries[query_id] for query_id in doc_ids}
-        run = score(CandidatePool(queries, pool.docs, doc_ids), within)
-        return np.array([run[query_id][doc_id] for query_id, doc_id in (pairs[i] for i in places)])
-
-    keys = [text_key(pool.queries[query_id], pool.docs[doc_id]) for query_id, doc_id in pairs]
-    counts = [len(pool.query_ids[doc_id]) for doc_id in order]
-    ends = [0, *accumulate(counts)]
-    sizes = [(count, count * words[doc_id]) for count, doc_id in zip(counts, order, strict=True)]
-    groups = [range(ends[block[0]], ends[block[-1] + 1]) for block in blocks(sizes)]
-    values = cache.rows(keys, groups, compute, unit="pairs", progress=progress)
-    return pool.run(pairs, values.tolist())
-
-
 def text_vectors(
     cache: ScoreCache,
     encode: Callable[[Sequence[str], Progress], Rows],
@@ -222,7 +179,7 @@ def text_vectors(
     """
     words = [len(text.split()) for text in texts]
     order = sorted(range(len(texts)), key=lambda i: (words[i], texts[i]))
-    groups = [[order[place] for place in block] for block in blocks([(1, words[i]) for i in order])]
+    groups = [[order[i] for i in block] for block in blocks((1, words[i]) for i in order)]
 
     def compute(places: Sequence[int], within: Progress) -> Rows:
         return encode([texts[place] for place in places], within)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import Any
 
@@ -44,18 +44,13 @@ class BM25:
         return {"model": None, "attention": None, "dtype": "float32", "device": "cpu"}
 
     @cached_property
-    def _stemmer(self) -> Any:
+    def _tokenize(self) -> Any:
+        """A function of texts: the stems of each, stop words left out."""
+        import bm25s
         import Stemmer
 
-        return Stemmer.Stemmer("english")
-
-    def _tokenize(self, texts: list[str]) -> Any:
-        """The stems of each text, stop words left out."""
-        import bm25s
-
-        return bm25s.tokenize(
-            texts, stopwords="en", stemmer=self._stemmer, return_ids=False, show_progress=False
-        )
+        settings = {"stopwords": "en", "stemmer": Stemmer.Stemmer("english")}
+        return partial(bm25s.tokenize, return_ids=False, show_progress=False, **settings)
 
     def _build_index(self, texts: Iterable[str]) -> Any:
         """The index; None if the texts have no term at all."""
@@ -126,23 +121,14 @@ class BM25:
             size = sum(matrix[key].nbytes for key in ("data", "indices", "indptr"))
             return int(size) // shape.n_docs
 
-        common: dict[str, Any] = {
-            "system": self.name,
-            "shape": shape,
-            "device": "cpu",
-            "prepare": prepare,
-        }
-        yield Workload(
+        workload = partial(Workload, system=self.name, shape=shape, device="cpu", prepare=prepare)
+        yield workload(
             phase="index",
             run=lambda: self._build_index(texts),
             units=shape.n_docs,
             index_bytes=index_bytes,
-            **common,
         )
-        yield Workload(phase="query", run=lambda: system._terms(query), **common)
-        yield Workload(
-            phase="score",
-            run=lambda: system._search(query, shape.k),
-            units=shape.n_docs,
-            **common,
+        yield workload(phase="query", run=lambda: system._terms(query))
+        yield workload(
+            phase="score", run=lambda: system._search(query, shape.k), units=shape.n_docs
         )

@@ -16,22 +16,16 @@ import torch
 
 from rabbench.models.closed_form import ModelShape
 from rabbench.models.meta import MetaForward
-from rabbench.systems._candidates import CandidatePool
 from rabbench.systems._encoder import on_meta, read_counts
-from rabbench.systems._reranker import Reranker, reranker
-from rabbench.systems._st_encoder import forward
-from rabbench.systems._st_loader import StLoader
+from rabbench.systems._reranker import CandidatePool, Reranker, reranker
+from rabbench.systems._st_loader import StLoader, forward
 from rabbench.types import Options, Phase, Progress, Run, Shape, UsageError, Workload
 
 NAME = "cross-encoder"
 
 
 def build(options: Options) -> Reranker:
-    """The cross-encoder that the options name, over their first stage.
-
-    Raises:
-        UsageError: if the name is neither ``untrained``, nor a folder, nor a hub id.
-    """
+    """The cross-encoder that the options name, over their first stage; see ``StLoader``."""
     loader = StLoader(NAME, options.cross_encoder_model, options)
     return reranker(NAME, PairScorer(loader), options)
 

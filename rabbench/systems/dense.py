@@ -20,8 +20,7 @@ import torch
 from rabbench.models.catalog import BI_ENCODERS
 from rabbench.systems._exact import ExactSearch
 from rabbench.systems._published import PublishedCheckpoint
-from rabbench.systems._st_encoder import SentenceEncoder, forward
-from rabbench.systems._st_loader import StLoader
+from rabbench.systems._st_loader import SentenceEncoder, StLoader, forward
 from rabbench.types import Options
 
 NAME = "dense"
@@ -30,11 +29,7 @@ PROMPTS = {"query": ("query",), "document": ("document", "passage", "corpus")}
 
 
 def build(options: Options) -> ExactSearch:
-    """The bi-encoder that ``options.dense_model`` names: a short name, a folder or a hub id.
-
-    Raises:
-        UsageError: if the name is neither registered, nor a folder, nor a hub id.
-    """
+    """The bi-encoder that the options name: a short name, a folder or a hub id."""
     if options.dense_model in BI_ENCODERS:
         preset = BI_ENCODERS[options.dense_model]
         return ExactSearch(NAME, PublishedCheckpoint(options, preset))

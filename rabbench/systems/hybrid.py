@@ -1,13 +1,11 @@
 """Two or more systems fused by reciprocal rank: ``hybrid`` is BM25 and the bi-encoder.
 
 Reciprocal rank fusion gives a document Σ 1/(60 + its rank) over the rankings that hold it. Ranks
-are those of ``types.rank``: documents that a system ties stand in the order of their ids, so a
-fusion is the same every time. Fused scores often tie (a document that is first in one ranking only
-and another that is first in the other only); the same rule orders those.
+are those of ``types.rank``, which orders ties by id, so a fusion is the same every time; fused
+scores often tie, and the same rule orders those.
 
-The sum is ranx's ``rrf``, and a test holds it to ``ranx.fuse``; it is taken here in a line because
-ranx compiles its own for each width of document ids: 18 s for two queries and 44 s more for 300
-queries of 100 documents, measured with ranx 0.3.21 on two cores.
+A test holds the sum to ``ranx.fuse``. It is not ranx's because that compiles for each width of
+document ids: 18 s for two queries, 44 s more for 300 queries of 100 documents (0.3.21, two cores).
 
 The only phase is ``score``, the fusion itself, per fused document, on made-up rankings of ``k``
 documents; the systems that it fuses are measured as systems of their own.

@@ -23,10 +23,9 @@ from torch import nn
 from torch.nn.functional import pad
 
 from rabbench.models.meta import MetaForward
-from rabbench.systems._encoder import Block, on_meta
+from rabbench.systems._encoder import Block, on_meta, on_zeros
 from rabbench.systems._exact import ExactSearch
-from rabbench.systems._st_encoder import SentenceEncoder, forward
-from rabbench.systems._st_loader import StLoader
+from rabbench.systems._st_loader import SentenceEncoder, StLoader, forward
 from rabbench.types import Options, Shape, Workload
 
 NAME = "late-interaction"
@@ -35,11 +34,7 @@ UNTRAINED_WIDTH = 128  # of a token's vector, ColBERT's
 
 
 def build(options: Options) -> ExactSearch:
-    """The multi-vector encoder that ``options.late_interaction_model`` names.
-
-    Raises:
-        UsageError: if the name is neither ``untrained``, nor a folder, nor a hub id.
-    """
+    """The multi-vector encoder that the options name; a UsageError for an unknown name."""
     loader = StLoader(NAME, options.late_interaction_model, options)
     return ExactSearch(NAME, TokenVectors(loader))
 
@@ -133,47 +128,26 @@ class TokenVectors(SentenceEncoder):
     @cached_property
     def _traced(self) -> Callable[[int, int], MetaForward]:
         with torch.device("meta"):
-            project = nn.Linear(self.shape.width, self.width, bias=False)
-        return on_meta("AutoModel", self.config, _Projected(project))
+            project = _Projected(self.shape.width, self.width, bias=False)
+        return on_meta("AutoModel", self.config, project)
 
     def _scoring(self, common: dict[str, Any]) -> Workload:
         """MaxSim of ``shape.batch`` pairs."""
         shape: Shape = common["shape"]
         query = self._text("query", shape.query_len)[1].shape[1]
         document = self._text("document", shape.doc_len)[1].shape[1]
-        width, batch = self.width, shape.batch
-
-        def inputs(device: str) -> tuple[torch.Tensor, ...]:
-            sizes = ((1, query, width), (batch, document, width))
-            return tuple(torch.zeros(size, device=device) for size in sizes)
-
-        tensors: list[torch.Tensor] = []
-
-        def prepare() -> None:
-            tensors[:] = inputs(self.options.device)
-
-        def run() -> Any:
-            with torch.inference_mode():
-                return MaxSim()(*tensors)
-
+        sizes = ((1, query, self.width), (shape.batch, document, self.width))
         return Workload(
             phase="score",
-            units=batch,
-            prepare=prepare,
-            run=run,
-            trace=lambda: (MaxSim(), inputs("meta")),
-            closed_form=lambda _: batch * 2 * width * query * document,
+            units=shape.batch,
+            closed_form=lambda _: shape.batch * 2 * self.width * query * document,
+            **on_zeros(sizes, self.options.device, module=MaxSim, meta_module=MaxSim),
             **common,
         )
 
 
-class _Projected(nn.Module):
-    """Vectors of a transformer's output."""
-
-    def __init__(self, project: nn.Linear) -> None:
-        super().__init__()
-        self.project = project
+class _Projected(nn.Linear):
+    """Vectors (B, L, m) of a transformer's output."""
 
     def forward(self, output: Any) -> torch.Tensor:
-        vectors: torch.Tensor = self.project(output.last_hidden_state)  # (B, L, m)
-        return vectors
+        return super().forward(output.last_hidden_state)

@@ -19,7 +19,7 @@ from rabbench.models.biencoder import BiEncoderInputs, biencoder_inputs
 from rabbench.models.meta import trace_body
 from rabbench.systems._encoder import TextEncoder
 from rabbench.systems._exact import ExactSearch
-from rabbench.systems._llm_inputs import LlmInputs
+from rabbench.systems._llm_inputs import LlmInputs, document_counts
 from rabbench.types import Options, Phase, Workload
 
 NAME = "llm-biencoder"
@@ -62,16 +62,10 @@ class LlmEncoder(TextEncoder):
 
     def read(self, texts: list[str]) -> Mapping[str, int]:
         """How much of these documents is read."""
-        prompted = self._texts()
+        inputs = self._texts()
         for text in texts:
-            prompted.document(text)
-        cut = prompted.prompt.truncation
-        return {
-            "documents_read": cut.documents_read,
-            "tokens_read": cut.tokens_read,
-            "documents_cut": cut.documents,
-            "tokens_cut": cut.tokens,
-        }
+            inputs.document(text)
+        return document_counts(inputs.prompt)
 
     def _encoding(self, phase: Phase, length: int, common: dict[str, Any]) -> Workload:
         backbone = self.inputs.backbone

@@ -9,7 +9,7 @@ of a trained one, its ranking means nothing, and every row says so (``trained: f
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -21,9 +21,9 @@ from safetensors import safe_open
 from rabbench.models.meta import MetaForward, trace_body
 from rabbench.models.student import INNER, FoldedPredictor, Predictor
 from rabbench.models.teacher import answer_direction
-from rabbench.systems._candidates import CandidatePool
+from rabbench.systems._encoder import on_zeros
 from rabbench.systems._llm_inputs import LlmInputs
-from rabbench.systems._reranker import Reranker, reranker
+from rabbench.systems._reranker import CandidatePool, Reranker, reranker
 from rabbench.systems._score_cache import Rows, ScoreCache, text_vectors
 from rabbench.types import PHASES, Options, Phase, Progress, Run, Shape, Workload
 
@@ -133,39 +133,55 @@ class StudentScorer:
 
     def workloads(self, shape: Shape) -> Iterator[Workload]:
         """Encode a document, encode a query, score ``shape.batch`` pairs."""
-        inputs = self.inputs
-        before_document, before_query, after_query = inputs.prompt.template
+        inputs, prompt = self.inputs, self.inputs.prompt
         window = self.window or shape.doc_len
-        full, rest = divmod(shape.doc_len, window)
-        document = [(full, window + len(before_document))] if full else []
-        document += [(1, rest + len(before_document))] if rest else []
-        query = [(1, shape.query_len + len(before_query) + len(after_query))]
+        starts = range(0, shape.doc_len, window)
+        before_document, before_query, after_query = map(len, prompt.template)
+        lengths = [min(window, shape.doc_len - start) + before_document for start in starts]
+        document = [(len(list(group)), tokens) for tokens, group in groupby(lengths)]
+        query = [(1, shape.query_len + before_query + after_query)]
         inputs.check(max(tokens for _, tokens in document + query))
+
+        def document_parts() -> list[list[int]]:
+            ids = inputs.tokens(shape.doc_len, seed=self.options.seed)
+            return [prompt.document_ids(ids[start : start + window]) for start in starts]
+
         width, inner = inputs.backbone.shape.width, self.inner
-        common = {"system": self.name, "shape": shape, "device": self.options.device}
-        yield self._encoding("index", document, 2 * width * inner, common)
-        yield self._encoding("query", query, 2 * width * inner + 2 * width, common)
+        device = self.options.device
+        common: dict[str, Any] = {"system": self.name, "shape": shape, "device": device}
+        yield Workload(
+            phase="index",
+            closed_form=self._closed_form(document, 2 * width * inner),
+            index_bytes=lambda: 4 * inner,
+            **self._encoding(document, document_parts, _fold_document),
+            **common,
+        )
+        yield Workload(
+            phase="query",
+            closed_form=self._closed_form(query, 2 * width * inner + 2 * width),
+            **self._encoding(query, lambda: [inputs.query(shape)], FoldedPredictor.queries),
+            **common,
+        )
         yield self._scoring(common)
+
+    def _closed_form(
+        self, forwards: list[tuple[int, int]], folded_flops: int
+    ) -> Callable[[str], int]:
+        body = self.inputs.backbone.shape.body
+        return lambda pairs: folded_flops + sum(n * body(tokens, pairs) for n, tokens in forwards)
 
     def _encoding(
         self,
-        phase: Phase,
         forwards: list[tuple[int, int]],
-        folded_flops: int,
-        common: dict[str, Any],
-    ) -> Workload:
-        """Encode a document or a query in forwards of (batch, tokens) each."""
-        backbone, shape = self.inputs.backbone, common["shape"]
+        make_parts: Callable[[], list[list[int]]],
+        fold: Callable[[FoldedPredictor, torch.Tensor], Any],
+    ) -> dict[str, Any]:
+        """A workload's ``prepare``, ``run`` and ``trace``, in forwards of (batch, tokens) each."""
+        backbone = self.inputs.backbone
         parts: list[list[int]] = []
 
-        def step(folded: FoldedPredictor, states: torch.Tensor) -> Any:
-            if phase == "index":
-                return folded.documents(states.mean(0, keepdim=True))
-            return folded.queries(states)
-
         def prepare() -> None:
-            whole = self.inputs.document(shape) if phase == "index" else []
-            parts[:] = self._split(whole) if whole else [self.inputs.query(shape)]
+            parts[:] = make_parts()
             _ = self.folded
 
         def run() -> Any:
@@ -175,63 +191,29 @@ class StudentScorer:
                 size = self.options.batch
                 batches = [g[i : i + size] for g in groups for i in range(0, len(g), size)]
                 # Not ``encode``: whether the context may be exceeded was settled above.
-                return step(self.folded, torch.cat([backbone.hidden(batch) for batch in batches]))
+                return fold(self.folded, torch.cat([backbone.hidden(batch) for batch in batches]))
 
         def trace() -> MetaForward:
-            folded = FoldedPredictor(backbone.shape.width, self.inner, device="meta")
-            body = backbone.meta_model.base_model
-            return trace_body(body, forwards, lambda states: step(folded, states))
+            folded, body = self._meta_folded(), backbone.meta_model.base_model
+            return trace_body(body, forwards, lambda states: fold(folded, states))
 
-        def closed_form(how: str) -> int:
-            bodies = (batch * backbone.shape.body(tokens, how) for batch, tokens in forwards)
-            return sum(bodies) + folded_flops
+        return {"prepare": prepare, "run": run, "trace": trace}
 
-        return Workload(
-            phase=phase,
-            prepare=prepare,
-            run=run,
-            trace=trace,
-            closed_form=closed_form,
-            index_bytes=(lambda: 4 * self.inner) if phase == "index" else None,
-            **common,
-        )
-
-    def _split(self, part: list[int]) -> list[list[int]]:
-        """A document part as it is, or as windows with the prompt before each."""
-        if self.window is None:
-            return [part]
-        before = len(self.inputs.prompt.template[0])
-        prompt, ids = part[:before], part[before:]
-        starts = range(0, len(ids), self.window)
-        return [[*prompt, *ids[start : start + self.window]] for start in starts]
+    def _meta_folded(self) -> FoldedPredictor:
+        return FoldedPredictor(self.inputs.backbone.shape.width, self.inner, device="meta")
 
     def _scoring(self, common: dict[str, Any]) -> Workload:
-        batch = common["shape"].batch
-
-        def inputs(device: str) -> tuple[torch.Tensor, ...]:
-            sizes = ((1, self.inner), (1, 1), (batch, self.inner))  # u_q, its term, u_d
-            return tuple(torch.zeros(size, device=device) for size in sizes)
-
-        tensors: list[torch.Tensor] = []
-
-        def prepare() -> None:
-            tensors[:] = inputs(self.options.device)
-            _ = self.folded
-
-        def run() -> Any:
-            with torch.inference_mode():
-                return self.folded(*tensors)
-
-        def trace() -> MetaForward:
-            folded = FoldedPredictor(self.inputs.backbone.shape.width, self.inner, device="meta")
-            return folded, inputs("meta")
-
+        batch, inner = common["shape"].batch, self.inner
+        sizes = ((1, inner), (1, 1), (batch, inner))  # u_q, its term, u_d
+        module, meta_module = (lambda: self.folded), self._meta_folded
         return Workload(
             phase="score",
             units=batch,
-            prepare=prepare,
-            run=run,
-            trace=trace,
-            closed_form=lambda _: batch * 2 * self.inner,
+            closed_form=lambda _: batch * 2 * inner,
+            **on_zeros(sizes, self.options.device, module=module, meta_module=meta_module),
             **common,
         )
+
+
+def _fold_document(folded: FoldedPredictor, states: torch.Tensor) -> torch.Tensor:
+    return folded.documents(states.mean(0, keepdim=True))

@@ -25,8 +25,7 @@ import torch
 from rabbench.models.meta import MetaForward
 from rabbench.systems._encoder import Block, on_meta
 from rabbench.systems._exact import ExactSearch
-from rabbench.systems._st_encoder import SentenceEncoder, forward
-from rabbench.systems._st_loader import StLoader
+from rabbench.systems._st_loader import SentenceEncoder, StLoader, forward
 from rabbench.types import Options, Shape, Workload
 
 NAME = "sparse"
@@ -35,11 +34,7 @@ ENTRY_BYTES = 8  # a float32 weight and an int32 word
 
 
 def build(options: Options) -> ExactSearch:
-    """The sparse encoder that ``options.sparse_model`` names.
-
-    Raises:
-        UsageError: if the name is neither ``untrained``, nor a folder, nor a hub id.
-    """
+    """The sparse encoder that ``options.sparse_model`` names; a UsageError for an unknown name."""
     return ExactSearch(NAME, SparseTexts(StLoader(NAME, options.sparse_model, options)))
 
 

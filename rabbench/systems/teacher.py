@@ -12,9 +12,8 @@ from typing import Any
 from rabbench.models.meta import MetaForward, trace_body
 from rabbench.models.teacher import Teacher
 from rabbench.systems._cache_key import checkpoint_key
-from rabbench.systems._candidates import CandidatePool
 from rabbench.systems._llm_inputs import LlmInputs
-from rabbench.systems._reranker import Reranker, reranker
+from rabbench.systems._reranker import CandidatePool, Reranker, reranker
 from rabbench.types import Options, Phase, Progress, Run, Shape, Workload
 
 NAME = "teacher"

@@ -12,11 +12,10 @@ from typing import Any
 
 import torch
 
-from rabbench.models.meta import MetaForward, trace_body, trace_suffix
+from rabbench.models.meta import trace_body, trace_suffix
 from rabbench.models.prefix import Prefix
 from rabbench.models.teacher import Teacher
-from rabbench.systems._candidates import CandidatePool
-from rabbench.systems._reranker import Reranker, reranker
+from rabbench.systems._reranker import CandidatePool, Reranker, reranker
 from rabbench.systems.teacher import TeacherScorer
 from rabbench.types import Options, Phase, Progress, Run, Shape, Workload
 
@@ -70,24 +69,18 @@ class CachedScorer(TeacherScorer):
             load()
             prefix[:] = model.prefix(ids["document"])
 
-        def trace_index() -> MetaForward:
-            return trace_body(model.meta_model.base_model, [(1, document)], lambda state: state)
-
-        def trace_score() -> MetaForward:
-            head = model.meta_model.get_output_embeddings()
-            return trace_suffix(model, document, query, head)
-
         def cached_bytes() -> int:
-            size = torch.empty((), dtype=getattr(torch, model.dtype)).element_size()
-            sizes = model.shape
-            return 2 * sizes.layers * sizes.kv_heads * sizes.head_dim * document * size
+            sizes, dtype = model.shape, torch.empty((), dtype=getattr(torch, model.dtype)).dtype
+            return 2 * sizes.layers * sizes.kv_heads * sizes.head_dim * document * dtype.itemsize
 
         common: dict[str, Any] = {"system": NAME, "shape": shape, "device": self.options.device}
         yield Workload(
             phase="index",
             prepare=load,
             run=lambda: model.prefix(ids["document"]),
-            trace=trace_index,
+            trace=lambda: trace_body(
+                model.meta_model.base_model, [(1, document)], lambda state: state
+            ),
             closed_form=lambda how: model.shape.body(document, how),
             index_bytes=cached_bytes,
             **common,
@@ -96,7 +89,9 @@ class CachedScorer(TeacherScorer):
             phase="score",
             prepare=cache,
             run=lambda: teacher.log_odds(model.hidden([ids["query"]], prefix=prefix)),
-            trace=trace_score,
+            trace=lambda: trace_suffix(
+                model, document, query, model.meta_model.get_output_embeddings()
+            ),
             closed_form=lambda how: (
                 model.shape.body(query, how, prefix=document) + model.shape.head()
             ),

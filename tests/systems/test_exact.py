@@ -16,9 +16,9 @@ import torch
 
 from rabbench.environment import home
 from rabbench.systems import _exact, _vectors, bm25
-from rabbench.systems._candidates import CandidatePool
 from rabbench.systems._encoder import Block, read_counts
 from rabbench.systems._exact import ExactSearch, merge_best
+from rabbench.systems._reranker import CandidatePool
 from rabbench.systems._score_cache import ScoreCache
 from rabbench.systems._vectors import select_documents
 from rabbench.types import Options, Run, Shape, Workload, no_progress, rank

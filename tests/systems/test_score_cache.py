@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,11 @@ import pytest
 
 from rabbench import registry
 from rabbench.systems import _score_cache
-from rabbench.systems._candidates import CandidatePool
+from rabbench.systems._reranker import CandidatePool, pair_scores
 from rabbench.systems._score_cache import (
     Rows,
     ScoreCache,
     blocks,
-    pair_scores,
     text_key,
     text_vectors,
 )
@@ -115,7 +115,8 @@ def test_blocks_stay_under_both_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_score_cache, "BLOCK_ROWS", 4)
     monkeypatch.setattr(_score_cache, "BLOCK_WORDS", 100)
     sizes = [(1, 60), (1, 60), (3, 10), (1, 10), (9, 1), (1, 500), (1, 1)]
-    assert list(blocks(sizes)) == [[0], [1, 2], [3], [4], [5], [6]]
+    ends = [1, 5, 6, 15, 16, 17]
+    assert list(blocks(sizes)) == [range(*span) for span in pairwise([0, *ends])]
     assert list(blocks([])) == []
 
 
