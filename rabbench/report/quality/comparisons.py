@@ -110,7 +110,7 @@ def pairs_table(id_: str, caption: str, pairs: Sequence[SystemPair]) -> Table:
     columns = (
         "system",
         "against",
-        Column("difference", "change"),
+        Column("difference (95 %)", "change"),
         Column("p", "p"),
         Column("p, Holm", "p"),
         "significant",

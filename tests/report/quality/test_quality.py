@@ -111,7 +111,7 @@ def test_the_best_is_set_against_the_others_with_its_tests() -> None:
     best, student = (np.array(list(one.samples.values())) for one in rows[2:])  # type: ignore[union-attr]
     counts = [column(table, name)[0].value for name in ("wins", "ties", "losses")]
     assert counts == [(best > student).sum(), 0, (best < student).sum()]
-    difference = column(table, "difference")[0]
+    difference = column(table, "difference (95 %)")[0]
     assert difference.value == pytest.approx((best - student).mean())
     assert difference.interval is not None
     assert column(table, "significant")[2].value == "yes"
