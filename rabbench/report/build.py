@@ -17,7 +17,7 @@ from rabbench.report.cost.roofline import is_roofline
 from rabbench.report.cost.text import opening_sentences
 from rabbench.report.labels import LONGEST, is_cost, slots
 from rabbench.report.page import Figure, Page, Section, Table
-from rabbench.report.quality import HIDDEN, Quality
+from rabbench.report.quality import Quality
 from rabbench.report.quality.rankings import is_quality
 from rabbench.report.wording import cell
 from rabbench.types import Measurement, Results
@@ -28,7 +28,6 @@ TITLES = {
     "demo": "The reranker and its student: cost and quality",
 }
 
-FEW_SUITES = 3
 GLANCED = 3  # figures of the opening, its ledger counted
 MOST_KEYS = 6
 
@@ -47,8 +46,8 @@ def build_page(results: Results, *, draw: bool = True) -> Page:
         *quality.sections(colours, glance.figures, draw=draw),
         *training.sections(rows, results.config, draw=draw),
         *_other_sections(rows),
-        provenance.suites(results.suites, HIDDEN, FEW_SUITES),
-        provenance.section(results),
+        provenance.suites_section(results.suites),
+        provenance.provenance_section(results),
     ]
     return Page(
         title=_title(results),

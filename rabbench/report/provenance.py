@@ -15,26 +15,29 @@ from rabbench.report.wording import flatten, text_of
 from rabbench.types import Results
 
 HASH = 12  # digits of a commit in a sentence; the table has all
+FEW = 3  # data sets that read better as columns
+HIDDEN = frozenset({"sampled", "relevant_words"})
+"""What a data set's card holds for every query, and no table shows."""
 
 
-def section(results: Results) -> Section:
-    """How to reproduce the results, and every value that they were made with."""
+def provenance_section(results: Results) -> Section:
+    """How to reproduce the results, and every value of their configuration and environment."""
     environment = dict(results.environment)
     versions = environment.pop("versions", None) or {}
     tables = [
-        _inputs(results),
-        _items("hardware", "Machine and state", environment),
-        _items("software", "Versions", versions if isinstance(versions, Mapping) else {}),
-        _items("configuration", "Configuration", results.config),
+        _inputs_table(results),
+        _items_table("hardware", "Machine and state", environment),
+        _items_table("software", "Versions", versions),
+        _items_table("configuration", "Configuration", results.config),
     ]
     commit = environment.get("commit")
     checkout = [f"git checkout {commit}"] if commit else []
     return Section(
         id="provenance",
         title="Provenance",
-        text=_sentences(results),
+        text=[f"Measured{_origin(results)}. The same figures, times aside, come from:"],
         code=[*checkout, command.render_command(results.command, results.config)],
-        tables=[replace(one, folded=one.id != "inputs") for one in tables if one is not None],
+        tables=[replace(table, folded=table.id != "inputs") for table in tables if table.rows],
         group="About",
     )
 
@@ -49,32 +52,31 @@ def source_text(results: Results) -> str:
     )
 
 
-def _sentences(results: Results) -> list[str]:
-    found = results.environment
-    date = str(found.get("date") or "")[:16].replace("T", " ")
-    gpus = ", ".join(map(str, found.get("gpus") or ()))
-    memory = text_of("memory_bytes", found.get("memory_bytes"))
-    parts = [
-        gpus,
-        str(found.get("cpu") or ""),
-        f"{found['cores']} cores" if found.get("cores") else "",
-        memory if found.get("memory_bytes") else "",
-        str(found.get("system") or ""),
+def _origin(results: Results) -> str:
+    """Release, machine, date and commit, as far as they are known."""
+    environment = results.environment
+    cores, memory = environment.get("cores"), environment.get("memory_bytes")
+    hardware = [
+        *map(str, environment.get("gpus") or ()),
+        str(environment.get("cpu") or ""),
+        f"{cores} cores" if cores else "",
+        text_of("memory_bytes", memory) if memory else "",
+        str(environment.get("system") or ""),
     ]
-    machine = ", ".join(filter(None, parts)) or "a machine that is not described"
-    version = (found.get("versions") or {}).get("rabbench")
-    said = f"Measured{f' with rabbench {version}' if version else ''} on {machine}"
-    said += f", {date} UTC" if date else ""
-    commit = found.get("commit")
-    if commit:
-        changed = ", with changes that are not committed" if found.get("modified") else ""
-        said += f", at commit {str(commit)[:HASH]}{changed}"
-    return [f"{said}. The same figures, times aside, come from:"]
+    machine = ", ".join(filter(None, hardware)) or "a machine that is not described"
+    version = (environment.get("versions") or {}).get("rabbench")
+    date = str(environment.get("date") or "")[:16].replace("T", " ")
+    commit = str(environment.get("commit") or "")[:HASH]
+    changes = ", with changes that are not committed" if environment.get("modified") else ""
+    return (
+        f"{f' with rabbench {version}' if version else ''} on {machine}"
+        f"{f', {date} UTC' if date else ''}{f', at commit {commit}{changes}' if commit else ''}"
+    )
 
 
-def _inputs(results: Results) -> Table | None:
+def _inputs_table(results: Results) -> Table:
     """Data sets and models: source, licence, content hash."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             "data set",
             str(suite.get("id") or suite.get("name") or "–"),
@@ -82,34 +84,28 @@ def _inputs(results: Results) -> Table | None:
         )
         for suite in results.suites
     ]
-    models: dict[str, str] = {}
+    weights: dict[str, str] = {}
     for row in results.rows:
         model = row.params.get("model")
         if model:
-            weights = str(row.params.get("weights") or models.get(str(model)) or "–")
-            models[str(model)] = weights
-    rows += [("model", name, "–", "–", weights) for name, weights in models.items()]
-    if not rows:
-        return None
+            weights[model] = str(row.params.get("weights") or weights.get(model) or "–")
+    rows += [("model", model, "–", "–", digest) for model, digest in weights.items()]
     columns = ("kind", "name", "source", "licence", "content hash")
     return Table("inputs", "Data and models", columns, rows)
 
 
-def _items(id_: str, caption: str, values: Mapping[str, Any]) -> Table | None:
-    rows = [
-        (name, text_of(name.rpartition(".")[2], value)) for name, value in flatten(values).items()
-    ]
-    return Table(id_, caption, ("item", "value"), rows) if rows else None
+def _items_table(id_: str, caption: str, values: Mapping[str, Any]) -> Table:
+    items = flatten(values).items()
+    rows = [(name, text_of(name.rpartition(".")[2], value)) for name, value in items]
+    return Table(id_, caption, ("item", "value"), rows)
 
 
-def suites(cards: Sequence[Mapping[str, Any]], hidden: frozenset[str], few: int) -> Section:
-    """The data sets' cards; few long ones read better as columns."""
-    names = list(dict.fromkeys(name for card in cards for name in card if name not in hidden))
-    lines = [[text_of(name, card.get(name)) for name in names] for card in cards]
-    columns = [name.removeprefix("n_").replace("_", " ") for name in names]
-    table = Table("suites", "The test collections used", columns, lines)
-    if 0 < len(lines) <= few:
-        turned = [(name, *cells) for name, *cells in zip(columns, *lines, strict=True)]
-        table = Table("suites", "The test collections used", turned[0], turned[1:])
-    shown = [table] if lines else []
-    return Section(id="suites", title="Test collections", tables=shown, group="About")
+def suites_section(cards: Sequence[Mapping[str, Any]]) -> Section:
+    """The data sets' cards, a line each; few are shown as columns."""
+    names = list(dict.fromkeys(name for card in cards for name in card if name not in HIDDEN))
+    headings = [name.removeprefix("n_").replace("_", " ") for name in names]
+    lines = [headings, *([text_of(name, card.get(name)) for name in names] for card in cards)]
+    columns, *rows = list(zip(*lines, strict=True)) if 0 < len(cards) <= FEW else lines
+    table = Table("suites", "The test collections used", columns, rows)
+    tables = [table] if cards else []
+    return Section(id="suites", title="Test collections", tables=tables, group="About")

@@ -34,6 +34,10 @@ PANELS: Mapping[str, Sequence[str]] = {
 }  # fmt: skip
 """What is drawn together: figures of one scale."""
 
+HELD_OUT = (
+    "Figures at the logged steps. Held-out queries were not learnt from, and are not those of the "
+    "test split."
+)
 OPENING = ("held_out_mrr", "held_out_first_in_group", "held_out_loss", "loss")
 FULL = "full"
 CHANGES = {
@@ -78,44 +82,34 @@ def sections(
     """
     rows = list(rows)
     series, students = _series(rows), list(filter(_is_ablation, rows))
-    parts = []
-    if series:
-        text = (
-            "Figures at the logged steps. Held-out queries were not learnt from, and are not those "
-            "of the test split."
-        )
-        parts += [
-            Section(
-                id="training",
-                title="Training",
-                text=[text],
-                figures=_curves(series) if draw else (),
-                tables=[_ends_table(series)],
-            ),
-            Section(
-                id="steps",
-                title="Training log",
-                tables=[_log_table(series)],
-                detail=True,
-                summary="every logged step",
-            ),
-        ]
-    if students:
-        text = (
+    training = Section(
+        id="training",
+        title="Training",
+        text=[HELD_OUT],
+        figures=_curves(series) if draw else (),
+        tables=[_ends_table(series)],
+    )
+    log = Section(
+        id="steps",
+        title="Training log",
+        tables=[_log_table(series)],
+        detail=True,
+        summary="every logged step",
+    )
+    ablation = Section(
+        id=ABLATION,
+        title="Without one part at a time",
+        text=[
             "Each variant changes one thing of the full method; every student has the same teacher "
             f"and is evaluated alike{_queries(students)}. Intervals are 95 % of the mean over "
-            "seeds (Student's t), of the difference to the full method paired by seed."
-        )
-        parts.append(
-            Section(
-                id=ABLATION,
-                title="Without one part at a time",
-                text=[text, *_full_method((config or {}).get("student", {}))],
-                figures=_ablation_figures(students) if draw else (),
-                tables=[ablation_table(students)],
-            )
-        )
-    return [replace(part, group="Training") for part in parts]
+            "seeds (Student's t), of the difference to the full method paired by seed.",
+            *_full_method((config or {}).get("student", {})),
+        ],
+        figures=_ablation_figures(students) if draw else (),
+        tables=[ablation_table(students)],
+    )
+    present = [training, log] * bool(series) + [ablation] * bool(students)
+    return [replace(section, group="Training") for section in present]
 
 
 def opening(rows: Iterable[Measurement]) -> list[str]:
@@ -274,10 +268,11 @@ def ablation_table(rows: Sequence[Measurement]) -> Table:
         for variants in metrics.values():
             seeds, full = variants.get(name, {}), variants.get(FULL, {})
             mean = seed_interval([*seeds.values()]) if seeds else None
-            line.append(
-                Cell.estimate(mean, "score") if mean else Cell(role="score", words="not measured")
-            )
-            line.append(Cell.estimate(_difference(seeds, full) if name != FULL else None, "change"))
+            difference = _difference(seeds, full) if name != FULL else None
+            line += [
+                Cell.estimate(mean, "score", words="" if seeds else "not measured"),
+                Cell.estimate(difference, "change"),
+            ]
         count = len({row.params["seed"] for row in rows if row.params["variant"] == name})
         lines.append([*line, count, CHANGES.get(name)])
     return Table(

@@ -6,78 +6,45 @@ Chooses what is shown and what is said first; the tables stand in the modules of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
-from rabbench.quality.significance import SystemPair, tied_with_best
+from rabbench.quality.significance import tied_with_best
 from rabbench.report.labels import STUDENT
 from rabbench.report.page import Cell, Figure, KeyFigure, Section, Table
 from rabbench.report.quality import comparisons, cost, splits, tables
 from rabbench.report.quality.comparisons import Retention
-from rabbench.report.quality.cost import CostQualityView
 from rabbench.report.quality.rankings import (
-    MeanOverDatasets,
     SystemRow,
     is_quality,
     means_over_datasets,
     rankings,
-    row_estimate,
 )
 from rabbench.report.render.cells import interval_text, value_text
 from rabbench.report.wording import join_words
 from rabbench.stats.intervals import Estimate
-from rabbench.types import Measurement, Results
-
-HIDDEN = frozenset({"sampled", "relevant_words"})
-"""What a data set's card holds for every query, and no table shows."""
+from rabbench.types import Results
 
 
-@dataclass(frozen=True)
 class Quality:
     """What a report says of the rankings in some results."""
 
-    results: Results
-
-    @cached_property
-    def rows(self) -> list[Measurement]:
-        """The quality rows."""
-        return [row for row in self.results.rows if is_quality(row)]
-
-    @cached_property
-    def _all_pairs(self) -> tables.Pairs:
-        return comparisons.compare_pairs(self.rows)
-
-    @cached_property
-    def _pairs(self) -> Mapping[str, Sequence[SystemPair]]:
-        return comparisons.first_metric_pairs(self._all_pairs, self.rows)
-
-    @cached_property
-    def _retentions(self) -> list[Retention]:
-        config = self.results.config
-        inner = config.get("quality")
-        baseline = (inner if isinstance(inner, Mapping) else config).get("baseline")
-        return comparisons.retentions(self.rows, baseline)
-
-    @cached_property
-    def _means(self) -> list[MeanOverDatasets]:
-        return means_over_datasets(self.rows, self.results.suites)
-
-    @cached_property
-    def _views(self) -> list[CostQualityView]:
-        return cost.cost_quality_views(self.rows, self._means)
-
-    @cached_property
-    def _rankings(self) -> dict[str, list[SystemRow]]:
-        return rankings(self.rows)
-
-    @cached_property
-    def _main_retention(self) -> Retention | None:
-        """The trained student's retention, on the first data set with it and its teacher."""
-        shares = (
-            share for share in self._retentions if share.is_distilled and share.student.is_trained
-        )
-        return next(shares, None)
+    def __init__(self, results: Results) -> None:
+        self.rows = [row for row in results.rows if is_quality(row)]
+        self._cards = results.suites
+        self._rankings = rankings(self.rows)
+        self._all_pairs = comparisons.compare_pairs(self.rows)
+        self._pairs = {
+            dataset: self._all_pairs[dataset, systems[0].row.measure]
+            for dataset, systems in self._rankings.items()
+            if (dataset, systems[0].row.measure) in self._all_pairs
+        }
+        inner = results.config.get("quality")
+        config = inner if isinstance(inner, Mapping) else results.config
+        self._retentions = comparisons.retentions(self.rows, config.get("baseline"))
+        self._retention = next(filter(Retention.is_of_student, self._retentions), None)
+        self._means = means_over_datasets(self.rows, self._cards)
+        self._views = cost.cost_quality_views(self.rows, self._means)
 
     def opening(self) -> list[str]:
         """The student, the best system, the front: those that there is something to say about."""
@@ -87,7 +54,7 @@ class Quality:
     def key_figures(self) -> list[KeyFigure]:
         """The student's retention, and the best system's mean."""
         figures = []
-        share = self._main_retention
+        share = self._retention
         if share is not None:
             label = f"retention: the student’s {share.metric} over its teacher’s"
             figures.append(_key_figure(share.share, "share", label, f"on {share.dataset}"))
@@ -102,11 +69,11 @@ class Quality:
             for system in [first, *students[:1]]:
                 role = "the best" if system is first else "the student"
                 label = f"{system.row.measure} of {system.label}, {role} on {dataset}"
-                figures.append(_key_figure(row_estimate(system.row), "score", label))
+                figures.append(_key_figure(system.estimate, "score", label))
         return figures
 
     def _student_sentence(self) -> str:
-        share = self._main_retention
+        share = self._retention
         if share is not None:
             cell = Cell.estimate(share.share, "share")
             return (
@@ -139,7 +106,7 @@ class Quality:
                 f"{estimate.value:.3f} ({_interval(estimate)})."
             )
         for dataset, (best, *_) in self._rankings.items():
-            interval = _interval(row_estimate(best.row))
+            interval = _interval(best.estimate)
             sentence = f"On {dataset} {best.label} ranks best: {best.row.measure} {best.mean:.3f}"
             sentence += f" ({interval})" if interval else ""
             if dataset not in self._pairs:
@@ -174,7 +141,7 @@ class Quality:
         ]
         return [
             *means,
-            *comparisons.significance_sentences(self._pairs, self.rows),
+            *comparisons.significance_sentences(self._pairs, self._rankings),
             *comparisons.retention_sentences(self._retentions),
             *cost.front_sentences(self._views),
         ]
@@ -192,7 +159,7 @@ class Quality:
         drawn_ids = {figure.id for figure in shown}
         dots, fronts = (self.dots(slots), self.fronts(slots)) if draw else ([], [])
         diffs = splits.pairwise_diffs(self.rows)
-        by_length = splits.split_by_length(self.rows, self.results.suites)
+        by_length = splits.split_by_length(self.rows, self._cards)
         sections = [
             _section(
                 "quality",
@@ -222,7 +189,7 @@ class Quality:
                 title="Query by query",
                 text=[splits.QUERY_RULE] * bool(diffs),
                 figures=splits.query_figures(diffs, slots) if draw else (),
-                tables=splits.query_tables(diffs, self.results.suites),
+                tables=splits.query_tables(diffs, self._cards),
             ),
             Section(
                 id="lengths",
@@ -266,11 +233,11 @@ def _is_student(system: SystemRow) -> bool:
     return system.row.system == STUDENT and system.is_trained
 
 
-def _interval(estimate: Estimate | None, role: Any = "score") -> str:
+def _interval(estimate: Estimate, role: Any = "score") -> str:
     text = interval_text(Cell.estimate(estimate, role)).replace("–", " to ")
     return f"95 % interval {text}" if text else ""
 
 
-def _key_figure(estimate: Estimate | None, role: Any, label: str, note: str = "") -> KeyFigure:
+def _key_figure(estimate: Estimate, role: Any, label: str, note: str = "") -> KeyFigure:
     value = value_text(Cell.estimate(estimate, role))
     return KeyFigure(value, label, ", ".join(filter(None, [note, _interval(estimate, role)])))

@@ -18,7 +18,6 @@ from rabbench.report.quality.rankings import (
     SystemRow,
     metrics,
     ranked_systems,
-    rankings,
     rows_by_dataset,
 )
 from rabbench.report.render.cells import line
@@ -51,36 +50,26 @@ def compare_pairs(rows: Sequence[Measurement]) -> dict[tuple[str, str], list[Sys
     return {key: tests for key, tests in pairs.items() if tests}
 
 
-def first_metric_pairs(
-    pairs: Mapping[tuple[str, str], Sequence[SystemPair]], rows: Sequence[Measurement]
-) -> dict[str, Sequence[SystemPair]]:
-    """The tests by each data set's first metric."""
-    firsts = {dataset: part[0].measure for dataset, part in rows_by_dataset(rows).items()}
-    return {dataset: tests for (dataset, metric), tests in pairs.items()
-            if metric == firsts[dataset]}  # fmt: skip
-
-
 def significance_sentences(
-    pairs: Mapping[str, Sequence[SystemPair]], rows: Sequence[Measurement]
+    pairs: Mapping[str, Sequence[SystemPair]], ranked: Mapping[str, Sequence[SystemRow]]
 ) -> list[str]:
     """For each data set, who is tied with the best, and the power of its queries."""
     sentences = []
-    for dataset, systems in rankings(rows).items():
-        if dataset not in pairs:
-            continue
-        best, *tied = tied_with_best(pairs[dataset])
+    for dataset, tests in pairs.items():
+        best, *tied = tied_with_best(tests)
         outcome = f"{best} is best"
         if tied:
             outcome += f" (not significantly different: {', '.join(tied)})"
         else:
             outcome += ", significantly better than every other system"
-        detectable = [pair.detectable for pair in pairs[dataset] if pair.detectable is not None]
+        detectable = [test.detectable for test in tests if test.detectable is not None]
+        first = ranked[dataset][0]
         if detectable:
             outcome += (
-                f"; the {len(systems[0].scores):,} queries show a difference of "
+                f"; the {len(first.scores):,} queries show a difference of "
                 f"{median(detectable):.3f} with 80 % power (median over pairs)"
             )
-        sentences.append(f"On {dataset}, by {systems[0].row.measure}, {outcome}.")
+        sentences.append(f"On {dataset}, by {first.row.measure}, {outcome}.")
     return sentences
 
 
@@ -147,6 +136,10 @@ class Retention:
     teacher: SystemRow
     share: Estimate
     is_distilled: bool
+
+    def is_of_student(self) -> bool:
+        """Whether a trained student is set over its teacher."""
+        return self.is_distilled and self.student.is_trained
 
     @property
     def cell(self) -> Cell:
@@ -264,7 +257,7 @@ def retention_sentences(shares: Sequence[Retention]) -> list[str]:
     """The retention of each trained student by the data set's first metric."""
     firsts: dict[tuple[str, str], Retention] = {}
     for share in shares:
-        if share.is_distilled and share.student.is_trained:
+        if share.is_of_student():
             firsts.setdefault((share.dataset, share.student.label), share)
     sentences = []
     for share in firsts.values():

@@ -12,11 +12,12 @@ from functools import partial
 import numpy as np
 
 from rabbench.quality import pareto
-from rabbench.report.page import Cell, Column, Figure, Table, Value, figure_data
+from rabbench.report.page import Cell, Column, Figure, Table, Value
 from rabbench.report.plots.dots import CostDot, draw_pareto
-from rabbench.report.quality.rankings import MeanOverDatasets, rankings, row_estimate
+from rabbench.report.quality.rankings import MeanOverDatasets, rankings
+from rabbench.report.render.cells import value_text
 from rabbench.report.wording import amount
-from rabbench.stats.intervals import UNKNOWN, Array, Estimate, paired, resampled_means
+from rabbench.stats.intervals import Array, Estimate, paired, resampled_means
 from rabbench.types import Measurement
 
 FIGURES = 4  # data sets drawn at most
@@ -37,6 +38,10 @@ RULE = (
     "none that costs no more ranks as well; the share says in how many resamples of the queries "
     "it is."
 )
+
+
+Point = tuple[str, str, float, Estimate]
+"""A label, its system, its cost and its quality."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +66,6 @@ class CostQualityView:
     points: Sequence[ParetoPoint]
 
     @property
-    def unit(self) -> str:
-        """The unit of the cost."""
-        return COSTS[self.kind][1]
-
-    @property
     def front(self) -> list[ParetoPoint]:
         """The points on the Pareto front."""
         return [point for point in self.points if point.on_front]
@@ -77,7 +77,24 @@ class CostQualityView:
 
     def cost_text(self, point: ParetoPoint) -> str:
         """A point's cost in words."""
-        return amount(point.cost, self.unit) if point.cost else "none"
+        return value_text(self.cells(point)[0])
+
+    @property
+    def columns(self) -> list[Column | str]:
+        """Of a table: the cost, the front, and how sure that is."""
+        cost, unit = COSTS[self.kind]
+        word = cost.partition(" ")[0]
+        share = Column(f"{word} front in resamples", "share")
+        return [Column(cost, unit=unit), f"{word} front", share]
+
+    def cells(self, point: ParetoPoint) -> list[Cell]:
+        """A point under these columns."""
+        words = "" if point.cost else "none"
+        return [
+            Cell(value=point.cost, role="amount", unit=COSTS[self.kind][1], words=words),
+            Cell(value="yes" if point.on_front else "no"),
+            Cell(value=point.share, role="share"),
+        ]
 
 
 def query_cost(row: Measurement, kind: str) -> float | None:
@@ -102,85 +119,61 @@ def cost_quality_views(
             costs = {system.label: query_cost(system.row, kind) for system in systems}
             systems = [system for system in systems if costs[system.label] is not None]
             _, scores = paired(system.scores for system in systems)
-            if len(systems) < 2 or len(scores) < 2:
-                continue
-            points = _points(
-                [system.label for system in systems],
-                [system.row.system for system in systems],
-                [costs[system.label] or 0.0 for system in systems],
-                [row_estimate(system.row) or UNKNOWN for system in systems],
-                resampled_means(scores),
-            )
-            views.append(CostQualityView(dataset, systems[0].row.measure, kind, points))
+            if len(scores) > 1:
+                points: list[Point] = [
+                    (system.label, system.row.system, costs[system.label] or 0.0, system.estimate)
+                    for system in systems
+                ]
+                metric = systems[0].row.measure
+                views.append(_view(dataset, metric, kind, points, resampled_means(scores)))
     return [view for view in views if len(view.points) > 1]
 
 
 def _mean_view(mean: MeanOverDatasets, kind: str) -> CostQualityView:
     """Costs averaged over data sets as qualities are."""
-    costs: dict[str, float] = {}
+    points: list[Point] = []
     for label in mean.labels:
-        per_dataset = {name: query_cost(row, kind) for name, row in mean.rows[label].items()}
-        if None not in per_dataset.values():
-            costs[label] = mean.average({name: cost or 0.0 for name, cost in per_dataset.items()})
-    points = _points(
-        list(costs),
-        [next(iter(mean.rows[label].values())).system for label in costs],
-        list(costs.values()),
-        [mean.estimate(label) for label in costs],
-        mean.draws[:, [i for i, label in enumerate(mean.labels) if label in costs]],
-    )
-    name = f"mean over {len(mean.groups)} data sets"
-    return CostQualityView(name, mean.metric, kind, points)
+        costs = {dataset: query_cost(row, kind) for dataset, row in mean.rows[label].items()}
+        if None not in costs.values():
+            system = next(iter(mean.rows[label].values())).system
+            cost = mean.average({dataset: cost or 0.0 for dataset, cost in costs.items()})
+            points.append((label, system, cost, mean.estimate(label)))
+    labels = [label for label, *_ in points]
+    draws = mean.draws[:, [label in labels for label in mean.labels]]
+    return _view(f"mean over {len(mean.groups)} data sets", mean.metric, kind, points, draws)
 
 
-def _points(
-    labels: Sequence[str],
-    systems: Sequence[str],
-    costs: Sequence[float],
-    qualities: Sequence[Estimate],
-    draws: Array,
-) -> list[ParetoPoint]:
-    """The systems of a view; ``draws`` (draws, S) are resamples of their qualities."""
-    if not labels:
-        return []
-    on_front = pareto.on_front(costs, np.array([quality.value for quality in qualities]))
-    shares = pareto.shares(costs, draws).tolist()
-    columns = (labels, systems, costs, qualities, on_front.tolist(), shares)
-    points = [ParetoPoint(*values) for values in zip(*columns, strict=True)]
-    return sorted(points, key=lambda point: (point.cost, -point.quality.value))
+def _view(
+    name: str, metric: str, kind: str, points: Sequence[Point], draws: Array
+) -> CostQualityView:
+    """A view of some systems; ``draws`` (draws, S) are resamples of their qualities."""
+    costs = [cost for _, _, cost, _ in points]
+    on_front = pareto.on_front(costs, np.array([quality.value for *_, quality in points]))
+    judged = zip(points, on_front.tolist(), pareto.shares(costs, draws).tolist(), strict=True)
+    front = [ParetoPoint(*point, is_on, share) for point, is_on, share in judged]
+    front.sort(key=lambda point: (point.cost, -point.quality.value))
+    return CostQualityView(name, metric, kind, front)
 
 
 def cost_tables(views: Sequence[CostQualityView]) -> list[Table]:
     """A table per data set, both costs beside the quality."""
     tables = []
     for name in dict.fromkeys(view.name for view in views):
-        by_kind = {view.kind: view for view in views if view.name == name}
-        points = {
-            kind: {point.label: point for point in view.points} for kind, view in by_kind.items()
+        of_name = [view for view in views if view.name == name]
+        columns: list[Column | str] = ["system", Column(of_name[0].metric, "score")]
+        lines: dict[str, list[Cell | Value]] = {
+            point.label: [point.label, Cell.estimate(point.quality, "score")]
+            for view in of_name
+            for point in view.points
         }
-        metric = next(iter(by_kind.values())).metric
-        columns: list[Column | str] = ["system", Column(metric, "score")]
-        for kind in by_kind:
-            cost, unit = COSTS[kind]
-            word = cost.partition(" ")[0]
-            columns += [Column(cost, unit=unit), f"{word} front"]
-            columns += [Column(f"{word} front in resamples", "share")]
-        lines: list[list[Cell | Value]] = []
-        for label in dict.fromkeys(label for by_label in points.values() for label in by_label):
-            of_system = [by_label.get(label) for by_label in points.values()]
-            quality = next(point.quality for point in of_system if point is not None)
-            line: list[Cell | Value] = [label, Cell.estimate(quality, "score")]
-            for kind, point in zip(by_kind, of_system, strict=True):
-                line += [None] * 3 if point is None else _point_cells(point, COSTS[kind][1])
-            lines.append(line)
+        for view in of_name:
+            columns += view.columns
+            cells = {point.label: view.cells(point) for point in view.points}
+            for label, line in lines.items():
+                line += cells.get(label) or [None] * len(view.columns)
         caption = f"{name}: quality and what a query costs, cheapest first"
-        tables.append(Table(f"cost-quality-{name}", caption, columns, lines))
+        tables.append(Table(f"cost-quality-{name}", caption, columns, list(lines.values())))
     return tables
-
-
-def _point_cells(point: ParetoPoint, unit: str) -> list[Cell | Value]:
-    cost = Cell(value=point.cost, role="amount", unit=unit, words="" if point.cost else "none")
-    return [cost, "yes" if point.on_front else "no", point.share]
 
 
 def pareto_figures(views: Sequence[CostQualityView], slots: Mapping[str, int]) -> list[Figure]:
@@ -206,19 +199,7 @@ def _pareto_figure(view: CostQualityView, slots: Mapping[str, int]) -> Figure:
         for point in view.points
     ]
     svg = draw_pareto(id_, dots, (cost, view.metric), partial(amount, unit=unit), alt)
-    data = figure_data(
-        [
-            ("system", ""), (cost, unit), (view.metric, ""), ("low", ""), ("high", ""),
-            ("on the front", ""), ("share of resamples on it", ""),
-        ],
-        [
-            [
-                point.label, point.cost, point.quality.value, point.quality.low,
-                point.quality.high, "yes" if point.on_front else "no", point.share,
-            ]
-            for point in view.points
-        ],
-    )  # fmt: skip
+    (data,) = cost_tables([view])
     note = "Bars are 95 % intervals; filled marks and the line are the Pareto front."
     return Figure(id_, f"{view.metric} against {cost}: {view.name}", alt, svg, data, note)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from rabbench.report.labels import Labels
 from rabbench.stats.intervals import (
+    UNKNOWN,
     Array,
     Estimate,
     QueryScores,
@@ -40,6 +41,11 @@ class SystemRow:
     def mean(self) -> float:
         """The metric's mean."""
         return self.row.value or 0.0
+
+    @property
+    def estimate(self) -> Estimate:
+        """The mean with its interval over queries."""
+        return row_estimate(self.row) or UNKNOWN
 
     @property
     def is_trained(self) -> bool:

@@ -237,41 +237,39 @@ def unsplit_sentences(splits: Sequence[LengthSplit]) -> list[str]:
 
 def length_tables(splits: Sequence[LengthSplit]) -> list[Table]:
     """A table per data set that is split, a column per bucket."""
-    return [
-        Table(
-            id=f"lengths-{split.dataset}",
-            caption=f"{split.dataset}, {split.metric}: mean with 95 % bootstrap interval, by "
-            "length of the relevant documents",
-            columns=[
-                "system",
-                *(
-                    f"{bucket.low:,}–{bucket.high:,} words, {len(bucket.query_ids):,} queries"
-                    for bucket in split.buckets
-                ),
-            ],
-            rows=[
-                [system.label, *(Cell.estimate(mean, "score") for mean in means)]
-                for system, means in split.means
-            ],
+    tables = []
+    for split in splits:
+        spans = [
+            f"{bucket.low:,}–{bucket.high:,} words, {len(bucket.query_ids):,} queries"
+            for bucket in split.buckets
+        ]
+        caption = (
+            f"{split.dataset}, {split.metric}: mean with 95 % bootstrap interval, by length of the "
+            "relevant documents"
         )
-        for split in splits
-        if len(split.buckets) > 1
-    ]
+        rows: list[Row] = [
+            [system.label, *(Cell.estimate(mean, "score") for mean in means)]
+            for system, means in split.means
+        ]
+        if len(spans) > 1:
+            tables.append(Table(f"lengths-{split.dataset}", caption, ["system", *spans], rows))
+    return tables
 
 
 def length_figures(splits: Sequence[LengthSplit], slots: Mapping[str, int]) -> list[Figure]:
     """A figure per data set that has a table."""
-    drawn = [split for split in splits if len(split.buckets) > 1][:FIGURES]
-    return [_length_figure(split, slots, f"fig-lengths-{i}") for i, split in enumerate(drawn)]
+    several = [split for split in splits if len(split.buckets) > 1][:FIGURES]
+    return [_length_figure(split, slots, f"fig-lengths-{i}") for i, split in enumerate(several)]
 
 
 def _length_figure(split: LengthSplit, slots: Mapping[str, int], id_: str) -> Figure:
     """The systems that every report shows, then the best others, in their order."""
-    ranks = range(len(split.means))
-    chosen = sorted(ranks, key=lambda i: split.means[i][0].row.system not in FIRST)[:MOST_SYSTEMS]
+    ranked = sorted(split.means, key=lambda means: means[0].row.system not in FIRST)
+    shown_labels = [system.label for system, _ in ranked[:MOST_SYSTEMS]]
     systems = [
         (system.label, slots[system.row.system], means)
-        for system, means in (split.means[i] for i in sorted(chosen))
+        for system, means in split.means
+        if system.label in shown_labels
     ]
     title = f"{split.metric} by document length: {split.dataset}"
     if len(systems) < len(split.means):
@@ -284,16 +282,5 @@ def _length_figure(split: LengthSplit, slots: Mapping[str, int], id_: str) -> Fi
     names = [f"{bucket.low:,}–{bucket.high:,}" for bucket in split.buckets]
     titles = ("words of the relevant documents", split.metric)
     svg = draw_buckets(id_, systems, names, titles, alt)
-    data = figure_data(
-        [
-            ("system", ""), ("words, from", ""), ("words, to", ""), ("queries", ""),
-            (split.metric, ""), ("low", ""), ("high", ""),
-        ],
-        [
-            [system.label, bucket.low, bucket.high, len(bucket.query_ids), mean.value, mean.low,
-             mean.high]
-            for system, means in split.means
-            for bucket, mean in zip(split.buckets, means, strict=True)
-        ],
-    )  # fmt: skip
+    (data,) = length_tables([split])
     return Figure(id_, title, alt, svg, data, "Bars are 95 % bootstrap intervals of the means.")
