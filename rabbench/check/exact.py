@@ -125,12 +125,19 @@ def _equal(before: float | None, after: float | None) -> bool:
 
 
 def _check_suites(base: Sequence[Reading], head: Sequence[Reading]) -> Iterator[CheckResult]:
-    """Whether the data sets are still those that the baseline's metrics belong to."""
+    """Whether the data sets, by content hash, are those that the baseline's metrics belong to."""
     for name, card in _cards(base[0]).items():
+        before = card.get("fingerprint")
         for reading in head:
-            before = card.get("fingerprint")
             after = _cards(reading).get(name, {}).get("fingerprint")
-            status, message = _compare_fingerprints(before, after)
+            status: CheckStatus = "pass" if after == before else "missing"
+            message = f"the run does not evaluate this data set; measure it, or {MEANT}"
+            if after not in {before, None}:
+                status = "regression"
+                message = (
+                    f"the data set's fingerprint was {before}, now {after}: its metrics are of "
+                    f"other data; {MEANT}"
+                )
             yield CheckResult(
                 tier="exact",
                 system=str(card.get("suite") or "data set"),
@@ -140,22 +147,12 @@ def _check_suites(base: Sequence[Reading], head: Sequence[Reading]) -> Iterator[
                 status=status,
                 unit="1",
                 better="higher",
-                message=message,
+                message="" if status == "pass" else message,
             )
 
 
 def _cards(reading: Reading) -> dict[str, Mapping[str, Any]]:
     return {str(card.get("name")): card for card in reading.suites}
-
-
-def _compare_fingerprints(before: str | None, after: str | None) -> tuple[CheckStatus, str]:
-    """Whether a data set is another one now, by its content hash."""
-    if before == after:
-        return "pass", ""
-    if after is None:
-        return "missing", f"the run does not evaluate this data set; measure it, or {MEANT}"
-    message = f"the data set's fingerprint was {before}, now {after}: its metrics are of other data"
-    return "regression", f"{message}; {MEANT}"
 
 
 def _check_orders(
@@ -179,13 +176,11 @@ def _fits(rows: Iterable[Measurement]) -> dict[tuple[str, ...], Fit]:
 
 
 def _check_order(before: Fit, after: Fit) -> CheckResult:
+    status: CheckStatus = "pass" if after.order == before.order else "regression"
     message = f"was {before.order} in document length, now {after.verdict}"
-    status: CheckStatus = "regression"
     if after.order == "not judged":
         status = "missing"
-    elif after.order == before.order:
-        status, message = "pass", ""
-    else:
+    elif status == "regression":
         message = f"{message}; {MEANT}"
     return CheckResult(
         tier="exact",
@@ -198,5 +193,5 @@ def _check_order(before: Fit, after: Fit) -> CheckResult:
         better="lower",
         base=ORDERS.index(before.order),
         head=ORDERS.index(after.order) if after.order in ORDERS else None,
-        message=message,
+        message="" if status == "pass" else message,
     )

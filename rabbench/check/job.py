@@ -20,21 +20,13 @@ from rabbench.check.model import Verdict
 from rabbench.check.reading import CONFIG_KEY, baseline_policy, load_baseline, load_run
 from rabbench.config.check import CheckConfig, Policy
 from rabbench.results import write_text
-from rabbench.types import (
-    BadInputError,
-    Better,
-    Options,
-    Progress,
-    Results,
-    UsageError,
-    no_progress,
-)
+from rabbench.types import BadInputError, Options, Progress, Results, UsageError, no_progress
 
 JOBS: Mapping[str, tuple[Any, Any]] = {
     "scaling": (scaling.run, scaling.ScalingConfig),
     "quality": (quality.run, quality.QualityConfig),
 }
-DIRECTIONS: Mapping[str, Better] = {"smaller.json": "lower", "bigger.json": "higher"}
+DIRECTIONS: Mapping[str, Any] = {"smaller.json": "lower", "bigger.json": "higher"}
 
 
 def run(config: CheckConfig, *, progress: Progress = no_progress) -> Verdict | None:

@@ -15,13 +15,7 @@ from statistics import fmean, geometric_mean
 from typing import Any
 
 from rabbench.check.model import ALPHA, MEANT, SURE, CheckResult, CheckStatus
-from rabbench.check.ratios import (
-    ABSOLUTE,
-    LengthSamples,
-    PhaseSweep,
-    build_sweeps,
-    choose_references,
-)
+from rabbench.check.ratios import ABSOLUTE, LengthRuns, PhaseSweep, build_sweeps, choose_references
 from rabbench.check.reading import Reading, row_place, tier
 from rabbench.config.check import Policy
 from rabbench.stats import ranks
@@ -130,7 +124,7 @@ def _judge(sweep: PhaseSweep, policy: Policy, floor: float, *, noise: float) -> 
 
 
 def _significant_growth(
-    points: Mapping[int, LengthSamples],
+    points: Mapping[int, LengthRuns],
     margin: float,
     whole: OneSidedTests,
     tests: Mapping[int, OneSidedTests],
@@ -145,7 +139,7 @@ def _significant_growth(
     return f"at {_list(sorted(lengths))} tokens", min(tests[at].above for at in lengths)
 
 
-def _most(points: Mapping[int, LengthSamples]) -> str:
+def _most(points: Mapping[int, LengthRuns]) -> str:
     """The length that changed most for the worse."""
     length = max(points, key=lambda at: points[at].change)
     return f"most at {length:,}: {points[length].change:.2f}×"

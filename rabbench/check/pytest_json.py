@@ -61,10 +61,7 @@ def _rows(benchmark: Mapping[str, Any]) -> Iterator[Measurement]:
     )
     yield latency
     if extra.get("flops") is not None:
+        count = extra["flops"] / units
         yield latency.with_changes(
-            measure="flops",
-            value=extra["flops"] / units,
-            unit="FLOP",
-            samples=(),
-            params={"pairs": "dense"},
+            measure="flops", value=count, unit="FLOP", samples=(), params={"pairs": "dense"}
         )

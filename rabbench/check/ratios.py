@@ -23,7 +23,7 @@ ABSOLUTE = "absolute"
 
 
 @dataclass
-class LengthSamples:
+class LengthRuns:
     """One length of a phase: each run's samples, as ratios or absolute, more being worse."""
 
     base: list[Array] = field(default_factory=list)
@@ -58,7 +58,7 @@ class PhaseSweep:
 
     row: Measurement
     over: str
-    points: dict[int, LengthSamples] = field(default_factory=dict)
+    points: dict[int, LengthRuns] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
 
     @property
@@ -116,7 +116,7 @@ def build_sweeps(
         identity = row_key(row)
         sweep = sweeps.setdefault(_sweep_key(identity), PhaseSweep(row, over))
         length = int(row.params["doc_len"])
-        point = LengthSamples()
+        point = LengthRuns()
         for runs, readings in ((point.base, base), (point.head, head)):
             for reading in readings:
                 values = _samples(reading, identity, row, over, floor)

@@ -14,6 +14,7 @@ from typing import Any
 
 from rabbench.check.pytest_json import is_pytest_benchmark, parse_benchmarks
 from rabbench.config.check import Policy, Tier
+from rabbench.plan.rows import PREDICTED
 from rabbench.results import IDENTITY, load_results, row_key
 from rabbench.scaling.fits import NOISE_FREE
 from rabbench.types import PHASES, BadInputError, Measurement, Results
@@ -24,7 +25,6 @@ CONFIG_KEY = "check"
 
 COUNTS = (*NOISE_FREE, "parameters")
 NOT_COMPARED = ("longest_feasible",)  # depends on --memory-limit and on what else is running
-PREDICTED = "predicted_"
 PLACE = ("doc_len", "pairs", "dataset", "model", "attention", "variant", "step")
 
 

@@ -174,7 +174,9 @@ def calibrate(
     before = cpu_times()
     if calibration is None:
         progress("calibration: machine", 0, len(targets) + 1)
-        width, ffn = _sizes(targets)
+        shapes = [target.shape for target in targets]
+        widest = max(shapes, key=lambda shape: shape.width, default=None)
+        width, ffn = (widest.width, widest.ffn) if widest else (576, 1536)  # a small model's
         probes = _probes(width, ffn, device=device, dtype=dtype, seconds=PROBES_SHARE * seconds)
         calibration = Calibration(
             machine=here["machine"],
@@ -229,13 +231,6 @@ def _read_cached(path: Path, versions: Mapping[str, str]) -> Calibration | None:
         return None
     current = {name: versions[name] for name in VERSIONS}
     return calibration if calibration and dict(calibration.versions) == current else None
-
-
-def _sizes(targets: Sequence[Target]) -> tuple[int, int]:
-    """Width and feed-forward width of the widest target; those of a small model without one."""
-    shapes = [target.shape for target in targets]
-    widest = max(shapes, key=lambda shape: shape.width, default=None)
-    return (576, 1536) if widest is None else (widest.width, widest.ffn)
 
 
 def _probes(width: int, ffn: int, *, device: str, dtype: str, seconds: float) -> tuple[Timing, ...]:

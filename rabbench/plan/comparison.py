@@ -58,7 +58,9 @@ def compare(plan: Plan, results: Results) -> list[Prediction]:
         actual = measured.get(_key(row))
         if row.measure not in MEASURES or row.value is None or not (actual and actual.value):
             continue
+        # Seconds of the reference layers as calibrated and as timed, and the run in times of them.
         calibrated_s, layers_s = row.params.get("beside_s"), actual.params.get("beside_s")
+        run_s, times = row.params.get("run_s"), actual.params.get("times_beside")
         predictions.append(
             Prediction(
                 system=row.system,
@@ -70,14 +72,7 @@ def compare(plan: Plan, results: Results) -> list[Prediction]:
                 predicted=row.value,
                 measured=actual.value,
                 slowdown=layers_s / calibrated_s if calibrated_s and layers_s else None,
-                at_speed=_at_speed(row, actual),
+                at_speed=run_s / calibrated_s / times if calibrated_s and run_s and times else None,
             )
         )
     return predictions
-
-
-def _at_speed(predicted: Measurement, measured: Measurement) -> float | None:
-    """Predicted over measured, each counted in times of the reference layers."""
-    layers_s, run_s = predicted.params.get("beside_s"), predicted.params.get("run_s")
-    times = measured.params.get("times_beside")
-    return run_s / layers_s / times if layers_s and run_s and times else None

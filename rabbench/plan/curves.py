@@ -218,21 +218,16 @@ def _attention(target: Target, length: int, device: str) -> Any:
     shape = target.shape
     dtype = getattr(torch, target.dtype)
     q = torch.randn(1, shape.heads, length, shape.head_dim, device=device).to(dtype)  # (1, h, L, e)
-    if target.attention != "eager":
+    eager, masked = target.attention == "eager", shape.masked
+    mask = torch.zeros((length, length) if eager else (), device=device, dtype=dtype)  # (L, L)
 
-        def fused() -> Any:
-            with torch.inference_mode():
-                attend = torch.nn.functional.scaled_dot_product_attention
-                return attend(q, q, q, is_causal=target.shape.masked and length > 1)
+    @torch.inference_mode()
+    def run() -> Any:
+        if not eager:
+            attend = torch.nn.functional.scaled_dot_product_attention
+            return attend(q, q, q, is_causal=masked and length > 1)
+        scores = q @ q.transpose(2, 3) * shape.head_dim**-0.5  # (1, h, L, L)
+        scores = scores + mask if masked else scores
+        return torch.softmax(scores, dim=-1, dtype=torch.float32).to(dtype) @ q
 
-        return fused
-    mask = torch.zeros(length, length, device=device, dtype=dtype)  # (L, L)
-
-    def eager() -> Any:
-        with torch.inference_mode():
-            scores = q @ q.transpose(2, 3) * shape.head_dim**-0.5  # (1, h, L, L)
-            scores = scores + mask if target.shape.masked else scores
-            weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(dtype)
-            return weights @ q
-
-    return eager
+    return run

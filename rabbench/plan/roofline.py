@@ -8,7 +8,6 @@ skips half of attention, so at great lengths a phase may seem to exceed the roof
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rabbench.types import Measurement, Results
@@ -17,31 +16,6 @@ if TYPE_CHECKING:
     from rabbench.plan.calibration import Calibration
 
 FRACTION = "roofline_fraction"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PaperLatency:
-    """The paper's online latency of one pair, of teacher and student."""
-
-    teacher_s: float
-    student_s: float
-    model: str
-    hardware: str
-    source: str
-
-    @property
-    def factor(self) -> float:
-        """Teacher over student."""
-        return self.teacher_s / self.student_s
-
-
-PAPER = PaperLatency(
-    teacher_s=0.980,
-    student_s=0.095,
-    model="Qwen2-7B-Instruct",
-    hardware="8×A100",
-    source="Rabtriever, arXiv 2604.23336, online latency of one pair",
-)
 
 
 def _point(row: Measurement) -> tuple[Any, ...]:
@@ -73,7 +47,7 @@ def roofline_rows(
         rate = row.value / latency_s
         intensity = bound = of_roof = None
         moved = (weights or {}).get(str(row.params.get("model")))
-        if moved is not None:
+        if moved:
             # What does not run the whole model reads at most its own operands: two bytes a FLOP.
             intensity = row.value / min(moved, 2 * row.value)
             bound = "compute" if intensity >= calibration.ridge else "memory"

@@ -50,8 +50,7 @@ def add_plan_rows(
         wall_s: seconds that the whole run took, where it was not resumed.
     """
     measured = replace(results, rows=measured_rows(results.rows))
-    sizes = {name: float(size.get("weights_bytes", 0)) for name, size in plan.models.items()}
-    weights = {name: size for name, size in sizes.items() if size}
+    weights = {name: float(size.get("weights_bytes", 0)) for name, size in plan.models.items()}
     rows = [
         *measured.rows,
         *rates(calibration),

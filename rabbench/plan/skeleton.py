@@ -80,9 +80,8 @@ def build_forward(model: Any, work: Forward, device: str) -> Callable[[], Any]:
 
     def run() -> Any:
         with torch.inference_mode():
-            if work.prefix:
-                return model(input_ids=ids, **cache_arguments(model, build_cache(prefix)))
-            return model(input_ids=ids, use_cache=False)
+            cache = cache_arguments(model, build_cache(prefix)) if work.prefix else {}
+            return model(input_ids=ids, **{"use_cache": False, **cache})
 
     return run
 

@@ -61,7 +61,12 @@ class Sweep:
         predictor = CostPredictor(calibration=calibration)
         costs = [(work, self._rows(work, predictor)) for work in self.works]
         sizes = model_sizes(self.works)
-        clock = _Clock(calibration, self.config, sizes, reference_layers=self.reference_layers)
+        clock = _Clock(
+            calibration=calibration,
+            config=self.config,
+            sizes=sizes,
+            reference_layers=self.reference_layers,
+        )
         rows = tuple(row for _, of_work in costs for row in of_work)
         index_sizes = [row.value or 0.0 for row in rows if row.measure == "index_size"]
         return Plan(
@@ -118,22 +123,19 @@ def load_seconds(calibration: Calibration, size: Mapping[str, Any]) -> float:
     return float(READS * size["weights_bytes"] / calibration.rate("copy"))
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Clock:
     """Wall time of each measure on each point."""
 
-    def __init__(
-        self,
-        calibration: Calibration,
-        config: ScalingConfig,
-        sizes: Mapping[str, Mapping[str, Any]],
-        *,
-        reference_layers: bool,
-    ) -> None:
-        self.config = config
-        self.reference_layers = reference_layers
-        self.sizes = sizes
-        self.calibration = calibration
-        self.turn_s = 1 / calibration.rate("interpreter")
+    calibration: Calibration
+    config: ScalingConfig
+    sizes: Mapping[str, Mapping[str, Any]]
+    reference_layers: bool
+
+    @property
+    def turn_s(self) -> float:
+        """Seconds of one turn of the interpreter's timing."""
+        return 1 / self.calibration.rate("interpreter")
 
     def steps(self, costs: list[tuple[TracedWork, list[Measurement]]]) -> Iterator[Step]:
         """Every measure's parts in order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rabbench.plan.budget import render_amount
+from rabbench.plan.budget import LIMITS, render_amount
 from rabbench.plan.record import Plan
 
 
@@ -15,10 +15,9 @@ def render_plan(plan: Plan) -> Iterator[str]:
         for row in plan.rows
         if row.measure == "flops" and row.params.get("pairs", "dense") == "dense"
     )
-    yield f"wall time      {render_amount(plan.wall_s, 'time')}"
-    yield f"peak memory    {render_amount(plan.peak_bytes, 'memory')}"
-    yield f"index          {render_amount(plan.index_bytes, 'index')}"
-    yield f"download       {render_amount(plan.download_bytes, 'download')}"
+    titles = ("wall time", "peak memory", "index", "download")
+    for title, (limit, key) in zip(titles, LIMITS.items(), strict=True):
+        yield f"{title:<14} {render_amount(getattr(plan, key), limit)}"
     if flops:
         yield f"FLOPs          {flops:.3g}, once through every phase and length"
     yield ""

@@ -1,4 +1,4 @@
-"""Fits and nested models as data, and the constants of the rules that judge them.
+"""Fits and nested models as data; params and measures by which rows are grouped.
 
 Decides and computes nothing.
 """
@@ -23,14 +23,7 @@ KEYS = ("model", "attention", "dtype", "device", "pairs", "query_len", "n_docs",
 
 NOISE_FREE = ("flops", "index_size")
 RESOLUTION = 1 << 20  # bytes: allocators and page counts differ that much from run to run
-MIN_LENGTHS, MIN_RANGE, EXACT_LENGTHS = 6, 10.0, 4
 EXACT = 1e-9  # largest relative residual of an exact polynomial
-ALPHA, SURE = 0.05, 0.01  # below SURE an F test stands where AICc, severe at small n, objects
-FLAT, FLATTISH = 0.05, 0.1  # average exponent: constant anyway; constant if no growth is seen
-HOPELESS = 5.0  # a factor of growth that noise cannot exclude: beyond it no number is worth saying
-SLIGHT = 0.1  # share of the cost below which a quadratic term needs the evidence of SURE
-MATTERS = 0.25  # share of the cost at the largest length in which a quadratic term may hide
-MISFIT = 0.25  # largest relative residual of a fit that a verdict may rest on
 
 
 @dataclass(frozen=True, kw_only=True)

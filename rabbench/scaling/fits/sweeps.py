@@ -14,18 +14,11 @@ from typing import Any
 import numpy as np
 
 from rabbench.scaling.fits.curve import exact_fit, statistical_fit
-from rabbench.scaling.fits.model import (
-    EXACT_LENGTHS,
-    KEYS,
-    MIN_LENGTHS,
-    MIN_RANGE,
-    NOISE_FREE,
-    RESOLUTION,
-    Fit,
-)
+from rabbench.scaling.fits.model import KEYS, NOISE_FREE, RESOLUTION, Fit
 from rabbench.stats.intervals import Array, Estimate
 from rabbench.types import PHASES, Measurement
 
+MIN_LENGTHS, MIN_RANGE, EXACT_LENGTHS = 6, 10.0, 4
 COMPARABLE = tuple(name for name in KEYS if name not in {"pairs", "trained"})
 
 

@@ -1,6 +1,6 @@
 """The order that the evidence carries, and its words.
 
-Goes by the constants in ``model``; computes no fit.
+Goes by the constants below; computes no fit.
 """
 
 from __future__ import annotations
@@ -9,20 +9,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import astuple
 
-from rabbench.scaling.fits.model import (
-    ALPHA,
-    FLAT,
-    FLATTISH,
-    HOPELESS,
-    MATTERS,
-    MISFIT,
-    SLIGHT,
-    SURE,
-    Fit,
-    Model,
-    Order,
-)
+from rabbench.scaling.fits.model import Fit, Model, Order
 from rabbench.stats.intervals import UNKNOWN
+
+ALPHA, SURE = 0.05, 0.01  # below SURE an F test stands where AICc, severe at small n, objects
+FLAT, FLATTISH = 0.05, 0.1  # average exponent: constant anyway; constant if no growth is seen
+HOPELESS = 5.0  # a factor of growth that noise cannot exclude: beyond it no number is worth saying
+SLIGHT = 0.1  # share of the cost below which a quadratic term needs the evidence of SURE
+MATTERS = 0.25  # share of the cost at the largest length in which a quadratic term may hide
+MISFIT = 0.25  # largest relative residual of a fit that a verdict may rest on
 
 
 def _is_supported(models: Sequence[Model], k: int) -> bool:
@@ -43,7 +38,7 @@ def has_bend(fit: Fit) -> bool:
 
 
 def choose_order(fit: Fit, bent: bool) -> tuple[Order, str]:
-    """The order and why, by the constants in ``model``."""
+    """The order and why, by the constants above."""
     low, high = fit.lengths[0], fit.lengths[-1]
     growth, c, b = fit.growth or UNKNOWN, fit.c or UNKNOWN, fit.models[1].coefficients[1]
     grows = _is_supported(fit.models, 1)
