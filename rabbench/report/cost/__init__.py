@@ -6,19 +6,26 @@ Knows which there are and in which order; the modules beneath know what stands i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import compress, product
 from typing import Any
 
 from rabbench.report import warnings
-from rabbench.report.cost import figures, ledger, roofline, tables
+from rabbench.report.cost import ledger, roofline, tables
 from rabbench.report.cost.break_even import BreakEvenReport, read_load
-from rabbench.report.cost.text import CostText
-from rabbench.report.labels import Labels, is_cost, name_of
-from rabbench.report.page import Figure, KeyFigure, Section
-from rabbench.scaling.fits import fit_sweeps
+from rabbench.report.cost.tables import Ratio
+from rabbench.report.cost.text import NOUNS, CostText
+from rabbench.report.labels import LONGEST, SEPARATOR, STUDENT, Labels, is_cost, name_of
+from rabbench.report.page import Cell, Figure, KeyFigure, Row, Section, Table, figure_data
+from rabbench.report.plots.curves import Series, draw_curves
+from rabbench.report.wording import amount, times
+from rabbench.scaling.fits import Fit, fit_sweeps
 from rabbench.types import Measurement
 
+PHASES = {"score": "per pair", "index": "per document, offline"}
+DRAWN = ("flops", "latency", "working_memory")
+UNTRAINED = "untrained"
 MEMORY = ("working_memory", "peak_memory", "index_size")
 FLOPS_RULE = (
     "FLOPs mean matrix products, a multiply-accumulate counted as two. Dense counts every "
@@ -54,7 +61,22 @@ class CostReport:
         self.ledger, self._storage = ledger.split_tables(self.fits, self.labels)
         self._figures: Mapping[tuple[str, str], Figure] = {}
         if draw:
-            self._figures = figures.cost_figures(self.fits, self.ratios, rows, self.labels, slots)
+            self._figures = self._draw_figures()
+
+    def _draw_figures(self) -> dict[tuple[str, str], Figure]:
+        """By phase and measure; the factor stands as a phase of the first measure, at the end."""
+        figures: dict[tuple[str, str], Figure] = {}
+        dense = [fit for fit in self.fits if tables.is_dense(fit.key)]
+        for phase, measure in product(PHASES, DRAWN):
+            fits = [fit for fit in dense if (fit.phase, fit.measure) == (phase, measure)]
+            series = [_series(fit, self.rows, self.labels, self.slots) for fit in fits]
+            series = merge_series([line for line in series if line.points or line.failed])
+            if any(line.points for line in series):
+                figures[phase, measure] = _cost_figure(fits, series, self.labels)
+        factor = _factor_figure(self.ratios, self.slots)
+        if factor is not None and figures:
+            figures["factor", next(iter(figures))[1]] = factor
+        return figures
 
     def findings(self) -> list[str]:
         """Every sentence about cost."""
@@ -71,7 +93,7 @@ class CostReport:
     def opening_figures(self, most: int) -> list[Figure]:
         """The cost of a pair, the most telling first: time where one figure must do."""
         order = ("flops", "latency") if most > 1 else ("latency", "flops")
-        places = [(phase, measure) for phase in ("score", "index") for measure in order]
+        places = [(phase, measure) for phase in PHASES for measure in order]
         return [self._figures[place] for place in places if place in self._figures][:most]
 
     def sections(self, elsewhere: Sequence[Figure] = ()) -> list[Section]:
@@ -145,3 +167,149 @@ class CostReport:
                 summary="medians, intervals and slow ends of every point",
             ),
         ]
+
+
+def _series(
+    fit: Fit, rows: Iterable[Measurement], labels: Labels, slots: Mapping[str, int]
+) -> Series:
+    """One sweep's measured points, its fitted curve, and the lengths without a value."""
+    phase_rows = [row for row in rows if (row.system, row.phase) == (fit.system, fit.phase)]
+    points = {
+        int(row.params["doc_len"]): row.value
+        for row in phase_rows
+        if row.measure == fit.measure and row.value and is_cost(row)
+        and all(row.params.get(name) == value for name, value in fit.key.items())
+    }  # fmt: skip
+    longest = [
+        int(row.value)
+        for row in phase_rows
+        if row.measure == LONGEST and row.value is not None
+        and all(row.params.get(name, value) == value for name, value in fit.key.items())
+    ]  # fmt: skip
+    judged = fit.order != "not judged"
+    return Series(
+        label=labels.of(fit.system, fit.key),
+        slot=slots[fit.system],
+        points=points,
+        curve=fit.predict if judged else None,
+        band=fit.band if judged and fit.covariance else None,
+        fitted=frozenset(fit.lengths),
+        failed=fit.failed if points else (),
+        longest=min(longest) if longest and fit.failed else None,
+        crossover=fit.crossover.value if fit.crossover and judged else None,
+    )
+
+
+def merge_series(series: Sequence[Series]) -> list[Series]:
+    """One line for sweeps of a system that cost the same; hollow marks from its second line on."""
+    merged: list[Series] = []
+    for line in series:
+        kin = [i for i, earlier in enumerate(merged) if earlier.slot == line.slot]
+        twin = next((i for i in kin if merged[i].points == line.points), None)
+        if twin is None:
+            crossover = None if kin else line.crossover
+            merged.append(replace(line, hollow=bool(kin), crossover=crossover))
+            continue
+        system, *details = merged[twin].label.split(SEPARATOR)
+        details = [*details, *line.label.split(SEPARATOR)[1:]]
+        names = ", ".join(name for name in dict.fromkeys(details) if name != UNTRAINED)
+        parts = [system, names, UNTRAINED if UNTRAINED in details else ""]
+        label, failed = SEPARATOR.join(filter(None, parts)), merged[twin].failed or line.failed
+        merged[twin] = replace(merged[twin], label=label, failed=failed)
+    return merged
+
+
+def _cost_figure(fits: Sequence[Fit], series: Sequence[Series], labels: Labels) -> Figure:
+    phase, measure, unit = fits[0].phase, fits[0].measure, fits[0].unit
+    sweeps = [
+        f"{labels.of(fit.system, fit.key)}: {fit.order}, {amount(fit.values[0], unit)} to "
+        f"{amount(fit.values[-1], unit)}"
+        for fit in fits
+        if fit.values
+    ]
+    title = f"{name_of(measure)} {PHASES[phase]}"
+    id_ = f"fig-{measure}-{phase}"
+    alt = f"{title} against document length, log–log. {'; '.join(sweeps)}.{_ends(series)}"
+    svg = draw_curves(id_, series, unit, alt)
+    return Figure(id_, title, alt, svg, _data(series, unit), _note(series))
+
+
+def _turns(line: Series) -> bool:
+    return line.crossover is not None and line.crossover < line.reach
+
+
+def _note(series: Sequence[Series]) -> str:
+    """The legend of the marks that there are."""
+    parts = ["Marks are measured"]
+    fitted = [line for line in series if line.curve is not None]
+    if fitted:
+        bands = [line.band(line.reach) for line in fitted if line.band is not None]
+        wide = any(high - low > 1e-9 * abs(high) for low, high in bands)  # an exact count has none
+        parts[0] += f", lines are fits{' with 95 % bands' if wide else ''}"
+    if any(map(_turns, fitted)):
+        parts.append("L*: from here on the quadratic term is the larger")
+    if any(line.failed for line in series):
+        parts.append("×: nothing measured")
+    if any(line.longest is not None for line in series):
+        parts.append("|: the longest that fits")
+    return f"{'; '.join(parts)}."
+
+
+def _ends(series: Sequence[Series]) -> str:
+    """Turns and ends of the lines in words."""
+    parts = []
+    for line in series:
+        if _turns(line):
+            parts.append(f"{line.label}: L* at {line.crossover:,.0f} tokens")
+        parts += [f"{line.label}: {status} at {length:,} tokens" for length, status in line.failed]
+        if line.longest is not None:
+            parts.append(f"{line.label}: the longest that fits is {line.longest:,} tokens")
+    return f" {'; '.join(parts)}." if parts else ""
+
+
+def _data(series: Sequence[Series], unit: str) -> Table:
+    """Each point with its curve and band, and the lengths at which nothing was measured."""
+    unit = "" if unit == "×" else unit
+    rows: list[Row] = []
+    for line in series:
+        statuses = dict(line.failed)
+        for length in sorted({*line.points, *statuses}):
+            fit = Cell()
+            if line.curve and length in (line.fitted or line.points):
+                low, high = line.band(length) if line.band else (None, None)
+                value = line.curve(length)
+                fit = Cell(value=value, role="amount", unit=unit, low=low, high=high)
+            point = line.points.get(length)
+            rows.append([line.label, length, point, fit, statuses.get(length, "ok")])
+    columns = [("system", ""), ("document tokens", ""), ("value", unit)]
+    fitted, failed = any(line.curve for line in series), any(line.failed for line in series)
+    shown = [True, True, True, fitted, failed]
+    columns += [("fit", unit), ("status", "")]
+    return figure_data(list(compress(columns, shown)), [list(compress(row, shown)) for row in rows])
+
+
+def _factor_figure(ratios: Iterable[Ratio], slots: Mapping[str, int]) -> Figure | None:
+    """Teacher over student against length, as measured and with the query's encoding counted."""
+    ratios = [ratio for ratio in ratios if ratio.under_system == STUDENT]
+    of_first = [ratio for ratio in ratios if ratio.over_system == ratios[0].over_system]
+    dense = [ratio for ratio in of_first if tables.is_dense(ratio.key)]
+    sweeps = {ratio.measure: str(ratio.key) for ratio in reversed(dense)}
+    series = []
+    for measure, noun in NOUNS.items():
+        sweep = [r for r in dense if (r.measure, str(r.key)) == (measure, sweeps.get(measure))]
+        if not sweep:
+            continue
+        slot = slots[sweep[0].over_system if measure == "flops" else STUDENT]
+        score = {r.doc_len: r.score.value for r in sweep}
+        query = {r.doc_len: r.with_query.value for r in sweep if r.with_query is not None}
+        series.append(Series(label=noun, slot=slot, points=score))
+        series.append(Series(label=f"{noun} (with query)", slot=slot, points=query, hollow=True))
+    series = [line for line in series if line.points]
+    if not series:
+        return None
+    ends = "; ".join(f"{line.label} {times(list(line.points.values())[-1])}" for line in series)
+    alt = f"Factor teacher over student per pair against document length. At the largest: {ends}."
+    svg = draw_curves("fig-factor", series, "×", alt)
+    note = "Open marks count the query’s encoding as if each query scored one document."
+    title = "Teacher over student, per pair"
+    return Figure("fig-factor", title, alt, svg, _data(series, "×"), note)

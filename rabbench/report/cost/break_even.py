@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from rabbench.report import paper
-from rabbench.report.cost.tables import table_by_length
+from rabbench.report.cost.tables import is_dense, table_by_length
 from rabbench.report.cost.text import NOUNS, SYSTEM_NOUNS
 from rabbench.report.labels import Labels, name_of, rank
 from rabbench.report.page import Cell, Column, Figure, KeyFigure, Row, Section, Table, figure_data
@@ -54,7 +54,7 @@ class BreakEvenReport:
 
     def __init__(self, rows: Sequence[Measurement], load: Load, labels: Labels) -> None:
         self.rows, self.load, self.labels = rows, load, labels
-        self.bills = [bill for bill in bills(rows) if bill.key.get("pairs", "dense") == "dense"]
+        self.bills = [bill for bill in bills(rows) if is_dense(bill.key)]
         self.pairs: list[Pair] = sorted(
             pair_bills(self.bills), key=lambda pair: (rank(pair[0].system), rank(pair[1].system))
         )
@@ -80,20 +80,17 @@ class BreakEvenReport:
 
     def opening(self) -> list[str]:
         """The break-even of the first student and other system, in time if measured."""
-        sentences = []
-        for student, reference in self._shown()[:1]:
-            clause = compared_clause([break_even(student, reference, self.load)])
-            trained = self.load.training(student.measure)
-            sentences.append(
-                f"{self._load_text(student.doc_len)}, {SYSTEM_NOUNS[student.system]} costs less "
-                f"{clause}, its training {'counted in' if trained else 'left out'}."
-            )
-        return sentences
+        return [
+            f"{self._load_text(student.doc_len)}, {SYSTEM_NOUNS[student.system]} costs less "
+            f"{compared_clause([break_even(student, reference, self.load)])}, its training "
+            f"{'counted in' if self.load.training(student.measure) else 'left out'}."
+            for student, reference in self._in_time()[:1]
+        ]
 
     def key_figures(self) -> list[KeyFigure]:
         """The break-even against the first other system at the largest length, in brief."""
         figures = []
-        for student, reference in self._shown()[:1]:
+        for student, reference in self._in_time()[:1]:
             queries = break_even(student, reference, self.load).queries
             if queries is not None and math.isfinite(queries.value):
                 nouns = SYSTEM_NOUNS[student.system], SYSTEM_NOUNS[reference.system]
@@ -164,7 +161,7 @@ class BreakEvenReport:
         """The pairs of which every phase was measured."""
         return [pair for pair in self.pairs if not (pair[0].missing or pair[1].missing)]
 
-    def _shown(self) -> list[Pair]:
+    def _in_time(self) -> list[Pair]:
         """The deciding pairs of the first student, in time where it was measured."""
         pairs = self._deciding(STUDENTS[0]) or self._deciding(STUDENTS[1])
         return [pair for pair in pairs if pair[0].measure == "latency"] or pairs
@@ -216,7 +213,7 @@ class BreakEvenReport:
     def _by_load(self) -> list[Table]:
         """The break-even by N and k, in time where it was measured."""
         rows: list[Row] = []
-        for student, reference in self._shown():
+        for student, reference in self._in_time():
             for n_docs in N_DOCS:
                 cells = [
                     query_cell(
@@ -229,7 +226,7 @@ class BreakEvenReport:
                 rows.append([SYSTEM_NOUNS[reference.system], n_docs, *cells])
         if not rows:
             return []
-        first = self._shown()[0][0]
+        first = self._in_time()[0][0]
         caption = (
             f"Break-even by load: {SYSTEM_NOUNS[first.system]} at {first.doc_len:,} tokens, in "
             f"{NOUNS[first.measure]}"
@@ -240,7 +237,7 @@ class BreakEvenReport:
     def _maps(self, slots: Mapping[str, int]) -> list[Figure]:
         """A map over queries and length for each other system."""
         figures = []
-        for first, reference in self._shown():
+        for first, reference in self._in_time():
             series = [
                 pair
                 for pair in self._complete()

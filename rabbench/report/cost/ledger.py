@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rabbench.report.cost.tables import row_cell, row_order
+from rabbench.report.cost.tables import is_dense, row_cell, row_order
 from rabbench.report.cost.text import POWERS, order_text, unexplained
 from rabbench.report.labels import MEASURES, Labels, is_cost, measures_of, name_of, rank
 from rabbench.report.page import Cell, Column, Row, Table
@@ -35,7 +35,7 @@ def split_tables(fits: Iterable[Fit], labels: Labels) -> tuple[Table, Table]:
     """
     by_phase: dict[tuple[str, str], dict[str, Fit]] = {}
     for fit in sorted(fits, key=lambda fit: (rank(fit.system), labels.of(fit.system, fit.key))):
-        if fit.key.get("pairs", "dense") == "dense" and fit.measure in MEASURES:
+        if is_dense(fit.key) and fit.measure in MEASURES:
             by_phase.setdefault((labels.of(fit.system, fit.key), fit.measure), {})[fit.phase] = fit
     judged = _judged_measures(measure for _, measure in by_phase)
 

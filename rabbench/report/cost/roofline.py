@@ -10,10 +10,11 @@ from statistics import median, quantiles
 
 from rabbench.plan.roofline import FRACTION
 from rabbench.plan.rows import CALIBRATION, PREDICTED, WALL
-from rabbench.report.labels import Labels, measures_of, name_of, rank
+from rabbench.report.cost.tables import row_order
+from rabbench.report.labels import Labels, measures_of, name_of
 from rabbench.report.page import Cell, Column, Row, Section, Table
 from rabbench.report.wording import amount, digits, duration
-from rabbench.types import PHASES, Measurement
+from rabbench.types import Measurement
 
 PREFIXED = ("FLOP/s", "B/s")
 RATES = {
@@ -51,13 +52,7 @@ def _is_prediction(row: Measurement) -> bool:
 
 def sections(rows: Iterable[Measurement], labels: Labels) -> list[Section]:
     """Rates and shares, then predictions in short and in full; empty without such rows."""
-
-    def place(row: Measurement) -> tuple[tuple[int, str], str, int, int]:
-        phase = PHASES.index(row.phase) if row.phase in PHASES else len(PHASES)
-        label = labels.of(row.system, row.params)
-        return rank(row.system), label, phase, int(row.params.get("doc_len", 0))
-
-    rows = sorted(filter(is_roofline, rows), key=place)
+    rows = sorted(filter(is_roofline, rows), key=lambda row: row_order(row, labels))
     rates = [row for row in rows if row.measure in RATES]
     shares = [row for row in rows if row.measure == FRACTION]
     predicted = [row for row in rows if _is_prediction(row) and row.measure != WALL]
@@ -66,13 +61,13 @@ def sections(rows: Iterable[Measurement], labels: Labels) -> list[Section]:
             id="roofline",
             title="What the machine can do",
             text=_ridge(rates),
-            tables=[*_rate_tables(rates), *_share_tables(shares, labels)],
+            tables=[_rate_table(rates), _share_table(shares, labels)],
         ),
         Section(
             id="prediction",
             title="Prediction against measurement",
             text=[*_hits(predicted), *_wall_time(rows)],
-            tables=_summary(predicted, labels),
+            tables=[_summary_table(predicted, labels)],
         ),
         Section(
             id="predictions",
@@ -101,7 +96,7 @@ def _ridge(rates: Sequence[Measurement]) -> list[str]:
     ]
 
 
-def _rate_tables(rates: Sequence[Measurement]) -> list[Table]:
+def _rate_table(rates: Sequence[Measurement]) -> Table:
     order = list(RATES)
     rows: list[Row] = []
     for row in sorted(rates, key=lambda row: order.index(row.measure)):
@@ -112,12 +107,10 @@ def _rate_tables(rates: Sequence[Measurement]) -> list[Table]:
         )
         cells = [_rate_cell(rate, row.unit) for rate in (row.value or 0.0, low, high)]
         rows.append((work, _size_text(size, row.params), *cells, len(runs)))
-    if not rows:
-        return []
-    params = rates[0].params
+    params = rates[0].params if rates else {}
     machine = f"{params.get('device')}, {params.get('dtype')}, {params.get('threads')} threads"
     columns = ("work", "size", "rate (median)", "lower quartile", "upper quartile", "runs")
-    return [Table("machine", f"What the machine can do ({machine})", columns, rows, grouped=True)]
+    return Table("machine", f"What the machine can do ({machine})", columns, rows, grouped=True)
 
 
 def _size_text(template: str, params: Mapping[str, object]) -> str:
@@ -134,7 +127,7 @@ def _rate_cell(value: float | None, unit: str) -> Cell:
     return Cell(value=float(f"{value:.3g}"), role="count", unit=unit, note=unit)
 
 
-def _share_tables(shares: Sequence[Measurement], labels: Labels) -> list[Table]:
+def _share_table(shares: Sequence[Measurement], labels: Labels) -> Table:
     """A line a phase: what bounds it, its share of the matrix-product rate at each length."""
     lengths = sorted({int(row.params["doc_len"]) for row in shares})
     phases: dict[tuple[str, str], dict[int, Measurement]] = {}
@@ -146,15 +139,13 @@ def _share_tables(shares: Sequence[Measurement], labels: Labels) -> list[Table]:
         roof = by_length[max(by_length)].params.get("of_roof")
         values = [by_length[n].value if n in by_length else None for n in lengths]
         rows.append((label, phase, _bound(by_length), *values, roof))
-    if not rows:
-        return []
     columns = [*map(Column, ("system", "phase", "FLOPs-bound"))]
     columns += [Column(name, "share") for name in (*(f"{n:,}" for n in lengths), "of its roof")]
     caption = (
         "Share of the matrix-product rate that each phase achieved, by document tokens; and of its "
-        f"own roof, at {lengths[-1]:,}"
+        f"own roof, at {max(lengths, default=0):,}"
     )
-    return [Table("achieved", caption, columns, rows, grouped=True)]
+    return Table("achieved", caption, columns, rows, grouped=True)
 
 
 def _bound(by_length: Mapping[int, Measurement]) -> str:
@@ -229,7 +220,7 @@ def _hit_cell(ratios: Sequence[float]) -> Cell:
     return Cell(value=sum(map(_is_close, ratios)), role="count", note=f"of {len(ratios)}")
 
 
-def _summary(predicted: Sequence[Measurement], labels: Labels) -> list[Table]:
+def _summary_table(predicted: Sequence[Measurement], labels: Labels) -> Table:
     """A line for each cost of each phase: predicted over measured over all lengths."""
     groups: dict[tuple[str, str, str], list[Measurement]] = {}
     for row in predicted:
@@ -243,15 +234,10 @@ def _summary(predicted: Sequence[Measurement], labels: Labels) -> list[Table]:
         hits = [_hit_cell(r) for r in (ratios, _ratios(computing), _ratios(computing, AT_SPEED))]
         spread = (median(ratios), min(ratios), max(ratios))
         rows.append((name_of(measure), label, phase, len(group), *spread, *hits))
-    if not rows:
-        return []
-    columns = [
-        *map(Column, ("cost", "system", "phase", "lengths")),
-        *map(Column, ("median", "smallest", "largest")),
-        *map(Column, ("within 10 %", "FLOPs-bound ones within 10 %", "the same at equal speed")),
-    ]
+    columns = ["cost", "system", "phase", "lengths", "median", "smallest", "largest"]
+    columns += ["within 10 %", "FLOPs-bound ones within 10 %", "the same at equal speed"]
     caption = "Predicted over measured: 1 is right, above 1 too pessimistic"
-    return [Table("prediction", caption, columns, rows, grouped=True)]
+    return Table("prediction", caption, columns, rows, grouped=True)
 
 
 def _prediction_tables(predicted: Sequence[Measurement], labels: Labels) -> list[Table]:
@@ -270,13 +256,8 @@ def _prediction_tables(predicted: Sequence[Measurement], labels: Labels) -> list
             bound = BOUNDS.get(str(row.params.get("bound")))
             head = (labels.of(row.system, row.params), row.phase, int(row.params["doc_len"]))
             rows.append((*head, *amounts, ratio, steady, close, bound))
-        columns = [
-            *map(Column, ("system", "phase", "tokens", "predicted", "measured")),
-            Column("ratio"),
-            Column("at equal speed"),
-            Column("within 10 %, at equal speed if known"),
-            Column("rests on"),
-        ]
+        columns = ["system", "phase", "tokens", "predicted", "measured", "ratio", "at equal speed"]
+        columns += ["within 10 %, at equal speed if known", "rests on"]
         caption = f"{name_of(measure)}: predicted and measured"
         tables.append(Table(f"predicted-{measure}", caption, columns, rows, grouped=True))
     return tables

@@ -207,6 +207,11 @@ def row_cell(row: Measurement) -> Cell:
     return replace(cell, low=median.low, high=median.high)
 
 
+def is_dense(key: Mapping[str, Any]) -> bool:
+    """Whether a sweep counts every query–key pair, or no pairs at all."""
+    return bool(key.get("pairs", "dense") == "dense")
+
+
 def row_order(row: Measurement, labels: Labels) -> tuple[tuple[int, str], str, int, int]:
     """By system, sweep, phase and document length."""
     phase = PHASES.index(row.phase) if row.phase in PHASES else len(PHASES)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from rabbench.report.cost.tables import Ratio
+from rabbench.report.cost.tables import Ratio, is_dense
 from rabbench.report.labels import CACHED, CHUNKED, SEPARATOR, STUDENT, TEACHER, Labels, name_of
 from rabbench.report.page import KeyFigure
 from rabbench.report.wording import amount, interval, percent, times
@@ -22,11 +22,7 @@ SYSTEM_NOUNS = {
     STUDENT: "the student",
     CHUNKED: "the chunked student",
 }
-SUBJECTS = {
-    TEACHER: SYSTEM_NOUNS[TEACHER],
-    CACHED: "the teacher over a cached document",
-    STUDENT: SYSTEM_NOUNS[STUDENT],
-}
+SUBJECTS = (TEACHER, CACHED, STUDENT)  # of the sentences on a pair's cost
 NOUNS = {"flops": "FLOPs", "latency": "time"}
 CLOCKS = {"flops": "by count", "latency": "by the clock"}
 DECIDING = tuple(NOUNS)  # the costs that sentences are about
@@ -48,7 +44,7 @@ class CostText:
         """Every sentence about cost; empty where there was no sweep."""
         scored = {fit.system for fit in self.fits if fit.phase == "score" and fit.values}
         sentences = []
-        for system in SUBJECTS if scored & SUBJECTS.keys() else sorted(scored):
+        for system in SUBJECTS if scored & set(SUBJECTS) else sorted(scored):
             for label, sweep in list(self._sweeps(system).items())[:MOST_SWEEPS]:
                 deciding = [sweep[measure] for measure in DECIDING if measure in sweep]
                 if deciding:
@@ -95,8 +91,8 @@ class CostText:
         """A system's fits of a pair's cost by sweep, then measure; of FLOPs the dense count."""
         sweeps: dict[str, dict[str, Fit]] = {}
         for fit in self.fits:
-            dense = fit.key.get("pairs", "dense") == "dense"
-            if (fit.system, fit.phase) == (system, "score") and fit.values and dense:
+            scored = (fit.system, fit.phase) == (system, "score") and fit.values
+            if scored and is_dense(fit.key):
                 label = self.labels.of(system, fit.key)
                 sweeps.setdefault(label, {}).setdefault(fit.measure, fit)
         return dict(sorted(sweeps.items()))
@@ -127,15 +123,12 @@ class CostText:
         by_sweep = last_ratios(self._over_student, self.labels)
         for label, last in list(by_sweep.items())[:MOST_SWEEPS]:
             length, ends = _at_end(last)
-            online = [_times_noun(ratio, with_query=True) for ratio in ends if ratio.with_query]
-            query = f"; {' and '.join(online)} when the query’s encoding is counted in"
+            online = [ratio for ratio in ends if ratio.with_query]
+            query = f"; {_factors(online)} when the query’s encoding is counted in"
             if ends:
-                subject = _subject(ends[0].over_system, label)
-                parts = " and ".join(f"{times(r.score.value)} the {NOUNS[r.measure]}" for r in ends)
-                sentences.append(
-                    f"At {length:,} tokens {subject} needs {parts} of the student per pair"
-                    f"{query if online else ''}."
-                )
+                needs = f"{_subject(ends[0].over_system, label)} needs {_factors(ends, alone=True)}"
+                pair = f"of the student per pair{query if online else ''}"
+                sentences.append(f"At {length:,} tokens {needs} {pair}.")
         return sentences
 
     def _chunked(self) -> list[str]:
@@ -147,13 +140,12 @@ class CostText:
         ratios = [
             ratio
             for ratio in self.ratios
-            if (ratio.over_system, ratio.under_system) == (TEACHER, CHUNKED) and _is_dense(ratio)
+            if (ratio.over_system, ratio.under_system) == (TEACHER, CHUNKED) and is_dense(ratio.key)
         ]
         longest = max((ratio.doc_len for ratio in ratios), default=0)
         last = {ratio.measure: ratio for ratio in ratios[::-1] if ratio.doc_len == longest}
-        parts = [_times_noun(ratio) for ratio in _at_end(last)[1]]
-        if parts:
-            factors = " and ".join(parts)
+        factors = _factors(_at_end(last)[1], alone=True)
+        if factors:
             sentence += f"; a pair then costs the teacher {factors} at {longest:,} tokens"
         return [f"{sentence}."]
 
@@ -165,21 +157,20 @@ class CostText:
         if not fits:
             return ""
         if all(fit.order == "not judged" for fit in fits):
-            return (
-                "How the cost of a pair grows with document length is not judged: "
-                f"{fits[0].remark}."
-            )
+            reason = fits[0].remark
+            return f"How the cost of a pair grows with document length is not judged: {reason}."
         clauses: list[str] = []
         for system, sweep in sweeps.items():
-            agreed = len({fit.order for fit in sweep}) == 1
             orders = [f"{fit.order} {CLOCKS[fit.measure]}" for fit in sweep]
+            agreed = len({fit.order for fit in sweep}) == 1
             order = sweep[0].order if agreed else " but ".join(orders)
-            where = "" if clauses else " in document length"
-            clauses.append(f"{order}{where} with {SUBJECTS[system]}")
-        pairs = [[fit.order for fit in sweep] for sweep in sweeps.values()]
-        both = all(len(orders) == 2 and orders[0] == orders[1] for orders in pairs)
-        how = ", by count and by the clock" if both else ""
-        return f"Scoring a pair is {' and '.join(clauses)}{how}{self._opening_weight()}."
+            length = "" if clauses else " in document length"
+            clauses.append(f"{order}{length} with {SYSTEM_NOUNS[system]}")
+        twice = all(
+            len(sweep) == 2 and sweep[0].order == sweep[1].order for sweep in sweeps.values()
+        )
+        clocks = ", by count and by the clock" if twice else ""
+        return f"Scoring a pair is {' and '.join(clauses)}{clocks}{self._opening_weight()}."
 
     def _opening_weight(self) -> str:
         """The teacher's quadratic term at the longest document; empty without one."""
@@ -198,11 +189,10 @@ class CostText:
                 length, ends = _at_end(last)
                 if not ends:
                     return ""
-                parts = " and ".join(_times_noun(ratio, with_query=True) for ratio in ends)
                 encoded = all(ratio.with_query is not None for ratio in ends)
                 return (
-                    f"At {length:,} tokens a pair costs {SYSTEM_NOUNS[system]} {parts} of the "
-                    f"student{', its query encoded' if encoded else ''}."
+                    f"At {length:,} tokens a pair costs {SYSTEM_NOUNS[system]} {_factors(ends)} of "
+                    f"the student{', its query encoded' if encoded else ''}."
                 )
         return ""
 
@@ -226,7 +216,7 @@ def last_ratios(ratios: Iterable[Ratio], labels: Labels) -> dict[str, dict[str, 
     """By sweep and measure, the ratio at the largest length; of FLOPs the dense count."""
     last: dict[str, dict[str, Ratio]] = {}
     for ratio in sorted(ratios, key=lambda ratio: ratio.doc_len, reverse=True):
-        if _is_dense(ratio):
+        if is_dense(ratio.key):
             label = labels.of(ratio.over_system, ratio.key)
             last.setdefault(label, {}).setdefault(ratio.measure, ratio)
     return dict(sorted(last.items()))
@@ -249,14 +239,10 @@ def unexplained(fit: Fit, fits: Iterable[Fit]) -> str:
         return ""
     for count in fits:
         same = (count.system, count.phase) == (fit.system, fit.phase)
-        dense = count.measure == "flops" and count.key.get("pairs", "dense") == "dense"
+        dense = count.measure == "flops" and is_dense(count.key)
         if same and dense and comparable(count.key, fit.key) and count.order in LOWER:
             return f"its FLOPs are {count.order}: the machine bends it, not the work"
     return ""
-
-
-def _is_dense(ratio: Ratio) -> bool:
-    return bool(ratio.key.get("pairs", "dense") == "dense")
 
 
 def _at_end(last: dict[str, Ratio]) -> tuple[int, list[Ratio]]:
@@ -265,27 +251,29 @@ def _at_end(last: dict[str, Ratio]) -> tuple[int, list[Ratio]]:
     return length, [last[m] for m in DECIDING if m in last and last[m].doc_len == length]
 
 
-def _times_noun(ratio: Ratio, *, with_query: bool = False) -> str:
-    """“340× the FLOPs”."""
-    estimate = ratio.with_query if with_query and ratio.with_query else ratio.score
-    return f"{times(estimate.value)} the {NOUNS[ratio.measure]}"
+def _factors(ratios: Sequence[Ratio], *, alone: bool = False) -> str:
+    """“340× the FLOPs and 90× the time”, with the query's encoding or of the pair ``alone``."""
+    factors = [(ratio.score if alone else ratio.with_query or ratio.score) for ratio in ratios]
+    nouns = [NOUNS[ratio.measure] for ratio in ratios]
+    parts = zip(factors, nouns, strict=True)
+    return " and ".join(f"{times(factor.value)} the {noun}" for factor, noun in parts)
 
 
 def _subject(system: str, label: str) -> str:
     """“the teacher”, “the student (rabtriever, eager)”, or a system by its label."""
     if system not in SUBJECTS:
         return label
-    details = (label if system == STUDENT else label.removeprefix(system)).split(SEPARATOR)
-    details = [detail for detail in details if detail]
-    return f"{SUBJECTS[system]} ({', '.join(details)})" if details else SUBJECTS[system]
+    parts = (label if system == STUDENT else label.removeprefix(system)).split(SEPARATOR)
+    detail = ", ".join(filter(None, parts))
+    return f"{SYSTEM_NOUNS[system]} ({detail})" if detail else SYSTEM_NOUNS[system]
 
 
 def _growth(sweep: Sequence[Fit]) -> str:
     """“is quadratic in document length, counted and timed: …”, or each cost for itself."""
     judged = [fit for fit in sweep if fit.order != "not judged" and fit.leading is not None]
     if len(judged) == 2 and judged[0].order == judged[1].order:
-        both = "; ".join(_detail(fit) for fit in judged)
-        return f"is {judged[0].order} in document length, by count and by the clock: {both}"
+        details = "; ".join(map(_detail, judged))
+        return f"is {judged[0].order} in document length, by count and by the clock: {details}"
     clauses = []
     for fit in sweep:
         where = "in FLOPs" if fit.measure == "flops" else "in measured time"

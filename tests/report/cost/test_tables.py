@@ -7,7 +7,7 @@ import re
 import pytest
 
 from rabbench.report import build
-from rabbench.report.cost.figures import merge_series
+from rabbench.report.cost import merge_series
 from rabbench.report.cost.tables import row_cell
 from rabbench.report.page import Page
 from rabbench.report.plots.curves import Series
@@ -49,8 +49,8 @@ def test_the_cached_teacher_has_its_sentences_and_factors() -> None:
     rows = synthetic.scaling_rows()
     rows += [row.with_changes(system="teacher-cached") for row in rows if row.system == "teacher"]
     page = build.build_page(synthetic.results("scaling", rows), draw=False)
-    assert any("with the teacher over a cached document is" in line for line in page.findings)
-    opening = "At 4,096 tokens the teacher over a cached document needs"
+    assert any("with the cached teacher is" in line for line in page.findings)
+    opening = "At 4,096 tokens the cached teacher needs"
     assert any(sentence.startswith(opening) for sentence in page.findings)
     factors = table(page, "latency-factor")
     assert factors in section(page, "cost-latency").tables
@@ -205,7 +205,7 @@ def test_a_time_that_bends_though_its_flops_do_not_says_so() -> None:
             row = row.with_changes(value=more * row.value, samples=samples)
         rows.append(row)
     page = build.build_page(synthetic.results("scaling", rows), draw=False)
-    (said,) = [one for one in page.findings if "pair with the teacher over a cached" in one]
+    (said,) = [one for one in page.findings if "pair with the cached teacher" in one]
     assert "linear in document length in FLOPs" in said
     assert "; its FLOPs are linear: the machine bends it, not the work)" in said
     index, score = texts(table(page, "ledger-latency"))
@@ -227,7 +227,7 @@ def test_a_crossover_that_is_never_read_is_not_drawn() -> None:
 
 
 def test_a_measured_linear_cost_says_what_it_cannot_exclude(full: Page) -> None:
-    (said,) = [one for one in full.findings if "pair with the teacher over a cached" in one]
+    (said,) = [one for one in full.findings if "pair with the cached teacher" in one]
     assert "is linear in document length, by count and by the clock" in said
     assert re.search(r"a quadratic term is at most [\d.]+ % of the cost at 4,096 tokens", said)
 
