@@ -71,7 +71,7 @@ def read_run(path: Path | str) -> Run:
 
 
 def read_qrels(path: Path | str) -> dict[str, dict[str, int]]:
-    """Read judgements; a grade below 0 is kept as it is.
+    """Read judgements; grades below 0 remain.
 
     Raises:
         BadInputError: as :func:`parse_qrels`, and for a file without any line.
@@ -95,8 +95,8 @@ def parse_qrels(
         header: a first line to skip.
 
     Raises:
-        BadInputError: for a broken line, a grade that is not a whole number (trec_eval would cut
-            1.5 to 1 without a word), or two different grades of one document.
+        BadInputError: for a broken line, two different grades of one document, or a grade that is
+            not a whole number (trec_eval would cut 1.5 to 1 without a word).
     """
     qrels: dict[str, dict[str, int]] = {}
     for number, (where, line) in enumerate(read_lines(path)):

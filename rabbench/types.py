@@ -208,8 +208,8 @@ class Workload:
     ``run`` does the work once on ``device``; a call covers ``units`` documents, queries or pairs,
     and a measure divides by them. ``prepare`` loads weights and inputs and is not measured.
     ``trace`` gives the same forward as a module and its inputs on the ``meta`` device with eager
-    attention (no weights, no memory), ``closed_form`` the FLOPs from the configuration under a
-    pair convention, ``"dense"`` or ``"causal"``. Both are None for a phase without tensor
+    attention (no weights, no memory). ``closed_form`` gives the FLOPs from the configuration under
+    a pair convention, ``"dense"`` or ``"causal"``. Both are None for a phase without tensor
     operations (BM25). ``index_bytes`` is the size of a document in the index.
     """
 

@@ -112,18 +112,17 @@ def count_fvcore(module: Any, inputs: tuple[Any, ...]) -> Tally:
     return Tally(by_module, frozenset(f"{name} (fvcore)" for name in missed if _is_product(name)))
 
 
-def count(module: Any, inputs: tuple[Any, ...]) -> Counts:
-    """FLOPs of one forward by both counters, every layer run.
+def count(
+    module: Any, inputs: tuple[Any, ...], *, repeated: Mapping[str, int] | None = None
+) -> Counts:
+    """FLOPs of one forward by both counters.
 
     Args:
         module: a torch module whose attention is eager.
         inputs: its positional inputs, on ``meta`` (or real, if small).
+        repeated: paths of modules whose count is added so many times more.
     """
-    return _counts(module, inputs, {})
-
-
-def _counts(module: Any, inputs: tuple[Any, ...], repeated: Mapping[str, int]) -> Counts:
-    """Both counts; those of a path in ``repeated`` are added so many times more."""
+    repeated = repeated or {}
     tallies = count_torch(module, inputs), count_fvcore(module, inputs)
     by_torch, by_fvcore = (
         tally.total + sum(more * tally.by_module[path] for path, more in repeated.items())
@@ -188,7 +187,7 @@ def _count_first_layers(module: Any, inputs: tuple[Any, ...], stacks: Mapping[st
         for path, stack in stacks.items():
             module.set_submodule(path, stack[:1])
         more = {f"{path}.0": len(stack) - 1 for path, stack in stacks.items()}
-        return _counts(module, inputs, more)
+        return count(module, inputs, repeated=more)
     finally:
         for path, stack in stacks.items():
             module.set_submodule(path, stack)

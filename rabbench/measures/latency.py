@@ -1,9 +1,9 @@
 """Latency: wall time of a unit of work, sampled in interleaved rounds.
 
-All points of a sweep are built first and then visited round by round, so that a machine that
-warms up or slows down does so for every system and length alike. Raw samples are kept; the value
-is their median. Reference layers, timed before each sample, show the machine's speed meanwhile.
-Knows workloads, not systems; writes no files.
+All points of a sweep are built first and then visited round by round: a machine that warms up or
+slows down does so for every system and length alike. The value is the median of the raw samples.
+Reference layers, timed before each sample, show the machine's speed meanwhile. Knows workloads,
+not systems; writes no files.
 """
 
 from __future__ import annotations

@@ -125,54 +125,38 @@ BI_ENCODERS: Mapping[str, BiEncoder] = {
 """The paper's bi-encoders, used as in their authors' model cards and repositories."""
 
 
-def _qwen2(
-    width: int, ffn: int, layers: int, heads: int, kv_heads: int, vocab: int, *, tied: bool
-) -> dict[str, Any]:
+_SIZES = (
+    "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+    "num_key_value_heads", "vocab_size",
+)  # fmt: skip
+
+
+def _preset(model_type: str, *sizes: int, tied: bool, context: int, theta: float) -> dict[str, Any]:
     return {
-        "model_type": "qwen2",
-        "hidden_size": width,
-        "intermediate_size": ffn,
-        "num_hidden_layers": layers,
-        "num_attention_heads": heads,
-        "num_key_value_heads": kv_heads,
-        "vocab_size": vocab,
+        "model_type": model_type,
+        **dict(zip(_SIZES, sizes, strict=True)),
         "tie_word_embeddings": tied,
-        "max_position_embeddings": 131072,
-        "rope_parameters": {"rope_type": "default", "rope_theta": 1_000_000.0},
+        "max_position_embeddings": context,
+        "rope_parameters": {"rope_type": "default", "rope_theta": theta},
     }
 
 
-# Published config.json values of the hub models named in the comments.
+def _qwen2(*sizes: int, tied: bool) -> dict[str, Any]:
+    return _preset("qwen2", *sizes, tied=tied, context=131072, theta=1_000_000.0)
+
+
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "qwen2-0.5b": _qwen2(896, 4864, 24, 14, 2, 151936, tied=True),  # Qwen/Qwen2-0.5B
     "qwen2-1.5b": _qwen2(1536, 8960, 28, 12, 2, 151936, tied=True),  # Qwen/Qwen2-1.5B
     "qwen2-7b": _qwen2(3584, 18944, 28, 28, 4, 152064, tied=False),  # Qwen/Qwen2-7B
-    "smollm2-135m-shape": {  # HuggingFaceTB/SmolLM2-135M-Instruct
-        "model_type": "llama",
-        "hidden_size": 576,
-        "intermediate_size": 1536,
-        "num_hidden_layers": 30,
-        "num_attention_heads": 9,
-        "num_key_value_heads": 3,
-        "vocab_size": 49152,
-        "tie_word_embeddings": True,
-        "max_position_embeddings": 8192,
-        "rope_parameters": {"rope_type": "default", "rope_theta": 100_000.0},
-    },
-    "llama-3-8b": {  # meta-llama/Meta-Llama-3-8B
-        "model_type": "llama",
-        "hidden_size": 4096,
-        "intermediate_size": 14336,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 32,
-        "num_key_value_heads": 8,
-        "vocab_size": 128256,
-        "tie_word_embeddings": False,
-        "max_position_embeddings": 8192,
-        "rope_parameters": {"rope_type": "default", "rope_theta": 500_000.0},
-    },
+    "smollm2-135m-shape": _preset(  # HuggingFaceTB/SmolLM2-135M-Instruct
+        "llama", 576, 1536, 30, 9, 3, 49152, tied=True, context=8192, theta=100_000.0
+    ),
+    "llama-3-8b": _preset(  # meta-llama/Meta-Llama-3-8B
+        "llama", 4096, 14336, 32, 32, 8, 128256, tied=False, context=8192, theta=500_000.0
+    ),
 }
-
+"""Published config.json values of the hub models named in the comments."""
 
 SHIPPED: Mapping[str, str] = {
     "rabbench/demo-smollm2-135m": "demo-smollm2-135m",

@@ -16,10 +16,10 @@ with its gate where there is one, and the router over E experts.
 or the unmasked ones: L(L+1)/2 under a causal mask, of which a sliding window keeps the last w keys
 of each query (transformers, ``masking_utils.sliding_window_overlay``).
 
-Knows configurations, no modules. In the tests it equals both counters to the digit for drawn
-configurations of Llama, Qwen2, Qwen3, Mistral, Gemma 1 to 3, Phi, Phi-3, StarCoder2, GPT-NeoX,
-GPT-2, BERT, RoBERTa, Mixtral, Qwen2-MoE and Qwen3-MoE, and its masked pairs equal the attention
-weights that those models compute. For another family the counters decide.
+Knows configurations, no modules. In the tests it equals both counters to the digit, and its masked
+pairs the attention weights of the models, for drawn configurations of: Llama, Qwen2, Qwen3,
+Mistral, Gemma 1 to 3, Phi, Phi-3, StarCoder2, GPT-NeoX, GPT-2, BERT, RoBERTa, Mixtral, Qwen2-MoE,
+Qwen3-MoE. For another family the counters decide.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Forwards on the ``meta`` device: the modules whose FLOPs are counted.
 
 A tensor on ``meta`` has a shape and no values, so a 7B model at 131,072 tokens costs neither
-memory nor time, and every matrix product is still dispatched and can be counted. Attention is
-eager here, so that its products are visible to the counters.
+memory nor time. Every matrix product is still dispatched and counted; eager attention makes its
+products visible to the counters.
 """
 
 from __future__ import annotations

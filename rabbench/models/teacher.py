@@ -43,8 +43,8 @@ class Truncation:
 class Prompt:
     """Turns a document and a query into token ids, document first.
 
-    The document part and the query part are tokenised apart, so that the same document always
-    gives the same prefix and its keys and values can be cached.
+    The document part and the query part are tokenised apart. A document thus has the same prefix
+    under every query, and its keys and values can be cached.
 
     Attributes:
         backbone: whose tokenizer is used, and whose checkpoint may have texts of its own.

@@ -22,7 +22,7 @@ COUNTED_DOCS = 10_000  # documents whose lengths are counted, at most
 
 
 class StreamedTexts(Mapping[str, str]):
-    """Texts by id, read when they are asked for; ``items()`` and ``values()`` hold none of them."""
+    """Texts by id, read on access; ``items()`` and ``values()`` hold none of them."""
 
     @abstractmethod
     def pairs(self) -> Iterator[tuple[str, str]]:
@@ -71,8 +71,29 @@ def build_suite(
     return Suite(docs=docs, queries=queries, qrels=qrels, fingerprint=print_, **card)
 
 
+def build_label_suite(
+    definitions: Mapping[str, str], labelled: Mapping[str, tuple[str, str]], **card: Any
+) -> Suite:
+    """The suite whose documents are strategies, one of them relevant to each query.
+
+    Args:
+        definitions: a sentence for each strategy by its name. The document of ``Direct Guidance``
+            is ``direct-guidance``.
+        labelled: text and strategy of each query by id.
+        card: the other fields of :class:`rabbench.types.Suite`.
+    """
+    ids = {name: name.lower().replace(" ", "-") for name in definitions}
+    return build_suite(
+        {ids[name]: f"{name}: {definition}" for name, definition in definitions.items()},
+        {query_id: text for query_id, (text, _) in labelled.items()},
+        {query_id: {ids[strategy]: 1} for query_id, (_, strategy) in labelled.items()},
+        candidates=f"all {len(ids)} strategies",
+        **card,
+    )
+
+
 def fingerprint(docs: Mapping[str, str], queries: Mapping[str, str], qrels: Qrels) -> str:
-    """``sha256:`` and the hash of documents, queries and judgements, in the order given."""
+    """``sha256:`` and the hash of documents, queries and judgements in their order."""
     digest = hashlib.sha256(f"{len(docs)} {len(queries)}\x1d".encode())
     _hash_pairs(digest, islice(docs.items(), HASHED_DOCS))
     _hash_pairs(digest, queries.items())

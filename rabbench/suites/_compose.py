@@ -1,4 +1,4 @@
-"""Suites named by their files: ``trec:DOCS,QUERIES,QRELS``, three files as TREC's tracks have them.
+"""Suites named by their files: ``trec:DOCS,QUERIES,QRELS``, in the formats of TREC's tracks.
 
 Knows three formats of documents and queries, recognised by a file's first character: TREC's tags
 (``<DOC>``, ``<top>``), JSON lines, and ``id<tab>text``. A topic's query is its title. Documents
@@ -30,7 +30,7 @@ _TAG = re.compile(r"<[^>]*>")
 
 
 def is_composed(name: str) -> bool:
-    """Whether a suite's name is one of the forms read here."""
+    """True for a name of three files."""
     return name.startswith(TREC)
 
 

@@ -1,6 +1,6 @@
 """ESConv as retrieval: the query is a dialogue, the documents are the 8 support strategies.
 
-Knows the format of the source's windows: turns parted by `` EOS ``, each ``score speaker turn
+Knows the format of the source's windows: turns separated by `` EOS ``, each ``score speaker turn
 text``, speaker 1 the supporter, whose text starts with ``[Strategy]``.
 
 - The last turn is the supporter's. Its strategy is the one relevant document; its text is not
@@ -9,12 +9,12 @@ text``, speaker 1 the supporter, whose text starts with ``[Strategy]``.
   tags of the supporter's earlier turns are removed: they are labels, and with them a retriever
   could match names instead of reasoning.
 - A blank line, or a window with no turn before the last, has no query and is skipped; the two files
-  have none, which leaves 2,775 test and 2,985 dev windows. A few share their dialogue and differ in
-  the label ("Hello" and no more); they stay separate queries, as in the source. A query's id is its
-  line in the source file.
-- ``Other`` holds greetings, thanks and all that fits nowhere else; it is a document like the rest.
+  have none, which leaves 2,775 test and 2,985 dev windows. A few have the same dialogue and another
+  label (a mere "Hello"); they remain separate queries. A query's id is its line in
+  the source file.
+- ``Other``, for greetings, thanks and the rest, is a document like any strategy.
 
-The definitions of the strategies are our own words, one sentence each.
+The definitions of the strategies are ours, one sentence each.
 
 Source: Liu et al., "Towards Emotional Support Dialog Systems", ACL 2021; github
 thu-coai/Emotional-Support-Conversation.
@@ -25,8 +25,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from rabbench.suites._collection import build_label_suite
 from rabbench.suites._fetch import Resource, read
-from rabbench.suites._strategies import strategy_suite
 from rabbench.types import BadInputError, Suite
 
 COMMIT = "f262d062ad74cb39b17ea476facc81568ddcba24"
@@ -70,7 +70,7 @@ STRATEGIES: Mapping[str, str] = {
     "Information": "Give facts, explanations or places to turn to that are useful for the problem.",
     "Other": "Greet, thank, wish well or say goodbye, or anything that no other strategy covers.",
 }
-"""The strategies by the names the source's labels use, with a definition each."""
+"""The strategies by the names of the source's labels, with a definition each."""
 
 SPEAKERS = {"0": "Seeker", "1": "Supporter"}
 FORMAT = "'score speaker turn text', speaker 0 or 1, the supporter's text after [Strategy]"
@@ -107,14 +107,9 @@ def windows(text: str, name: str) -> Iterator[tuple[int, str, str]]:
 
 
 def load(split: str) -> Suite:
-    """The windows of one split, ``test`` or ``dev``.
-
-    Raises:
-        MissingError: if the file is neither here nor to be had.
-        BadInputError: if the file is not the declared one.
-    """
+    """The windows of one split, ``test`` or ``dev``; errors as in ``_fetch.read``."""
     file = FILES[split]
-    return strategy_suite(
+    return build_label_suite(
         STRATEGIES,
         {
             f"{split}-{number}": (dialogue, strategy)

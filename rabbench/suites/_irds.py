@@ -10,6 +10,7 @@ import logging
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from rabbench.suites._collection import StreamedTexts, build_suite
@@ -51,34 +52,41 @@ class Docs(StreamedTexts):
         return run
 
 
-def judged_ids(family: str) -> list[str]:
-    """The ids of ir_datasets below ``family/`` that have judgements, without the family's name."""
-    from ir_datasets import registry
+@dataclass(frozen=True)
+class Family:
+    """The ids of ir_datasets below ``name/`` that have judgements, with short names for them.
 
-    ids = [name for name in registry if name.startswith(f"{family}/")]
-    return [name.removeprefix(f"{family}/") for name in ids if registry[name].has_qrels()]
-
-
-def resolve(family: str, name: str, defaults: Mapping[str, str]) -> str:
-    """The full id behind a short name, a name with its split, or a full id.
-
-    ``defaults`` says which split a short name means; else ``test`` is taken where there is one.
-
-    Raises:
-        UsageError: for a name the family does not have; the message lists those it has.
+    ``defaults`` is the split of a short name; else ``test`` is taken where there is one.
     """
-    short, ids = name.removeprefix(f"{family}/"), judged_ids(family)
-    for candidate in (defaults.get(short), short, f"{short}/test"):
-        if candidate in ids:
-            return f"{family}/{candidate}"
-    raise unknown_name_error(f"{family} data set", name, ids)
 
+    name: str
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
-def names(family: str, defaults: Mapping[str, str]) -> list[str]:
-    """All names that ``resolve`` takes but full ids."""
-    ids = judged_ids(family)
-    short = {name.removesuffix("/test") for name in ids if name.endswith("/test")}
-    return sorted({*ids, *short, *(key for key, name in defaults.items() if name in ids)})
+    def ids(self) -> list[str]:
+        """All ids, without the family's name; nothing but ir_datasets' registry is read."""
+        from ir_datasets import registry
+
+        prefix = f"{self.name}/"
+        ids = [id_ for id_ in registry if id_.startswith(prefix) and registry[id_].has_qrels()]
+        return [id_.removeprefix(prefix) for id_ in ids]
+
+    def datasets(self) -> list[str]:
+        """All names that ``resolve`` takes but full ids."""
+        ids = self.ids()
+        short = {name.removesuffix("/test") for name in ids if name.endswith("/test")}
+        return sorted({*ids, *short, *(key for key, name in self.defaults.items() if name in ids)})
+
+    def resolve(self, name: str) -> str:
+        """The full id behind a short name, a name with its split, or a full id.
+
+        Raises:
+            UsageError: for a name the family does not have; the message lists those it has.
+        """
+        short, ids = name.removeprefix(f"{self.name}/"), self.ids()
+        for candidate in (self.defaults.get(short), short, f"{short}/test"):
+            if candidate in ids:
+                return f"{self.name}/{candidate}"
+        raise unknown_name_error(f"{self.name} data set", name, ids)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -10,11 +10,11 @@ Knows the source's ``PsyQA_full.json``: a list of questions, each with ``questio
 - The first tenth of the questions by hash (``part``) is ``psyqa``, the rest ``psyqa/train``; no
   question is in both. The paper's own split is not published, so figures are comparable with each
   other, not with its.
-- Queries are Chinese, as the source is. Strategies have the English names that the labels use; the
-  definitions are our own words, one sentence each.
+- Queries are Chinese, as in the source. Strategies have the English names of the labels; the
+  definitions are ours, one sentence each.
 
-The authors give the data out on request, on a signed form, and it must not be passed on: it is
-read where it lies. Source: Sun et al., "PsyQA: A Chinese Dataset for Generating Long Counseling
+The authors give the data out on request, on a signed form, and it must not be passed on: a local
+copy is read. Source: Sun et al., "PsyQA: A Chinese Dataset for Generating Long Counseling
 Text for Mental Health Support", Findings of ACL 2021, arXiv 2106.01702; github thu-coai/PsyQA.
 """
 
@@ -27,8 +27,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from rabbench.suites._collection import build_label_suite
 from rabbench.suites._fetch import local_copy
-from rabbench.suites._strategies import strategy_suite
 from rabbench.types import BadInputError, MissingError, Suite
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ STRATEGIES: Mapping[str, str] = {
     "Self-disclosure": "Tell of a similar experience of one's own.",
     "Others": "Greet, say goodbye, or anything that no other strategy covers.",
 }
-"""The strategies by the names that the labels use, with a definition each."""
+"""The strategies by the names of the labels, with a definition each."""
 
 FORMAT = (
     '[{"question", "description", "questionID", "answers": [{"answer_text", "has_label", '
@@ -134,7 +134,7 @@ def load(split: str) -> Suite:
         raise BadInputError(
             f"{path}: no labelled answer among its {len(questions)} questions in part {split!r}"
         )
-    return strategy_suite(
+    return build_label_suite(
         STRATEGIES,
         labelled,
         name=f"psyqa/{split}",

@@ -20,7 +20,7 @@ from rabbench.types import BadInputError
 
 
 class Format(NamedTuple):
-    """How a file is cut into records and how a record is read.
+    """A file's cut into records and the reading of a record.
 
     ``cut`` yields the line number, byte offset and bytes of each record; ``parse`` takes the bytes
     and the place for a message, and returns id and text.
@@ -31,7 +31,7 @@ class Format(NamedTuple):
 
 
 def cut_lines(stream: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
-    """A record a line; blank lines are none."""
+    """One record a line, without blank lines."""
     offset = stream.tell()
     for number, raw in enumerate(stream, 1):
         if raw.strip():

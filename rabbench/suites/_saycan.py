@@ -3,25 +3,24 @@
 Knows the source's table (``INPUT``, ``OUTPUT``; a plan is ``1. skill, 2. skill, … n. done.``) and
 how it becomes judgements:
 
-- Documents are all distinct skills of all plans, 69 of them; ``find a orange``, ``find an orange``
-  and ``find the orange`` are one skill, told with *the*. Other names of an object (*coke*, *coke
-  can*) are kept apart, as the plans keep them apart.
-- ``done`` ends every plan and is no skill: it is not a document. Once a sentence stands behind it;
-  it belongs to the next row, whose instruction makes no sense without it, and is put there.
-- Instructions that differ in case, spaces or punctuation only are one query, and its relevant
+- Documents are the 69 distinct skills of all plans; ``find a orange``, ``find an orange`` and
+  ``find the orange`` are one skill, with *the*. Other names of an object (*coke*, *coke can*)
+  remain different skills, as in the plans.
+- ``done`` ends every plan and is no document. One row has a sentence after it, which is moved to
+  the next row, whose instruction makes no sense without it.
+- Instructions that differ only in case, spaces or punctuation are one query, and its relevant
   skills are those of all its plans: 80 queries from 99 rows.
-- Moving about and handing over (``go to …``, ``bring it to you``) are steps of most plans whatever
-  the instruction says: one fixed answer, ``bring it to you``, would score R@1 = 35/80. Where a plan
-  handles an object, its own moving steps are *excluded* for that query: they leave the ranking, and
-  neither earn nor cost anything. Those of other plans stay and are wrong. In the 12 instructions
-  that only ask to move, the moving steps are what is relevant. The best fixed answer then scores
-  13/80.
+- Moving and handing over (``go to …``, ``bring it to you``) are steps of most plans under any
+  instruction: the fixed answer ``bring it to you`` would score R@1 = 35/80. For a plan that handles
+  an object they are therefore *excluded*: they leave that query's ranking. Those of other plans
+  remain and are wrong. In the 12 instructions that only ask to move, the moving steps are
+  relevant. The best fixed answer then scores 13/80.
 
-The paper uses 551 skills, the robot's full list, which is not published in this form; our figures
-on 69 are not comparable with its own, only with each other.
+The paper uses 551 skills, the robot's full list, which is not published in this form; figures on
+69 are not comparable with its own, only with each other.
 
 Source: Ahn et al., "Do As I Can, Not As I Say", 2022, arXiv 2204.01691; github
-say-can/say-can.github.io. It states no licence: it is read where it lies and never shipped.
+say-can/say-can.github.io. It states no licence: a local copy is read and never shipped.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ _MOVING = re.compile(r"go to .*|bring it to you")
 
 
 def moving(skill: str) -> bool:
-    """Whether a skill only moves the robot or hands over what it holds."""
+    """True for a skill that only moves the robot or hands an object over."""
     return _MOVING.fullmatch(skill) is not None
 
 
@@ -90,12 +89,8 @@ def half(key: str) -> str:
 def load(split: str | None = None) -> Suite:
     """The plans as a test collection, all of them or one half of the instructions.
 
-    The halves share the skills and no instruction: one is to learn from, the other to be tested
-    on (``half`` says how they were parted).
-
-    Raises:
-        MissingError: if the file is neither here nor to be had.
-        BadInputError: if the file is not the declared one.
+    The halves of :func:`half` share the skills and no instruction: one is to learn from, the other
+    to be tested on. Errors as in ``_fetch.read``.
     """
     wording: dict[str, str] = {}
     skills_by_key: dict[str, set[str]] = {}

@@ -1,6 +1,6 @@
 """BEIR, all of ir_datasets' ``beir/*`` by short name: ``scifact`` is ``beir/scifact/test``.
 
-The rules that differ between its data sets stand here as data. CQADupStack is twelve parts,
+The rules that differ between its data sets are data here. CQADupStack is twelve parts,
 ``cqadupstack/android`` and so on; its figure is their mean, counted as one.
 
 Source: Thakur et al., "BEIR: A Heterogenous Benchmark for Zero-shot Evaluation of Information
@@ -14,11 +14,14 @@ from collections.abc import Mapping
 from rabbench.suites import _irds
 from rabbench.types import Suite
 
-DEFAULTS: Mapping[str, str] = {
-    "msmarco": "msmarco/dev",  # its test split has 43 queries
-    "webis-touche2020": "webis-touche2020/v2",  # the judgements BEIR uses since 2021
-}
-"""What a short name means, where that is not the test split."""
+FAMILY = _irds.Family(
+    "beir",
+    {
+        "msmarco": "msmarco/dev",  # its test split has 43 queries
+        "webis-touche2020": "webis-touche2020/v2",  # the judgements BEIR uses since 2021
+    },
+)
+datasets = FAMILY.datasets
 
 SELF_EXCLUDED = frozenset({"arguana"})
 """Data sets whose queries are documents of the collection: a query must not find itself."""
@@ -59,11 +62,6 @@ DEFAULT: tuple[str, ...] = ()
 """None: all of BEIR is 20 GB and more to fetch, so some data sets must be named."""
 
 
-def datasets() -> list[str]:
-    """The names that ``load`` takes; nothing is read but ir_datasets' registry."""
-    return _irds.names("beir", DEFAULTS)
-
-
 def load(name: str) -> Suite:
     """Load a data set by short name (``scifact``), with its split, or by its full id.
 
@@ -72,7 +70,7 @@ def load(name: str) -> Suite:
         MissingError: if the data is neither under ``IR_DATASETS_HOME`` nor to be had.
         BadInputError: if it is damaged or empty.
     """
-    dataset_id = _irds.resolve("beir", name, DEFAULTS)
+    dataset_id = FAMILY.resolve(name)
     base = dataset_id.split("/")[1]
     return _irds.load(
         dataset_id,

@@ -14,6 +14,9 @@ from collections.abc import Mapping
 from rabbench.suites import _irds
 from rabbench.types import Suite
 
+FAMILY = _irds.Family("bright")
+datasets = FAMILY.datasets
+
 EXCLUDED_GRADE = -100
 SHORT = (
     "aops", "biology", "earth-science", "economics", "leetcode", "pony", "psychology", "robotics",
@@ -34,19 +37,14 @@ DEFAULT: tuple[str, ...] = ()
 """None: data sets must be named, since the short and the long split are two tasks."""
 
 
-def datasets() -> list[str]:
-    """The names that ``load`` takes."""
-    return _irds.names("bright", {})
-
-
 def metrics(name: str) -> tuple[str, ...]:
-    """What is measured on this data set unless metrics are named."""
+    """The default metrics of a data set."""
     return ("recall@1",) if name.endswith("-long") else ("ndcg@10", "recall@100")
 
 
 def load(name: str) -> Suite:
     """Load a data set by short name (``biology``) or full id; errors as in ``beir.load``."""
-    dataset_id = _irds.resolve("bright", name, {})
+    dataset_id = FAMILY.resolve(name)
     return _irds.load(
         dataset_id,
         licence="CC BY 4.0",

@@ -1,6 +1,6 @@
 """Any data set of ir_datasets by its id: ``--suite irds --datasets cranfield``.
 
-No rules of a benchmark are known here: the data sets that have some are in suites of their own
+Knows no rules of a benchmark: the data sets that have some are in suites of their own
 (``beir``, ``bright``, ``msmarco``), and are refused with the name to use.
 
 Source: MacAvaney et al., "Simplified Data Wrangling with ir_datasets", SIGIR 2021,
@@ -24,7 +24,7 @@ SUITE_OF_FAMILY: Mapping[str, str] = {
     "bright": "bright",
     "msmarco-passage": "msmarco",
 }
-"""Families whose rules (splits, exclusions, metrics) stand in a suite of their own."""
+"""Families with rules (splits, exclusions, metrics) in a suite of their own."""
 
 
 def datasets() -> list[str]:

@@ -10,20 +10,18 @@ from rabbench.suites import _irds
 from rabbench.suites.beir import SELF_EXCLUDED
 from rabbench.types import Suite
 
+FAMILY = _irds.Family("nano-beir")
+datasets = FAMILY.datasets
+
 DEFAULT = (
     "arguana", "climate-fever", "dbpedia-entity", "fever", "fiqa", "hotpotqa", "msmarco",
     "nfcorpus", "nq", "quora", "scidocs", "scifact", "webis-touche2020",
 )  # fmt: skip
 
 
-def datasets() -> list[str]:
-    """The names that ``load`` takes."""
-    return _irds.names("nano-beir", {})
-
-
 def load(name: str) -> Suite:
     """Load a data set by short name (``scifact``) or full id; errors as in ``beir.load``."""
-    dataset_id = _irds.resolve("nano-beir", name, {})
+    dataset_id = FAMILY.resolve(name)
     return _irds.load(
         dataset_id,
         licence="CC BY 4.0 for the selection; the texts as in BEIR",

@@ -1,12 +1,12 @@
 """Rationale-based retrieval: the right document follows from the query by reasoning.
 
-``esconv`` (test windows) and ``esconv/dev``: from a dialogue to the strategy of the supporter's
-next turn. ``saycan``: from an instruction to a robot's skills that carry it out; ``saycan/train``
-and ``saycan/test`` are two halves of its instructions. How each is read
-stands in ``_esconv.py`` and ``_saycan.py``.
-
-``psyqa`` and ``psyqa/train``: from a plea for help and the answer so far to the strategy of what
-comes next; a local copy is needed (``_psyqa.py``). ``bright/…`` are BRIGHT's sets, in two groups.
+- ``esconv`` (test windows), ``esconv/dev``: from a dialogue to the strategy of the supporter's
+  next turn (``_esconv.py``).
+- ``saycan``, and its halves ``saycan/train`` and ``saycan/test``: from an instruction to the
+  robot's skills that carry it out (``_saycan.py``).
+- ``psyqa``, ``psyqa/train``: from a plea for help and the answer so far to the strategy of the next
+  span, from a local copy (``_psyqa.py``).
+- ``bright/…``: BRIGHT's sets, in two groups.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TRAIN = {
     "saycan": "saycan/train",
     "saycan/test": "saycan/train",
 }
-"""What is learnt from where a data set is to be trained for."""
+"""The data set to learn from for each data set to be tested on."""
 
 
 def datasets() -> list[str]:
@@ -40,10 +40,10 @@ def datasets() -> list[str]:
 
 
 def metrics(name: str) -> tuple[str, ...]:
-    """What is measured unless metrics are named.
+    """The default metrics of a data set.
 
-    The paper's R@1 is ``hit_rate@1`` here: with several relevant skills it asks whether the first
-    document is one of them. With one relevant document it is recall@1 as well.
+    The paper's R@1 is ``hit_rate@1`` here, whether the first document is relevant; with one
+    relevant document it equals recall@1.
     """
     if name.startswith("bright/"):
         return bright.metrics(name)
@@ -61,10 +61,7 @@ def load(name: str) -> Suite:
     if name not in datasets():
         raise unknown_name_error("rationale data set", name, datasets())
     family, _, part = name.partition("/")
-    if family == "bright":
-        return bright.load(part)
-    if family == "psyqa":
-        return _psyqa.load(part or "test")
-    if family == "esconv":
-        return _esconv.load(part or "test")
-    return _saycan.load(part or None)
+    if family == "saycan":
+        return _saycan.load(part or None)
+    loaders = {"bright": bright.load, "esconv": _esconv.load, "psyqa": _psyqa.load}
+    return loaders[family](part or "test")

@@ -14,7 +14,7 @@ import pytest
 
 from rabbench import registry
 from rabbench.quality.datasets import open_suite
-from rabbench.suites import _irds, beir, bright, irds, msmarco, nano_beir
+from rabbench.suites import beir, bright, irds, msmarco, nano_beir
 from rabbench.types import BadInputError, MissingError, Options, Suite, UsageError
 
 HEADER = "query-id\tcorpus-id\tscore\n"
@@ -43,9 +43,7 @@ def put(home: Path, name: str, files: dict[str, str]) -> None:
 
 
 def test_short_names_mean_the_split_that_is_reported() -> None:
-    def full(name: str) -> str:
-        return _irds.resolve("beir", name, beir.DEFAULTS)
-
+    full = beir.FAMILY.resolve
     assert full("scifact") == full("beir/scifact/test") == full("scifact/test")
     assert full("scifact") == "beir/scifact/test"
     assert full("scifact/train") == "beir/scifact/train"
@@ -53,7 +51,7 @@ def test_short_names_mean_the_split_that_is_reported() -> None:
     assert full("nq") == "beir/nq"
     assert full("webis-touche2020") == "beir/webis-touche2020/v2"
     assert full("cqadupstack/unix") == "beir/cqadupstack/unix"
-    assert _irds.resolve(msmarco.FAMILY, "dev", msmarco.DEFAULTS) == "msmarco-passage/dev/small"
+    assert msmarco.FAMILY.resolve("dev") == "msmarco-passage/dev/small"
     with pytest.raises(UsageError, match="unknown beir data set 'nosuch'; known: arguana, "):
         beir.load("nosuch")
 
@@ -72,7 +70,7 @@ def test_every_name_that_stands_as_data_is_one_that_ir_datasets_has() -> None:
     assert list(nano_beir.DEFAULT) == nano_beir.datasets()
     assert {*bright.SHORT, *bright.LONG} == set(bright.datasets())
     assert (len(bright.SHORT), len(bright.LONG)) == (12, 8)
-    assert {*msmarco.DEFAULT, *msmarco.DEFAULTS} <= set(msmarco.datasets())
+    assert {*msmarco.DEFAULT, *msmarco.FAMILY.defaults} <= set(msmarco.datasets())
 
 
 def test_metrics_follow_each_benchmarks_own_practice() -> None:
@@ -223,7 +221,7 @@ def test_msmarco_sets_come_with_candidates() -> None:
     import ir_datasets
 
     for name in ("dev", "trec-dl-2019", "trec-dl-2020"):
-        dataset_id = _irds.resolve(msmarco.FAMILY, name, msmarco.DEFAULTS)
+        dataset_id = msmarco.FAMILY.resolve(name)
         assert ir_datasets.registry[dataset_id].has_scoreddocs()
 
 
