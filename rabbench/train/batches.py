@@ -19,8 +19,8 @@ TokenPair = tuple[Sequence[int], Sequence[int]]
 N_BLOCKS = 3  # forwards of a step, each of pairs of similar length
 
 
-def left_padded(sequences: Sequence[Sequence[int]], prefix: str = "") -> dict[str, torch.Tensor]:
-    """Sequences padded on the left, so that every last token is in the last column: (B, L) each."""
+def pad_left(sequences: Sequence[Sequence[int]], prefix: str = "") -> dict[str, torch.Tensor]:
+    """Pad sequences on the left, so that every last token is in the last column: (B, L) each."""
     longest = max(map(len, sequences))
     tokens = torch.zeros(len(sequences), longest, dtype=torch.long)
     mask = torch.zeros_like(tokens)
@@ -36,7 +36,7 @@ def block_pairs(pairs: Sequence[TokenPair]) -> dict[str, torch.Tensor]:
     """Pad pairs of similar length together, since padding is work: about a quarter of it.
 
     Returns:
-        Each block's :func:`left_padded` tensors under its number; its ``ends`` (b,), how far from
+        Each block's :func:`pad_left` tensors under its number; its ``ends`` (b,), how far from
         the end each document part ends; and ``rows`` (B,), each pair's row in the blocks.
     """
     order = sorted(range(len(pairs)), key=lambda i: sum(map(len, pairs[i])))
@@ -44,7 +44,7 @@ def block_pairs(pairs: Sequence[TokenPair]) -> dict[str, torch.Tensor]:
     tensors: dict[str, torch.Tensor] = {"rows": torch.tensor(order).argsort()}
     for number, start in enumerate(range(0, len(order), size)):
         block = [pairs[i] for i in order[start : start + size]]
-        tensors |= left_padded([[*document, *query] for document, query in block], f"{number}_")
+        tensors |= pad_left([[*document, *query] for document, query in block], f"{number}_")
         tensors[f"{number}_ends"] = torch.tensor([-1 - len(query) for _, query in block])
     return tensors
 

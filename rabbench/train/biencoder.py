@@ -17,7 +17,7 @@ import torch
 from rabbench.config.train import BiencoderConfig
 from rabbench.models.biencoder import BiEncoderInputs, biencoder_inputs
 from rabbench.train import finetune
-from rabbench.train.batches import Inputs, last_states, left_padded
+from rabbench.train.batches import Inputs, last_states, pad_left
 from rabbench.train.data import TrainingGroup
 from rabbench.train.folder import TrainingFolder
 from rabbench.types import Progress, Results, Suite, no_progress
@@ -48,7 +48,7 @@ class TextCollator:
         ids = dict.fromkeys(id_ for group in groups for id_ in (group.positive, *group.negatives))
         doc_ids, query_ids = list(ids), [group.query_id for group in groups]
         documents = [self.texts.document(self.suite.docs[doc_id]) for doc_id in doc_ids]
-        return left_padded(documents, "document_") | finetune.contrastive_inputs(
+        return pad_left(documents, "document_") | finetune.contrastive_inputs(
             self.suite,
             [(query_id, self.texts.query(self.suite.queries[query_id])) for query_id in query_ids],
             doc_ids=doc_ids,

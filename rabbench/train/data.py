@@ -82,7 +82,7 @@ def relevant(suite: Suite, query_id: str) -> list[str]:
     return sorted(doc_id for doc_id, grade in suite.qrels[query_id].items() if grade > 0)
 
 
-def no_negatives(suite: Suite, query_id: str) -> set[str]:
+def barred_ids(suite: Suite, query_id: str) -> set[str]:
     """The documents that are no negatives of a query: relevant or excluded."""
     return {*relevant(suite, query_id), *suite.excluded.get(query_id, ())}
 
@@ -125,7 +125,7 @@ def sample_groups(
             positives = relevant(suite, query_id)
             if not positives:
                 continue
-            barred = no_negatives(suite, query_id)
+            barred = barred_ids(suite, query_id)
             negatives: list[str] = []
             if hard is not None:
                 best = [id_ for id_ in hard.get(query_id, {}) if id_ not in barred][:HARD_RANKS]

@@ -19,7 +19,7 @@ from rabbench.models import losses
 from rabbench.models.adapters import hide_renaming_warning
 from rabbench.models.backbone import Backbone, resolve
 from rabbench.train import data, loop
-from rabbench.train.batches import Inputs, last_states, left_padded
+from rabbench.train.batches import Inputs, last_states, pad_left
 from rabbench.train.data import TrainingGroup
 from rabbench.train.folder import TrainingFolder
 from rabbench.types import Options, Progress, Results, Suite
@@ -79,14 +79,14 @@ def contrastive_inputs(
 
     Q queries, each an id and token ids, whose positives are columns of the batch's N documents.
     """
-    barred = []
+    mask = []
     for (query_id, _), positive in zip(queries, positives, strict=True):
-        excluded = data.no_negatives(suite, query_id)
-        barred.append([id_ in excluded and i != positive for i, id_ in enumerate(doc_ids)])
+        barred = data.barred_ids(suite, query_id)
+        mask.append([id_ in barred and i != positive for i, id_ in enumerate(doc_ids)])
     return {
-        **left_padded([tokens for _, tokens in queries], "query_"),
+        **pad_left([tokens for _, tokens in queries], "query_"),
         "positives": torch.tensor(positives),  # (Q,)
-        "barred": torch.tensor(barred),  # (Q, N)
+        "barred": torch.tensor(mask),  # (Q, N)
     }
 
 
