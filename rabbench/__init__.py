@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from rabbench.types import Results
+    from rabbench.results import frame, load_results
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "frame", "load_results"]
 
 
-def load_results(path: Path | str) -> Results:
-    """Read a results file or folder; see :func:`rabbench.results.load_results`."""
-    from rabbench.results import load_results
+def __getattr__(name: str) -> Any:
+    """``frame`` and ``load_results`` of :mod:`rabbench.results`, loaded on first use."""
+    if name in __all__:
+        from rabbench import results
 
-    return load_results(path)
-
-
-def frame(results: Results) -> pd.DataFrame:
-    """Results as a DataFrame; see :func:`rabbench.results.frame`."""
-    from rabbench.results import frame
-
-    return frame(results)
+        return getattr(results, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -135,17 +135,16 @@ def _watch(receiver: Any, pid: int, timeout_s: float) -> tuple[bool, int]:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The end of a child: a peak, or a status with a message and the largest resident size seen."""
+class Failure:
+    """The end of a child without a peak; ``last_peak`` is the largest resident size seen."""
 
-    peak: Peak | None
     status: Status
-    message: str = ""
-    last_peak: int = 0
+    message: str
+    last_peak: int
 
 
-def _measure_in_child(point: Point, settings: Settings) -> Outcome:
-    """Measure one point in a child process; the child's own end is an outcome too."""
+def _measure_in_child(point: Point, settings: Settings) -> Peak | Failure:
+    """Measure one point in a child process, whatever its end."""
     context = _context()
     receiver, sender = context.Pipe(duplex=False)
     arguments = (point, settings.memory_limit, sender)
@@ -156,13 +155,12 @@ def _measure_in_child(point: Point, settings: Settings) -> Outcome:
     try:
         in_time, last_peak = _watch(receiver, child.pid, settings.timeout_s)
         if not in_time:
-            message = f"not done after {settings.timeout_s:g} s"
-            return Outcome(None, "timeout", message, last_peak)
+            return Failure("timeout", f"not done after {settings.timeout_s:g} s", last_peak)
         answer = receiver.recv()
     except EOFError:
         child.join()
         status: Status = "oom" if child.exitcode == -signal.SIGKILL else "error"
-        return Outcome(None, status, f"the child ended with {child.exitcode}", last_peak)
+        return Failure(status, f"the child ended with {child.exitcode}", last_peak)
     finally:
         receiver.close()
         if answer is not None:
@@ -170,9 +168,8 @@ def _measure_in_child(point: Point, settings: Settings) -> Outcome:
         child.kill()
         child.join()
     if isinstance(answer, Peak):
-        return Outcome(answer, "ok")
-    status = "oom" if "memory" in answer.lower() else "error"
-    return Outcome(None, status, answer, last_peak)
+        return answer
+    return Failure("oom" if "memory" in answer.lower() else "error", answer, last_peak)
 
 
 def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement]:
@@ -185,14 +182,14 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
     for completed, point in enumerate(points):
         settings.progress(f"memory {point.system} {point.phase}", completed, len(points))
         outcome = _measure_in_child(point, settings)
-        if outcome.peak is None:
+        if isinstance(outcome, Failure):
             failure = {"message": outcome.message, "last_peak": outcome.last_peak}
             for name in MEASURES:
                 yield cost_row(point, name, None, UNIT, status=outcome.status, params=failure)
             continue
-        peak = outcome.peak
-        params = {"baseline": peak.baseline}
-        if peak.reserved is not None:
-            params["reserved"] = peak.reserved
-        for name, value in zip(MEASURES, (peak.peak, peak.peak - peak.baseline), strict=True):
+        params = {"baseline": outcome.baseline}
+        if outcome.reserved is not None:
+            params["reserved"] = outcome.reserved
+        values = (outcome.peak, outcome.peak - outcome.baseline)
+        for name, value in zip(MEASURES, values, strict=True):
             yield cost_row(point, name, value, UNIT, params=params, samples=[value])
