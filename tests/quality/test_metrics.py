@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import copy
 import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import pytrec_eval
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rabbench.quality import metrics
+from rabbench.results import load_results
+from rabbench.stats.intervals import Array
 from rabbench.types import BadInputError, UsageError
+from tests.quality.demo_run import write_tied_run
 
 Grades = dict[str, dict[str, int]]
 Run = dict[str, dict[str, float]]
@@ -49,10 +56,10 @@ def by_trec_eval(qrels: Grades, run: Run, level: int = 1) -> dict[str, dict[str,
     measures = {name.rsplit("_", 1)[0] + "." + name.rsplit("_", 1)[1]
                 if name[-1].isdigit() else name for name in TREC_EVAL.values()}  # fmt: skip
     evaluator = pytrec_eval.RelevanceEvaluator(qrels, measures, relevance_level=level)
-    found = evaluator.evaluate(run)
+    scores = evaluator.evaluate(run)
     return {
-        ours: {query_id: found.get(query_id, {}).get(theirs, 0.0) for query_id in qrels}
-        for ours, theirs in TREC_EVAL.items()
+        name: {query_id: scores.get(query_id, {}).get(trec_name, 0.0) for query_id in qrels}
+        for name, trec_name in TREC_EVAL.items()
     }
 
 
@@ -71,7 +78,7 @@ def test_scores_agree_with_trec_eval_under_ties_in_any_order(
     qrels: Grades, run: Run, order: random.Random
 ) -> None:
     expected = by_trec_eval(qrels, run)
-    shuffled = {q: dict(order.sample(list(found.items()), len(found))) for q, found in run.items()}
+    shuffled = {q: dict(order.sample(list(docs.items()), len(docs))) for q, docs in run.items()}
     scores = metrics.per_query(qrels, shuffled, list(TREC_EVAL))
     for name in TREC_EVAL:
         assert scores[name] == pytest.approx(expected[name], abs=1e-6), name
@@ -98,7 +105,7 @@ def test_a_query_without_result_scores_zero_and_stays() -> None:
 
 def test_a_query_with_no_relevant_document_scores_zero() -> None:
     scores = metrics.per_query({"q": {"a": 0, "b": -1}}, {"q": {"a": 1.0}}, list(TREC_EVAL))
-    assert all(value == {"q": 0.0} for value in scores.values())
+    assert scores == {name: {"q": 0.0} for name in TREC_EVAL}
 
 
 def test_equal_scores_do_not_keep_insertion_order() -> None:
@@ -145,6 +152,46 @@ def test_nothing_given_is_changed_and_numba_keeps_its_threads() -> None:
 )
 def test_names_of_other_tools_mean_the_same(names: list[str], ranx: str) -> None:
     assert {metrics.normalise(name) for name in names} == {ranx}
+
+
+def test_a_new_metric_is_one_entry(
+    monkeypatch: pytest.MonkeyPatch, run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    """From the command line to the report: a function of its own, and a metric that ranx has."""
+
+    def best_hit(judged: Array, ranked: Array, cutoff: int, level: int) -> Array:
+        """Whether the best judged document, number 0, is in the first ranks."""
+        return np.any(ranked[:, :cutoff, 0] == 0, axis=1).astype(np.float64)
+
+    new = {
+        "besthit": metrics.Metric(aliases=("bh1",), cutoff="required", score=best_hit),
+        "f1": metrics.Metric(aliases=("set_f",)),
+    }
+    monkeypatch.setattr(metrics, "METRICS", metrics.METRICS | new)
+    names = "BH1@3,hit_rate@3,set_f_3,precision@3,recall@3"
+    code, _, _ = run(
+        "quality", "--suite", "demo", "--systems", write_tied_run(tmp_path), "--metrics", names,
+        "--max-queries", 60, "--out", tmp_path,
+    )  # fmt: skip
+    assert code == 0
+    rows = {row.measure: row for row in load_results(tmp_path).rows}
+    assert list(rows) == ["besthit@3", "hit_rate@3", "f1@3", "precision@3", "recall@3"]
+    assert rows["besthit@3"].samples == rows["hit_rate@3"].samples  # one relevant document each
+    assert rows["besthit@3"].value == rows["hit_rate@3"].value != 0
+    params = rows["besthit@3"].params
+    assert params["worst_under_ties"] < rows["besthit@3"].value < params["best_under_ties"]
+    samples: dict[str, Any] = {name: row.samples for name, row in rows.items()}
+    scores = {name: np.array([*by_query.values()]) for name, by_query in samples.items()}
+    precision, recall = scores["precision@3"], scores["recall@3"]
+    total = np.where(precision + recall > 0, precision + recall, 1)
+    assert scores["f1@3"] == pytest.approx(2 * precision * recall / total)
+    assert "besthit@3" in (tmp_path / "report.md").read_text()
+    with pytest.raises(
+        UsageError, match="besthit needs a cut-off of 1 or more, such as besthit@10"
+    ):
+        metrics.parse("bh1")
+    with pytest.raises(UsageError, match="known: besthit, f1, hit_rate"):
+        metrics.parse("bleu")
 
 
 @pytest.mark.parametrize(

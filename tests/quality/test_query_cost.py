@@ -17,7 +17,7 @@ CARD = {"doc_words": {"mean": 100.0}, "query_words": {"mean": 10.0}, "n_docs": 1
 
 
 @dataclass
-class Made:
+class StubSystem:
     """A system of given phases: ``{phase: (closed form, units)}``."""
 
     counts: dict[Phase, tuple[Callable[[Shape], int] | None, int]]
@@ -25,14 +25,14 @@ class Made:
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        """Those it was given."""
+        """Those of its counts."""
         return tuple(self.counts)
 
     def workloads(self, shape: Shape) -> Iterator[Workload]:
-        """One a phase."""
+        """One for each phase."""
         for phase, (count, units) in self.counts.items():
             yield Workload(
-                system="made",
+                system="stub",
                 phase=phase,
                 shape=shape,
                 device="cpu",
@@ -42,13 +42,13 @@ class Made:
             )
 
 
-def reranking(system: Made, depth: int) -> Any:
+def reranking(system: StubSystem, depth: int) -> Any:
     system.depth = depth  # type: ignore[attr-defined]
     return system
 
 
 def test_the_index_is_left_out_and_candidates_are_counted() -> None:
-    system = Made(
+    system = StubSystem(
         {
             "index": (lambda _: 10**9, 1),
             "query": (lambda shape: 100 * shape.query_len, 1),
@@ -62,10 +62,10 @@ def test_the_index_is_left_out_and_candidates_are_counted() -> None:
 
 
 def test_the_stages_before_are_paid_too() -> None:
-    first = Made({"query": (lambda _: 5, 1), "score": (lambda _: 1, 1)})
-    bm25 = Made({"query": (None, 1), "score": (None, 1)})
-    saved = Made({})
-    second = Made({"score": (lambda _: 20, 1)}, before=(first, bm25, saved))
+    first = StubSystem({"query": (lambda _: 5, 1), "score": (lambda _: 1, 1)})
+    bm25 = StubSystem({"query": (None, 1), "score": (None, 1)})
+    saved = StubSystem({})
+    second = StubSystem({"score": (lambda _: 20, 1)}, before=(first, bm25, saved))
     assert query_cost.flops(reranking(second, 10), SHAPE) == 200 + 5 + 1000
     assert query_cost.flops(bm25, SHAPE) == 0  # type: ignore[arg-type]
     assert query_cost.flops(saved, SHAPE) is None  # type: ignore[arg-type]
@@ -75,12 +75,12 @@ def test_beyond_the_context_there_is_no_cost() -> None:
     def refuse(shape: Shape) -> int:
         raise UsageError(f"{shape.doc_len} tokens exceed the context")
 
-    assert query_cost.flops(Made({"score": (refuse, 1)}), SHAPE) is None  # type: ignore[arg-type]
+    assert query_cost.flops(StubSystem({"score": (refuse, 1)}), SHAPE) is None  # type: ignore[arg-type]
 
 
 def test_lengths_are_those_read_else_words_times_a_factor() -> None:
-    told = {"documents_read": 4, "tokens_read": 100, "queries_read": 2, "query_tokens_read": 9}
-    assert query_cost.mean_shape(CARD, told, 512) == Shape(doc_len=25, query_len=4, n_docs=1000)
+    counts = {"documents_read": 4, "tokens_read": 100, "queries_read": 2, "query_tokens_read": 9}
+    assert query_cost.mean_shape(CARD, counts, 512) == Shape(doc_len=25, query_len=4, n_docs=1000)
     guessed = query_cost.mean_shape(CARD, {"documents_read": 0}, 512)
     assert (guessed.doc_len, guessed.query_len) == (135, 14)
     assert query_cost.mean_shape(CARD, {}, 64).doc_len == 64
@@ -102,9 +102,9 @@ def test_a_rerankers_cost_is_its_own_closed_form(options: Options, name: str) ->
     body = system.scorer.sequences.backbone.shape
     tokens = shape.doc_len + shape.query_len + prompt.overhead
     expected = 3 * (body.body(tokens) + body.head())
-    found = query_cost.flops(system, shape)
-    assert found is not None
+    flops = query_cost.flops(system, shape)
+    assert flops is not None
     if name == "teacher":
-        assert found == expected
+        assert flops == expected
     else:
-        assert 0 < found < expected
+        assert 0 < flops < expected

@@ -1,4 +1,4 @@
-"""Comparisons of systems: wins, correction, power; and Pareto fronts."""
+"""Comparisons of systems: wins, correction, power."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
-from rabbench.quality import pareto
 from rabbench.quality.significance import compare_systems, tied_with_best
 from rabbench.stats.intervals import Array
 
@@ -24,13 +23,13 @@ def test_a_comparison_counts_wins_and_corrects_for_all_pairs() -> None:
     better = base + 0.3
     better[:5] = base[:5]
     better[5] = base[5] - 0.1
-    found = compare_systems(
+    pairs = compare_systems(
         {"low": scores(base), "high": scores(better), "twin": scores(better[::-1][::-1])}
     )
-    assert [(one.first, one.second) for one in found] == [
+    assert [(pair.first, pair.second) for pair in pairs] == [
         ("high", "twin"), ("high", "low"), ("twin", "low"),
     ]  # fmt: skip
-    twin, low, _ = found
+    twin, low, _ = pairs
     assert (twin.wins, twin.ties, twin.losses, twin.p, twin.detectable) == (0, 40, 0, 1.0, None)
     assert (low.wins, low.ties, low.losses) == (34, 5, 1)
     assert low.difference.value == pytest.approx(np.mean(better - base))
@@ -38,7 +37,7 @@ def test_a_comparison_counts_wins_and_corrects_for_all_pairs() -> None:
     # Holm: the two smallest of three p are multiplied by 3 and 2, and never fall.
     assert low.adjusted == pytest.approx(3 * low.p)
     assert low.significant
-    assert tied_with_best(found) == ["high", "twin"]
+    assert tied_with_best(pairs) == ["high", "twin"]
 
 
 def test_the_detectable_difference_is_found_four_times_in_five() -> None:
@@ -46,24 +45,24 @@ def test_the_detectable_difference_is_found_four_times_in_five() -> None:
     rng = np.random.default_rng(0)
     first = rng.normal(0.5, 0.2, size=50)
     second = first - rng.normal(0, 0.15, size=50)
-    (one,) = compare_systems({"a": scores(first), "b": scores(second)})
+    (pair,) = compare_systems({"a": scores(first), "b": scores(second)})
     spread = float((first - second).std(ddof=1))
-    assert one.detectable is not None
-    effect = one.detectable / spread
+    assert pair.detectable is not None
+    effect = pair.detectable / spread
     power = TTestPower().power(effect_size=effect, nobs=50, alpha=0.05)
     assert power == pytest.approx(0.8, abs=1e-6)
-    drawn = rng.normal(one.detectable, spread, size=(2000, 50))
-    shown = np.mean(stats.ttest_1samp(drawn, 0, axis=1).pvalue < 0.05)
-    assert shown == pytest.approx(0.8, abs=0.04)
+    draws = rng.normal(pair.detectable, spread, size=(2000, 50))
+    significant = np.mean(stats.ttest_1samp(draws, 0, axis=1).pvalue < 0.05)
+    assert significant == pytest.approx(0.8, abs=0.04)
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 7000])
 def test_any_number_of_queries_can_be_compared(count: int) -> None:
     rng = np.random.default_rng(0)
-    (one,) = compare_systems({"a": scores(rng.random(count)), "b": scores(rng.random(count))})
-    assert 0 < one.p <= 1
-    assert one.detectable is not None
-    assert math.isfinite(one.detectable)
+    (pair,) = compare_systems({"a": scores(rng.random(count)), "b": scores(rng.random(count))})
+    assert 0 < pair.p <= 1
+    assert pair.detectable is not None
+    assert math.isfinite(pair.detectable)
 
 
 def test_too_little_is_not_compared() -> None:
@@ -76,18 +75,6 @@ def test_too_little_is_not_compared() -> None:
 
 def test_equal_scores_give_equal_figures() -> None:
     rng = np.random.default_rng(0)
-    found = {name: scores(rng.random(80)) for name in "abc"}
-    assert compare_systems(found) == compare_systems(found)
-
-
-def test_the_front_is_what_nothing_beats() -> None:
-    costs = [1.0, 2.0, 2.0, 3.0, 4.0]
-    qualities = np.array([0.3, 0.5, 0.4, 0.5, 0.6])
-    assert pareto.on_front(costs, qualities).tolist() == [True, True, False, False, True]
-    # The same cost and quality: neither beats the other.
-    assert pareto.on_front([1.0, 1.0], np.array([0.5, 0.5])).tolist() == [True, True]
-
-
-def test_the_share_on_the_front_is_over_draws() -> None:
-    draws = np.array([[0.5, 0.6], [0.5, 0.4], [0.5, 0.5], [0.5, 0.7]])
-    assert pareto.shares([1.0, 2.0], draws).tolist() == [1.0, 0.5]
+    by_system = {name: scores(rng.random(80)) for name in "abc"}
+    assert len(compare_systems(by_system)) == 3
+    assert compare_systems(by_system) == compare_systems(by_system)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from rabbench.quality.step_progress import StepProgress
 
 
-def course(steps: int) -> tuple[StepProgress, list[tuple[str, int]]]:
-    told: list[tuple[str, int]] = []
+def step_progress(steps: int) -> tuple[StepProgress, list[tuple[str, int]]]:
+    """A progress of so many steps, and the list of the texts and thousandths that it reports."""
+    reports: list[tuple[str, int]] = []
 
-    def progress(what: str, done: int, total: int) -> None:
+    def progress(text: str, count: int, total: int) -> None:
         assert total == 1000
-        told.append((what, done))
+        reports.append((text, count))
 
-    return StepProgress(progress, steps), told
+    return StepProgress(progress, steps), reports
 
 
 def test_a_heavy_step_is_most_of_the_way() -> None:
-    run, told = course(3)
+    run, reports = step_progress(3)
     run.expect(0, 1.0, 10)
     run.expect(1, 98.0, 200)
     run.expect(2, 1.0, 10)
@@ -26,42 +27,42 @@ def test_a_heavy_step_is_most_of_the_way() -> None:
     run.advance("heavy", 100, 200)
     run.begin(2, "light again")
     run.end()
-    assert told == [
+    assert reports == [
         ("light", 0), ("light", 5), ("heavy", 10), ("heavy", 500), ("light again", 990),
         ("done", 1000),
     ]  # fmt: skip
 
 
 def test_passes_of_a_step_follow_each_other() -> None:
-    run, told = course(1)
+    run, reports = step_progress(1)
     run.expect(0, 1.0, 100)
     run.begin(0, "x")
-    for done, total in ((0, 60), (30, 60), (60, 60), (0, 40), (20, 40), (40, 40)):
-        run.advance("x", done, total)
-    assert [done for _, done in told] == [0, 0, 300, 600, 600, 800, 1000]
+    for count, total in ((0, 60), (30, 60), (60, 60), (0, 40), (20, 40), (40, 40)):
+        run.advance("x", count, total)
+    assert [count for _, count in reports] == [0, 0, 300, 600, 600, 800, 1000]
 
 
 def test_more_passes_than_expected_never_pass_the_end() -> None:
-    run, told = course(1)
+    run, reports = step_progress(1)
     run.begin(0, "x")
     run.expect(0, 1.0, 5)
-    for done in (0, 10, 0, 10):
-        run.advance("x", done, 10)
-    assert max(done for _, done in told) <= 1000
+    for count in (0, 10, 0, 10):
+        run.advance("x", count, 10)
+    assert max(count for _, count in reports) == 1000
 
 
 def test_what_is_done_already_is_no_part_of_the_way() -> None:
-    run, told = course(4)
+    run, reports = step_progress(4)
     for step in (0, 1):
         run.expect(step, 0.0, 0.0)
     run.expect(2, 3.0, 1)
     run.begin(2, "x")
     run.begin(3, "unknown, so like the others")
-    assert [done for _, done in told] == [0, 500]
+    assert [count for _, count in reports] == [0, 500]
 
 
 def test_nothing_left_to_do_is_no_error() -> None:
-    run, told = course(1)
+    run, reports = step_progress(1)
     run.expect(0, 0.0, 0.0)
     run.begin(0, "x")
-    assert told == [("x", 0)]
+    assert reports == [("x", 0)]

@@ -23,11 +23,11 @@ def orders(scores: dict[str, float]) -> list[dict[str, float]]:
     """The run with its ties broken in every possible way."""
     levels = sorted(set(scores.values()), reverse=True)
     groups = [[d for d, s in scores.items() if s == level] for level in levels]
-    found = []
+    rankings = []
     for choice in itertools.product(*map(itertools.permutations, groups)):
         flat = [doc_id for group in choice for doc_id in group]
-        found.append({doc_id: float(-i) for i, doc_id in enumerate(flat)})
-    return found
+        rankings.append({doc_id: float(-i) for i, doc_id in enumerate(flat)})
+    return rankings
 
 
 @settings(deadline=None, max_examples=60)
@@ -58,15 +58,15 @@ def test_the_extremes_are_the_least_and_the_most_over_all_orders(
     brute = metrics.per_query(dict.fromkeys(every, grades), every, names)
     worst, best = ties.extremes({"q": grades}, {"q": scores}, names)
     for name in names:
-        found = brute[name].values()
-        assert worst[name] == pytest.approx({"q": min(found)}), name
-        assert best[name] == pytest.approx({"q": max(found)}), name
+        scores_by_order = brute[name].values()
+        assert worst[name] == pytest.approx({"q": min(scores_by_order)}), name
+        assert best[name] == pytest.approx({"q": max(scores_by_order)}), name
     assert ties.any_tied({"q": scores}) == (len(every) > 1)
 
 
 def test_extremes_know_a_query_without_a_ranking() -> None:
-    found = {"mrr": {"q": 0.0}}
-    assert ties.extremes({"q": {"a": 1}}, {}, ["mrr"]) == (found, found)
+    zero = {"mrr": {"q": 0.0}}
+    assert ties.extremes({"q": {"a": 1}}, {}, ["mrr"]) == (zero, zero)
     with pytest.raises(UsageError, match="metric 'bleu': unknown"):
         ties.extremes({"q": {"a": 1}}, {}, ["bleu"])
 
