@@ -88,6 +88,7 @@ def test_scores_agree_with_trec_eval_under_ties_in_any_order(
 @given(qrels=QRELS, run=runs(st.sampled_from([0.0, 1.0, 2.0])))
 def test_a_least_grade_of_two_agrees_with_trec_eval(qrels: Grades, run: Run) -> None:
     binary = [name for name in TREC_EVAL if not name.startswith("ndcg")]
+    assert len(binary) == 7
     expected = by_trec_eval(qrels, run, level=2)
     scores = metrics.per_query(qrels, run, [f"{name}-l2" for name in binary])
     for name in binary:

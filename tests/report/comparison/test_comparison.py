@@ -336,6 +336,7 @@ def test_its_test_is_that_of_significance(ranked: Results) -> None:
         if isinstance(row.samples, dict)
     ]
     found = _sides(ranked, _with(ranked, rows))
+    assert found.changes
     for one in found.changes:
         (pair,) = compare_systems(found.ranked[0].scores[one.system])
         assert one.comparison.p == pair.p

@@ -23,9 +23,10 @@ def test_ratios_state_the_pair_alone_and_with_the_query() -> None:
 
 
 def test_latency_ratios_have_an_interval_around_the_truth() -> None:
-    for ratio in ratios(synthetic.scaling_rows(seed=5)):
-        if ratio.measure != "latency":
-            continue
+    measured = ratios(synthetic.scaling_rows(seed=5))
+    latencies = [ratio for ratio in measured if ratio.measure == "latency"]
+    assert latencies
+    for ratio in latencies:
         true = synthetic.seconds("teacher", "score", ratio.doc_len) / 6.1e-5
         assert ratio.score.low <= ratio.score.value <= ratio.score.high
         assert ratio.score.low * 0.95 < true < ratio.score.high * 1.05

@@ -178,7 +178,9 @@ def test_colours_of_systems_are_told_apart_by_every_eye() -> None:
 
 
 def test_words_on_the_strongest_shade_of_a_map_stand_out() -> None:
-    for card, text, colours in _schemes():
+    schemes = _schemes()
+    assert [len(colours) for _, _, colours in schemes] == [8, 8]  # light, dark
+    for card, text, colours in schemes:
         below = np.array([int(card[i : i + 2], 16) for i in (1, 3, 5)])
         for colour in colours:
             above = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
