@@ -16,10 +16,9 @@ from rabbench.report.cost import CostReport
 from rabbench.report.cost.roofline import is_roofline
 from rabbench.report.cost.text import opening_sentences
 from rabbench.report.labels import LONGEST, is_cost, slots
-from rabbench.report.page import Figure, Page, Section, Table
-from rabbench.report.quality import Quality
+from rabbench.report.page import Cell, Page, Section, Table
+from rabbench.report.quality import QualityReport
 from rabbench.report.quality.rankings import is_quality
-from rabbench.report.wording import cell
 from rabbench.types import Measurement, Results
 
 TITLES = {
@@ -36,16 +35,17 @@ def build_page(results: Results, *, draw: bool = True) -> Page:
     """The page of a results file; ``draw`` leaves the figures out where nobody sees them."""
     results = _named(results)
     rows = list(results.rows)
-    colours, quality = slots(rows), Quality(results)
+    colours = slots(rows)
+    quality = QualityReport(results, colours, draw=draw)
     cost = CostReport(rows, results.config, colours, draw=draw)
     verdict = opening_sentences(cost.opening(), quality.opening(), training.opening(rows))
-    glance = _glance(cost, quality, colours, draw=draw)
+    glance = _glance(cost, quality)
     sections = [
         glance,
         *cost.sections(glance.figures),
-        *quality.sections(colours, glance.figures, draw=draw),
+        *quality.sections(glance.figures),
         *training.sections(rows, results.config, draw=draw),
-        *_other_sections(rows),
+        _other_section(rows),
         provenance.suites_section(results.suites),
         provenance.provenance_section(results),
     ]
@@ -81,16 +81,11 @@ def _named(results: Results) -> Results:
     )  # fmt: skip
 
 
-def _glance(
-    cost: CostReport, quality: Quality, colours: Mapping[str, int], *, draw: bool
-) -> Section:
+def _glance(cost: CostReport, quality: QualityReport) -> Section:
     """Three figures at most: cost by length, the phase ledger, quality against cost."""
     tables = [cost.ledger] if cost.ledger.rows else []
-    figures: list[Figure] = []
-    if draw:
-        ranked = [*quality.fronts(colours), *quality.dots(colours)]
-        figures = cost.opening_figures(GLANCED - len(tables) - bool(ranked))
-        figures += ranked[: GLANCED - len(tables) - len(figures)]
+    figures = cost.opening_figures(GLANCED - len(tables) - bool(quality.figures))
+    figures += [*quality.figures.values()][: GLANCED - len(tables) - len(figures)]
     return Section(
         id="figures",
         title="At a glance",
@@ -119,23 +114,23 @@ def _subtitle(results: Results) -> str:
     return " · ".join(str(part) for part in parts if part)
 
 
-def _other_sections(rows: Sequence[Measurement]) -> list[Section]:
+def _other_section(rows: Sequence[Measurement]) -> Section:
     """Rows that no other section knows, as they are."""
-    others = [
+    unknown = [
         row
         for row in rows
         if not (is_cost(row) or is_quality(row) or is_roofline(row))
         and not training.is_training(row)
         and row.measure != LONGEST
     ]
-    if not others:
-        return []
-    lines = [
-        (row.system, row.phase, row.measure, cell(row), _compact(row.params)) for row in others
-    ]
     columns = ("system", "phase", "measure", "value", "params")
-    table = Table("others", "Rows of other kinds", columns, lines, frozenset({3}))
-    return [Section(id="others", title="Other measurements", tables=[table], group="About")]
+    lines = [
+        (row.system, row.phase, row.measure, Cell.of_row(row), _compact(row.params))
+        for row in unknown
+    ]
+    table = Table("others", "Rows of other kinds", columns, lines)
+    tables = [table] if lines else []
+    return Section(id="others", title="Other measurements", tables=tables, group="About")
 
 
 def _compact(params: Mapping[str, Any]) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rabbench.stats.intervals import Estimate
-from rabbench.types import Measurement
 
 SI = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"), (1e-18, "a"))
@@ -68,15 +67,6 @@ def duration(seconds: float) -> str:
 def percent(share: float) -> str:
     """A share: ``57 %``, ``2.1 %``, ``0.03 %``."""
     return f"{100 * share:,.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
-
-
-def cell(row: Measurement | None) -> str:
-    """A row's value for a table; a missing one says why."""
-    if row is None:
-        return "–"
-    if row.value is None:
-        return f"not measured ({row.status})"
-    return amount(row.value, row.unit)
 
 
 def times(factor: float) -> str:

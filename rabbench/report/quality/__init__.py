@@ -9,206 +9,178 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rabbench.quality.significance import tied_with_best
 from rabbench.report.labels import STUDENT
-from rabbench.report.page import Cell, Figure, KeyFigure, Section, Table
+from rabbench.report.page import Cell, Figure, KeyFigure, Role, Section, Table
 from rabbench.report.quality import comparisons, cost, splits, tables
-from rabbench.report.quality.comparisons import Retention
 from rabbench.report.quality.rankings import (
     SystemRow,
     is_quality,
     means_over_datasets,
     rankings,
 )
-from rabbench.report.render.cells import interval_text, value_text
-from rabbench.report.wording import join_words
+from rabbench.report.render import cells
 from rabbench.stats.intervals import Estimate
 from rabbench.types import Results
 
 
-class Quality:
-    """What a report says of the rankings in some results."""
+class QualityReport:
+    """What a report says of the rankings in some results; ``slots`` are the systems' colours."""
 
-    def __init__(self, results: Results) -> None:
+    def __init__(self, results: Results, slots: Mapping[str, int], *, draw: bool = True) -> None:
         self.rows = [row for row in results.rows if is_quality(row)]
-        self._cards = results.suites
-        self._rankings = rankings(self.rows)
-        self._all_pairs = comparisons.compare_pairs(self.rows)
-        self._pairs = {
-            dataset: self._all_pairs[dataset, systems[0].row.measure]
-            for dataset, systems in self._rankings.items()
-            if (dataset, systems[0].row.measure) in self._all_pairs
+        self.cards, self.slots, self.draw = results.suites, slots, draw
+        self.rankings = rankings(self.rows)
+        self.all_pairs = comparisons.compare_pairs(self.rows)
+        self.pairs = {
+            dataset: self.all_pairs[dataset, systems[0].row.measure]
+            for dataset, systems in self.rankings.items()
+            if (dataset, systems[0].row.measure) in self.all_pairs
         }
         inner = results.config.get("quality")
         config = inner if isinstance(inner, Mapping) else results.config
-        self._retentions = comparisons.retentions(self.rows, config.get("baseline"))
-        self._retention = next(filter(Retention.is_of_student, self._retentions), None)
-        self._means = means_over_datasets(self.rows, self._cards)
-        self._views = cost.cost_quality_views(self.rows, self._means)
+        self.retentions = comparisons.retentions(self.rows, config.get("baseline"))
+        self.means = means_over_datasets(self.rows, self.cards)
+        self.views = cost.cost_quality_views(self.rows, self.means)
+        self.figures = {}
+        if draw:  # quality against cost, the most telling first, then a dot a system
+            figures = [
+                *cost.pareto_figures(self.views, slots),
+                *tables.dots_figures(self.rankings, slots),
+            ]
+            self.figures = {figure.id: figure for figure in figures}
+
+    def findings(self) -> list[str]:
+        """Every sentence about the rankings."""
+        return [
+            *self._ranking_sentences(),
+            *comparisons.significance_sentences(self.pairs, self.rankings),
+            *comparisons.retention_sentences(self.retentions),
+            *cost.front_sentences(self.views),
+        ]
+
+    def _ranking_sentences(self) -> list[str]:
+        return [
+            f"Ranking quality on {dataset}, {systems[0].row.measure}: "
+            f"{', '.join(f'{system.label} {system.mean:.3f}' for system in systems)}."
+            for dataset, systems in self.rankings.items()
+        ]
 
     def opening(self) -> list[str]:
         """The student, the best system, the front: those that there is something to say about."""
-        sentences = (self._student_sentence(), self._best_sentence(), self._front_sentence())
-        return list(filter(None, sentences))
+        student = comparisons.retention_sentences(self.retentions) or self._student_sentences()
+        tested = comparisons.significance_sentences(self.pairs, self.rankings)
+        best = self._mean_sentences() or tested or self._ranking_sentences()
+        return [*student[:1], *best[:1], *cost.front_sentences(self.views)]
+
+    def _student_sentences(self) -> list[str]:
+        """On each data set, how far a trained student without a teacher is below the best."""
+        sentences = []
+        for dataset, (best, *rest) in self.rankings.items():
+            student = next(filter(_is_student, rest), None)
+            if student is None or _is_student(best):
+                continue
+            gap = f"; the best, {best.label}, has {best.mean:.3f}"
+            for pair in self.pairs.get(dataset, ()):
+                if (pair.first, pair.second) == (best.label, student.label):
+                    interval = _interval(pair.difference)
+                    note = "" if pair.significant else ", not significant"
+                    gap = f", {pair.difference.value:.3f} below {best.label}, the best"
+                    gap += f" ({interval}{note})"
+            sentences.append(
+                f"On {dataset} the student’s {student.row.measure} is {student.mean:.3f}{gap}."
+            )
+        return sentences
+
+    def _mean_sentences(self) -> list[str]:
+        return [
+            f"Over {len(mean.groups)} data sets {mean.labels[0]} ranks best: mean {mean.metric} "
+            f"{cells.line(Cell.estimate(mean.estimate(mean.labels[0]), 'score'))}."
+            for mean in self.means
+        ]
 
     def key_figures(self) -> list[KeyFigure]:
         """The student's retention, and the best system's mean."""
         figures = []
-        share = self._retention
-        if share is not None:
+        shares = list(filter(comparisons.Retention.is_of_student, self.retentions))
+        for share in shares[:1]:
             label = f"retention: the student’s {share.metric} over its teacher’s"
             figures.append(_key_figure(share.share, "share", label, f"on {share.dataset}"))
-        if self._means:
-            mean = self._means[0]
+        for mean in self.means[:1]:
             best = mean.labels[0]
             label = f"mean {mean.metric} of {best}, the best of {len(mean.labels)}"
             note = f"over {len(mean.groups)} data sets"
             return [*figures, _key_figure(mean.estimate(best), "score", label, note)]
-        for dataset, (first, *rest) in list(self._rankings.items())[:1]:
-            students = [system for system in rest if _is_student(system) and share is None]
+        for dataset, (first, *rest) in list(self.rankings.items())[:1]:
+            students = [] if shares else list(filter(_is_student, rest))
             for system in [first, *students[:1]]:
                 role = "the best" if system is first else "the student"
                 label = f"{system.row.measure} of {system.label}, {role} on {dataset}"
                 figures.append(_key_figure(system.estimate, "score", label))
         return figures
 
-    def _student_sentence(self) -> str:
-        share = self._retention
-        if share is not None:
-            cell = Cell.estimate(share.share, "share")
-            return (
-                f"On {share.dataset} the student retains {value_text(cell)} of its teacher’s "
-                f"{share.metric} (95 % interval {interval_text(cell)})."
-            )
-        for dataset, (best, *rest) in self._rankings.items():
-            student = next((system for system in rest if _is_student(system)), None)
-            if student is None or _is_student(best):
-                continue
-            opening = f"On {dataset} the student’s {student.row.measure} is {student.mean:.3f}"
-            for pair in self._pairs.get(dataset, ()):
-                if (pair.first, pair.second) == (best.label, student.label):
-                    low, high = pair.difference.low, pair.difference.high
-                    note = "" if pair.significant else ", not significant"
-                    return (
-                        f"{opening}, {pair.difference.value:.3f} below {best.label}, the best "
-                        f"(95 % interval {low:.3f} to {high:.3f}{note})."
-                    )
-            return f"{opening}; the best, {best.label}, has {best.mean:.3f}."
-        return ""
-
-    def _best_sentence(self) -> str:
-        if self._means:
-            mean = self._means[0]
-            label = mean.labels[0]
-            estimate = mean.estimate(label)
-            return (
-                f"Over {len(mean.groups)} data sets {label} ranks best: mean {mean.metric} "
-                f"{estimate.value:.3f} ({_interval(estimate)})."
-            )
-        for dataset, (best, *_) in self._rankings.items():
-            interval = _interval(best.estimate)
-            sentence = f"On {dataset} {best.label} ranks best: {best.row.measure} {best.mean:.3f}"
-            sentence += f" ({interval})" if interval else ""
-            if dataset not in self._pairs:
-                return f"{sentence}."
-            _, *tied = tied_with_best(self._pairs[dataset])
-            if not tied:
-                return f"{sentence}, significantly better than every other system."
-            return f"{sentence}; not significantly different: {', '.join(tied)}."
-        return ""
-
-    def _front_sentence(self) -> str:
-        view = cost.main_view(self._views)
-        if view is None:
-            return ""
-        names = join_words([point.label for point in view.front])
-        return f"On the Pareto front of {view.axes}: {names}."
-
-    def fronts(self, slots: Mapping[str, int]) -> list[Figure]:
-        """Quality against cost, the most telling first."""
-        return cost.pareto_figures(self._views, slots)
-
-    def dots(self, slots: Mapping[str, int]) -> list[Figure]:
-        """Each data set's first metric, a dot a system."""
-        return tables.dots_figures(self.rows, slots)
-
-    def findings(self) -> list[str]:
-        """Every sentence about the rankings."""
-        means = [
-            f"Ranking quality on {dataset}, {systems[0].row.measure}: "
-            f"{', '.join(f'{system.label} {system.mean:.3f}' for system in systems)}."
-            for dataset, systems in self._rankings.items()
-        ]
-        return [
-            *means,
-            *comparisons.significance_sentences(self._pairs, self._rankings),
-            *comparisons.retention_sentences(self._retentions),
-            *cost.front_sentences(self._views),
-        ]
-
     def warnings(self) -> list[str]:
         """What a reader must know before believing the figures."""
-        return tables.tie_warnings(self.rows)
+        return tables.tie_warnings(self.rankings)
 
-    def sections(
-        self, slots: Mapping[str, int], shown: Sequence[Figure] = (), *, draw: bool
-    ) -> list[Section]:
-        """All sections but those without anything to show; ``shown`` figures stand elsewhere."""
-        if not self.rows:
-            return []
-        drawn_ids = {figure.id for figure in shown}
-        dots, fronts = (self.dots(slots), self.fronts(slots)) if draw else ([], [])
+    def sections(self, elsewhere: Sequence[Figure] = ()) -> list[Section]:
+        """All sections, some of them empty; the ``elsewhere`` figures stand in another one."""
+        ids = {figure.id for figure in elsewhere}
+        figures = [figure for id_, figure in self.figures.items() if id_ not in ids]
         diffs = splits.pairwise_diffs(self.rows)
-        by_length = splits.split_by_length(self.rows, self._cards)
+        by_length = splits.split_by_length(self.rows, self.cards)
+        query_figures, length_figures = [], []
+        if self.draw:
+            query_figures = splits.query_figures(diffs, self.slots)
+            length_figures = splits.length_figures(by_length, self.slots)
         sections = [
             _section(
                 "quality",
                 "Ranking quality",
-                tables.dataset_tables(self.rows, self._all_pairs),
-                figures=[figure for figure in dots if figure.id not in drawn_ids],
+                tables.dataset_tables(self.rows, self.all_pairs),
+                figures=[figure for figure in figures if figure.id.startswith("fig-quality")],
             ),
             _section(
-                "means", "Mean over data sets", tables.means_tables(self._means), tables.MEAN_RULE
+                "means", "Mean over data sets", [tables.means_table(self.means)], tables.MEAN_RULE
             ),
-            _section("retention", "Retention", comparisons.retention_tables(self._retentions)),
+            _section("retention", "Retention", comparisons.retention_tables(self.retentions)),
             _section(
                 "cost-quality",
                 "Quality against cost",
-                cost.cost_tables(self._views),
+                cost.cost_tables(self.views),
                 cost.RULE,
-                figures=[figure for figure in fronts if figure.id not in drawn_ids],
+                figures=[figure for figure in figures if figure.id.startswith("fig-pareto")],
             ),
             _section(
                 "significance",
                 "Significant differences",
-                comparisons.best_tables(self._pairs),
+                comparisons.best_tables(self.pairs),
                 comparisons.METHOD,
             ),
             Section(
                 id="queries",
                 title="Query by query",
                 text=[splits.QUERY_RULE] * bool(diffs),
-                figures=splits.query_figures(diffs, slots) if draw else (),
-                tables=splits.query_tables(diffs, self._cards),
+                figures=query_figures,
+                tables=splits.query_tables(diffs, self.cards),
             ),
             Section(
                 id="lengths",
                 title="Quality by document length",
                 text=[splits.LENGTH_RULE, *splits.unsplit_sentences(by_length)] * bool(by_length),
-                figures=splits.length_figures(by_length, slots) if draw else (),
+                figures=length_figures,
                 tables=splits.length_tables(by_length),
             ),
             _section(
                 "truncation",
                 "Truncation",
-                tables.truncation_tables(self.rows),
+                [tables.truncation_table(self.rows)],
                 detail=True,
                 summary="how much of its documents each system read",
             ),
             _section(
                 "ties",
                 "Ties",
-                tables.ties_tables(self.rows),
+                [tables.ties_table(self.rankings)],
                 tables.TIE_RULE,
                 detail=True,
                 summary="what equal scores do to a figure",
@@ -216,28 +188,29 @@ class Quality:
             _section(
                 "pairs",
                 "Every pair of systems",
-                comparisons.all_pairs_tables(self._pairs),
+                comparisons.all_pairs_tables(self.pairs),
                 detail=True,
                 summary="the tests of all pairs, not of the best system’s alone",
             ),
         ]
-        return [replace(section, group="Quality") for section in sections if not section.empty]
+        return [replace(section, group="Quality") for section in sections]
 
 
 def _section(id_: str, title: str, contents: Sequence[Table], *text: str, **rest: Any) -> Section:
-    """A section of some tables; without any it has no words either."""
-    return Section(id=id_, title=title, text=text if contents else (), tables=contents, **rest)
+    """A section of the tables with rows; without any it has no words either."""
+    present = [table for table in contents if table.rows]
+    return Section(id=id_, title=title, text=text if present else (), tables=present, **rest)
 
 
 def _is_student(system: SystemRow) -> bool:
     return system.row.system == STUDENT and system.is_trained
 
 
-def _interval(estimate: Estimate, role: Any = "score") -> str:
-    text = interval_text(Cell.estimate(estimate, role)).replace("–", " to ")
+def _interval(estimate: Estimate, role: Role = "score") -> str:
+    text = cells.interval_text(Cell.estimate(estimate, role)).replace("–", " to ")
     return f"95 % interval {text}" if text else ""
 
 
-def _key_figure(estimate: Estimate, role: Any, label: str, note: str = "") -> KeyFigure:
-    value = value_text(Cell.estimate(estimate, role))
+def _key_figure(estimate: Estimate, role: Role, label: str, note: str = "") -> KeyFigure:
+    value = cells.value_text(Cell.estimate(estimate, role))
     return KeyFigure(value, label, ", ".join(filter(None, [note, _interval(estimate, role)])))

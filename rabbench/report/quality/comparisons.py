@@ -56,20 +56,21 @@ def significance_sentences(
     """For each data set, who is tied with the best, and the power of its queries."""
     sentences = []
     for dataset, tests in pairs.items():
-        best, *tied = tied_with_best(tests)
-        outcome = f"{best} is best"
+        name, *tied = tied_with_best(tests)
+        best = next(system for system in ranked[dataset] if system.label == name)
+        sentence = f"On {dataset} {name} ranks best by {best.row.measure}, "
+        sentence += line(Cell.estimate(best.estimate, "score"))
         if tied:
-            outcome += f" (not significantly different: {', '.join(tied)})"
+            sentence += f"; not significantly different: {', '.join(tied)}"
         else:
-            outcome += ", significantly better than every other system"
+            sentence += ", significantly better than every other system"
         detectable = [test.detectable for test in tests if test.detectable is not None]
-        first = ranked[dataset][0]
         if detectable:
-            outcome += (
-                f"; the {len(first.scores):,} queries show a difference of "
+            sentence += (
+                f"; the {len(best.scores):,} queries show a difference of "
                 f"{median(detectable):.3f} with 80 % power (median over pairs)"
             )
-        sentences.append(f"On {dataset}, by {first.row.measure}, {outcome}.")
+        sentences.append(f"{sentence}.")
     return sentences
 
 

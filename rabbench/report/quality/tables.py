@@ -16,14 +16,13 @@ from rabbench.report.page import Cell, Column, Figure, Table, Value
 from rabbench.report.plots.dots import Dot, dots_figure
 from rabbench.report.quality.rankings import (
     MeanOverDatasets,
+    SystemRow,
     metrics,
     ranked_systems,
-    rankings,
     row_estimate,
     rows_by_dataset,
     system_label,
 )
-from rabbench.stats.intervals import UNKNOWN
 from rabbench.types import Measurement
 
 TIES_MATTER = 0.005  # difference of a mean at which the expectation under ties is shown
@@ -44,6 +43,9 @@ TIE_RULE = (
 )
 Pairs = Mapping[tuple[str, str], Sequence[SystemPair]]
 """The tests of every two systems, by data set and metric."""
+
+Rankings = Mapping[str, Sequence[SystemRow]]
+"""The systems of each data set by its first metric, best first."""
 
 Line = list[Cell | Value]
 
@@ -118,15 +120,12 @@ def _letter(number: int) -> str:
     return (_letter(more - 1) if more else "") + string.ascii_lowercase[place]
 
 
-def dots_figures(rows: Iterable[Measurement], slots: Mapping[str, int]) -> list[Figure]:
+def dots_figures(ranked: Rankings, slots: Mapping[str, int]) -> list[Figure]:
     """Each data set's first metric, a dot a system with its interval."""
     figures: list[Figure] = []
-    for dataset, systems in rankings(rows).items():
+    for dataset, systems in ranked.items():
         metric = systems[0].row.measure
-        dots = [
-            Dot(system.label, slots[system.row.system], row_estimate(system.row) or UNKNOWN)
-            for system in systems
-        ]
+        dots = [Dot(system.label, slots[system.row.system], system.estimate) for system in systems]
         figures.append(
             dots_figure(
                 f"fig-quality-{len(figures)}",
@@ -139,11 +138,11 @@ def dots_figures(rows: Iterable[Measurement], slots: Mapping[str, int]) -> list[
     return figures
 
 
-def means_tables(means: Sequence[MeanOverDatasets]) -> list[Table]:
+def means_table(means: Sequence[MeanOverDatasets]) -> Table:
     """A line per system, a column per metric, where several data sets have one."""
     labels = dict.fromkeys(label for mean in means for label in mean.labels)
     names = dict.fromkeys(name for mean in means for name in mean.groups)
-    table = Table(
+    return Table(
         id="means",
         caption=f"Mean over data sets ({', '.join(names)}), with 95 % bootstrap interval",
         columns=["system", *(f"{mean.metric}, {len(mean.groups)} data sets" for mean in means)],
@@ -159,20 +158,19 @@ def means_tables(means: Sequence[MeanOverDatasets]) -> list[Table]:
         ],
         paper=True,
     )
-    return [table] if means else []
 
 
-def ties_tables(rows: Sequence[Measurement]) -> list[Table]:
+def ties_table(ranked: Rankings) -> Table:
     """Each system that ties documents: share of queries, and the first metric's range."""
     lines: list[Line] = []
-    for dataset, systems in rankings(rows).items():
+    for dataset, systems in ranked.items():
         for system in systems:
             params = system.row.params
             share, (worst, best) = params.get("tied_queries"), _tie_range(params)
             if share or worst != best:
                 mean = params.get("expected_under_ties")
-                named = [dataset, system.label, system.row.measure]
-                lines.append([*named, share, system.mean, mean, worst, best])
+                names = [dataset, system.label, system.row.measure]
+                lines.append([*names, share, system.mean, mean, worst, best])
     columns: list[Column | str] = [
         "data set",
         "system",
@@ -181,7 +179,7 @@ def ties_tables(rows: Sequence[Measurement]) -> list[Table]:
         *(Column(name, "score")
           for name in ("by the rule", "mean over orders", "worst order", "best order")),
     ]  # fmt: skip
-    return [Table("ties", "What ties do to a figure", columns, lines)] if lines else []
+    return Table("ties", "What ties do to a figure", columns, lines)
 
 
 def _tie_range(params: Mapping[str, Any]) -> tuple[float | None, float | None]:
@@ -190,10 +188,10 @@ def _tie_range(params: Mapping[str, Any]) -> tuple[float | None, float | None]:
     return (None, None) if worst is None or best is None else (worst, best)
 
 
-def tie_warnings(rows: Sequence[Measurement]) -> list[str]:
+def tie_warnings(ranked: Rankings) -> list[str]:
     """Where ties are many, how far a mean could move with their order."""
     warnings = []
-    for dataset, systems in rankings(rows).items():
+    for dataset, systems in ranked.items():
         for system in systems:
             worst, best = _tie_range(system.row.params)
             many = (system.row.params.get("tied_queries") or 0) > MANY_TIES
@@ -206,7 +204,7 @@ def tie_warnings(rows: Sequence[Measurement]) -> list[str]:
     return warnings
 
 
-def truncation_tables(rows: Sequence[Measurement]) -> list[Table]:
+def truncation_table(rows: Sequence[Measurement]) -> Table:
     """How much of the documents each system read, where its rows have it."""
     lines: list[Line] = []
     for dataset, part in rows_by_dataset(rows).items():
@@ -227,4 +225,4 @@ def truncation_tables(rows: Sequence[Measurement]) -> list[Table]:
         Column("tokens lost", "share"),
     ]
     caption = "How much of its documents each system read, in its own tokens"
-    return [Table("truncation", caption, columns, lines)] if lines else []
+    return Table("truncation", caption, columns, lines)

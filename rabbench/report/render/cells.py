@@ -54,8 +54,10 @@ def interval_text(cell: Cell) -> str:
         return f"{word} {FORMATS[cell.role](bound, cell.unit)}"
     if cell.role == "amount":
         return amount_interval(low, high, cell.unit)
-    texts = [FORMATS[cell.role](bound, cell.unit) for bound in (low, high)]
-    return "–".join(texts) if cell.role == "score" else " to ".join(texts)
+    lower, upper = (FORMATS[cell.role](bound, cell.unit) for bound in (low, high))
+    if cell.role == "score":
+        return f"{lower}–{upper}"
+    return f"{lower.removesuffix(' %')} to {upper}"
 
 
 def line(cell: Cell) -> str:

@@ -60,8 +60,8 @@ def test_cost_leaves_room_for_quality(demo: Results) -> None:
     found = build.build_page(demo, draw=False).verdict
     assert len(found) == 3
     assert [sentence.split()[0] for sentence in found] == ["Scoring", "At", "On"]
-    assert found[2].startswith("On demo teacher ranks best: ndcg@10 0.7")
-    assert found[2].endswith("not significantly different: bm25.")
+    assert found[2].startswith("On demo teacher ranks best by ndcg@10, 0.7")
+    assert "; not significantly different: bm25;" in found[2]
     cost, quality, training = ["a", "b", "c", "d"], ["q", "r"], ["t"]
     assert opening_sentences(cost, quality, training) == ["a", "b", "q"]
     assert opening_sentences(cost, [], training) == ["a", "b", "c"]
@@ -78,7 +78,7 @@ def test_a_trained_student_is_spoken_of_first() -> None:
     ]
     page = _page(trained, "quality")
     assert re.match(
-        r"On beir/scifact the student retains \d+ % of its teacher’s ndcg@10 \(95 % interval \d",
+        r"On beir/scifact the student retains [\d.]+ % \([\d.]+ to [\d.]+ %\) of its teacher",
         page.verdict[0],
     )
     assert page.key_figures[0].label.startswith("retention")
@@ -97,7 +97,7 @@ def test_a_data_set_named_by_its_split_has_its_suites_name() -> None:
     text = markdown.render_markdown(
         build_page(Results(**{**vars(results), "suites": [card]}), draw=False)
     )
-    assert "On demo/test teacher ranks best" in text
+    assert "On demo/test teacher ranks best by " in text
     assert "On test " not in text
 
 
