@@ -283,9 +283,9 @@ def _data(series: Sequence[Series], unit: str) -> Table:
             rows.append([line.label, length, point, fit, statuses.get(length, "ok")])
     columns = [("system", ""), ("document tokens", ""), ("value", unit)]
     fitted, failed = any(line.curve for line in series), any(line.failed for line in series)
-    shown = [True, True, True, fitted, failed]
+    filled = [True, True, True, fitted, failed]
     columns += [("fit", unit), ("status", "")]
-    return figure_data(list(compress(columns, shown)), [list(compress(row, shown)) for row in rows])
+    return figure_data(list(compress(columns, filled)), [list(compress(row, filled)) for row in rows])
 
 
 def _factor_figure(ratios: Iterable[Ratio], slots: Mapping[str, int]) -> Figure | None:

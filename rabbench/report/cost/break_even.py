@@ -140,8 +140,8 @@ class BreakEvenReport:
             return "The student’s training is not measured and left out."
         missing = "time" if self.load.training_flops is not None else "FLOPs"
         rest = f"; what it took in {missing} is not measured and left out"
-        counted = f"The student’s training is counted in ({' and '.join(measured)})"
-        return f"{counted}{rest if len(measured) == 1 else ''}."
+        sentence = f"The student’s training is counted in ({' and '.join(measured)})"
+        return f"{sentence}{rest if len(measured) == 1 else ''}."
 
     def _deciding(self, student: str) -> list[Pair]:
         """Of each measure and other system the pair at the largest length, of one sweep."""

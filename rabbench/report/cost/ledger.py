@@ -169,7 +169,7 @@ def evidence_table(fits: Iterable[Fit], labels: Labels) -> Table:
 def counter_table(rows: Iterable[Measurement], labels: Labels) -> Table:
     """The FLOP counters and how far apart they are, for each system and phase."""
     groups: dict[tuple[str, str], list[Measurement]] = {}
-    for row in _counted(rows):
+    for row in _counter_rows(rows):
         groups.setdefault((labels.of(row.system, row.params), row.phase), []).append(row)
     lines: list[Row] = []
     for (label, phase), group in groups.items():
@@ -194,7 +194,7 @@ def counter_table(rows: Iterable[Measurement], labels: Labels) -> Table:
 
 def counter_agreement(rows: Iterable[Measurement]) -> str:
     """How far apart the counters are at most, in a line; empty without counters."""
-    differences = [float(row.params["agreement"]) for row in _counted(rows)]
+    differences = [float(row.params["agreement"]) for row in _counter_rows(rows)]
     worst = max(differences, default=0.0)
     if worst > AGREED:
         return f"no, they are up to {100 * worst:.2g} % apart"
@@ -213,7 +213,7 @@ def layer_note(rows: Iterable[Measurement]) -> list[str]:
     ]
 
 
-def _counted(rows: Iterable[Measurement]) -> list[Measurement]:
+def _counter_rows(rows: Iterable[Measurement]) -> list[Measurement]:
     return [row for row in rows if row.measure == "flops" and "agreement" in row.params]
 
 

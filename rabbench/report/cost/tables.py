@@ -45,7 +45,7 @@ PAPER_TEXT = (
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
-    """One factor ``over``/``under`` of the online cost of a pair.
+    """One factor of the online cost of a pair; ``over`` is the over-system's cost.
 
     ``with_query`` counts the under-system's query encoding in full, as if it scored one document
     a query; None where it has no query phase or the measure does not add up.
@@ -54,11 +54,9 @@ class Ratio:
     over_system: str
     under_system: str
     measure: str
-    unit: str
     doc_len: int
     key: Mapping[str, Any]
     over: float
-    under: float
     score: Estimate
     with_query: Estimate | None
 
@@ -82,11 +80,9 @@ def ratios(
                 over_system=over,
                 under_system=under,
                 measure=row.measure,
-                unit=row.unit,
                 doc_len=int(row.params["doc_len"]),
                 key=sweep_key(row),
                 over=row.value,
-                under=pair.value,
                 score=_estimate(row, pair),
                 with_query=None if query is None else _estimate(row, pair, query),
             )
