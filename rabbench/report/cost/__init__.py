@@ -285,7 +285,8 @@ def _data(series: Sequence[Series], unit: str) -> Table:
     fitted, failed = any(line.curve for line in series), any(line.failed for line in series)
     filled = [True, True, True, fitted, failed]
     columns += [("fit", unit), ("status", "")]
-    return figure_data(list(compress(columns, filled)), [list(compress(row, filled)) for row in rows])
+    rows = [list(compress(row, filled)) for row in rows]
+    return figure_data(list(compress(columns, filled)), rows)
 
 
 def _factor_figure(ratios: Iterable[Ratio], slots: Mapping[str, int]) -> Figure | None:

@@ -23,14 +23,18 @@ from tests.report.pages import cells, headings, section, table, texts
 
 
 def test_the_break_even_is_said_tabled_and_drawn(full: Page) -> None:
-    said = [one for one in full.findings if "costs less than the teacher from" in one]
-    assert said[0].startswith(
+    sentences = [
+        sentence for sentence in full.findings if "costs less than the teacher from" in sentence
+    ]
+    assert sentences[0].startswith(
         "With 1,000 documents of 4,096 tokens indexed once and 100 of them scored for each query, "
         "the student costs less than the teacher from the 10th query on in FLOPs as in time (10th"
     )
-    assert "; than the cached teacher from the first query on in FLOPs and from the" in said[0]
-    assert said[0].endswith("The student’s training is not measured and left out.")
-    assert said[1].startswith("Likewise the chunked student costs less than the teacher from the")
+    assert "; than the cached teacher from the first query on in FLOPs and from the" in sentences[0]
+    assert sentences[0].endswith("The student’s training is not measured and left out.")
+    assert sentences[1].startswith(
+        "Likewise the chunked student costs less than the teacher from the"
+    )
     flops = table(full, "break-even-flops")
     assert headings(flops)[1] == "rabtriever below teacher · sdpa"
     assert [row[1].value for row in flops.cells] == [8, 9, 9, 10, 10, 10, 10, 10]
@@ -51,12 +55,14 @@ def test_the_break_even_is_said_tabled_and_drawn(full: Page) -> None:
 
 
 def test_the_load_comes_from_the_configuration() -> None:
-    given = {"n_docs": 500, "k": 10, "training_flops": 1e18, "price_gb_month": 0.02, "other": 1}
+    load = {"n_docs": 500, "k": 10, "training_flops": 1e18, "price_gb_month": 0.02, "other": 1}
     results = synthetic.results("scaling", synthetic.scaling_rows())
-    page = build.build_page(replace(results, config={"breakeven": given}), draw=False)
-    (said,) = [one for one in page.findings if one.startswith("With 500 documents")]
-    assert "and 10 of them scored for each query" in said
-    assert said.endswith(
+    page = build.build_page(replace(results, config={"breakeven": load}), draw=False)
+    (sentence,) = [
+        sentence for sentence in page.findings if sentence.startswith("With 500 documents")
+    ]
+    assert "and 10 of them scored for each query" in sentence
+    assert sentence.endswith(
         "The student’s training is counted in (1.00 EFLOP); what it took in time is not measured "
         "and left out."
     )
@@ -67,28 +73,30 @@ def test_finished_results_are_judged_again_under_another_load(tmp_path: Path) ->
     measured = replace(synthetic.results("scaling", synthetic.scaling_rows()), config={})
     save_results(measured, tmp_path)
     before = (tmp_path / "results.json").read_text()
-    again = report.with_load(load_results(tmp_path), {"n_docs": 50, "training_s": 7200.0})
-    written = report.write(again, tmp_path).verdict
-    assert any(line.endswith("in time, its training counted in.") for line in written)
+    judged = report.with_load(load_results(tmp_path), {"n_docs": 50, "training_s": 7200.0})
+    verdict = report.write(judged, tmp_path).verdict
+    assert any(line.endswith("in time, its training counted in.") for line in verdict)
     assert any(
         line.startswith("With 50 documents of 4,096 tokens indexed once and 50 of them")
         and line.endswith(
             "The student’s training is counted in (7,200 s); what it took in FLOPs "
             "is not measured and left out."
         )
-        for line in build.build_page(again, draw=False).findings
+        for line in build.build_page(judged, draw=False).findings
     )
     assert (tmp_path / "results.json").read_text() == before
-    both = report.with_load(replace(again, config={"breakeven": {"n_docs": 9, "k": 3}}), {"k": 2})
-    assert both.config["breakeven"] == {"n_docs": 9, "k": 2}
+    merged = report.with_load(
+        replace(judged, config={"breakeven": {"n_docs": 9, "k": 3}}), {"k": 2}
+    )
+    assert merged.config["breakeven"] == {"n_docs": 9, "k": 2}
 
 
 def test_without_a_teacher_and_its_student_there_is_no_break_even() -> None:
     for systems in ({"bm25", "dense"}, {"teacher"}, {"rabtriever", "bm25"}):
         rows = [row for row in synthetic.scaling_rows() if row.system in systems]
         page = build.build_page(synthetic.results("scaling", rows))
-        assert not any(one.id == "break-even" for one in page.sections)
-        assert not any("costs less" in one for one in page.verdict)
+        assert not any(section.id == "break-even" for section in page.sections)
+        assert not any("costs less" in sentence for sentence in page.verdict)
         assert "<h1>" in html.render_html(page)
 
 
@@ -99,7 +107,7 @@ def test_a_break_even_without_its_index_is_not_measured() -> None:
         if (row.system, row.phase) != ("rabtriever", "index")
     ]
     page = build.build_page(synthetic.results("scaling", rows))
-    assert not any("costs less" in one for one in page.verdict)
+    assert not any("costs less" in sentence for sentence in page.verdict)
     words = {row[1].words for row in table(page, "break-even-flops").cells}
     assert words == {"not measured (rabtriever index (no row))"}
 

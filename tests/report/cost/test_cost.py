@@ -28,10 +28,10 @@ def test_attention_is_named_in_figures_and_failures_are_marked(full: Page) -> No
     memory = figure(full, "fig-working_memory-score").svg
     words = set(re.findall(r"<text[^>]*>([^<]*)<", memory))
     assert {"eager", "sdpa", "out of memory", "longest 3,012", "L* 388"} <= words
-    (warning,) = [one for one in full.warnings if "oom" in one]
+    (warning,) = [warning for warning in full.warnings if "oom" in warning]
     assert warning == (
         "teacher · eager, score, Time, Peak memory, Working memory: 1 point not measured (oom): "
         "the child ended with -9"
     )
     assert texts(table(full, "limits")) == [["teacher · eager", "score", "3,012", "3,290"]]
-    assert not any(one.id == "cost-longest_feasible" for one in full.sections)
+    assert not any(section.id == "cost-longest_feasible" for section in full.sections)

@@ -16,8 +16,8 @@ from tests.report.pages import cells, figure, headings, section, table, texts
 def test_the_ledger_says_the_order_of_every_phase_at_a_glance(full: Page) -> None:
     opening = full.sections[0]
     assert opening.opening
-    assert [one.id for one in opening.figures] == ["fig-flops-score", "fig-latency-score"]
-    assert [one.id for one in opening.tables] == ["orders"]
+    assert [figure.id for figure in opening.figures] == ["fig-flops-score", "fig-latency-score"]
+    assert [table.id for table in opening.tables] == ["orders"]
     orders, storage = table(full, "orders"), table(full, "orders-kept")
     assert {row[1].value for row in orders.cells} == {"FLOPs", "Time"}
     index, _, score = headings(orders)[2:]
@@ -40,8 +40,8 @@ def test_the_ledger_says_the_order_of_every_phase_at_a_glance(full: Page) -> Non
     time = cells(orders, "rabtriever-chunked", "Time")[index]
     assert (time.value, time.role) == ("linear", "order")
     assert (time.below[1].lead, time.below[1].role) == ("c·L² at most", "share")
-    ids = {f"table-{one.id}" for section in full.sections for one in section.tables}
-    links = [row[1].link for one in (orders, storage) for row in one.cells]
+    ids = {f"table-{table.id}" for section in full.sections for table in section.tables}
+    links = [row[1].link for ledger in (orders, storage) for row in ledger.cells]
     assert len(links) > 10
     assert set(links) <= ids
 

@@ -43,7 +43,7 @@ CALIBRATED = Calibration(
 )
 
 
-def _beside(row: Measurement, ratio: float, bound: str) -> Iterator[Measurement]:
+def _predictions(row: Measurement, ratio: float, bound: str) -> Iterator[Measurement]:
     """What is set beside a latency: its prediction, and what the phase achieved."""
     value = (row.value or 0.0) * ratio
     params = {"bound": bound, "ratio": ratio}
@@ -57,17 +57,17 @@ def _beside(row: Measurement, ratio: float, bound: str) -> Iterator[Measurement]
 @pytest.fixture(scope="module")
 def rows() -> list[Measurement]:
     """A sweep whose teacher was predicted within 5 %, but for its longest documents."""
-    found: list[Measurement] = list(synthetic.scaling_rows())
+    sweep: list[Measurement] = list(synthetic.scaling_rows())
     added = []
-    for row in found:
+    for row in sweep:
         length = row.params.get("doc_len")
         if row.measure != "latency" or length not in LENGTHS:
             continue
         if row.system == "teacher":
             ratio = 1.3 if length == 4096 else 0.95
-            added += _beside(row, ratio, "memory" if length == 128 else "compute")
+            added += _predictions(row, ratio, "memory" if length == 128 else "compute")
         if (row.system, row.phase) == ("rabtriever", "score"):
-            added += _beside(row, 2.0, "overhead")
+            added += _predictions(row, 2.0, "overhead")
     wall = Measurement(
         system="all",
         phase="run",
@@ -77,7 +77,7 @@ def rows() -> list[Measurement]:
         better="lower",
         params={"ratio": 0.8},
     )
-    return [*found, *rates(CALIBRATED), wall, *added]
+    return [*sweep, *rates(CALIBRATED), wall, *added]
 
 
 @pytest.fixture(scope="module")
@@ -117,11 +117,13 @@ def test_what_the_machine_can_do_is_said_and_tabled(page: Page) -> None:
 
 
 def test_a_calibration_beside_busy_neighbours_is_warned_of() -> None:
-    for others, warned in ((0.37, True), (0.02, False), (None, False)):
-        rows = [*synthetic.scaling_rows(), *rates(replace(CALIBRATED, busy_share=others))]
+    for busy_share, warned in ((0.37, True), (0.02, False), (None, False)):
+        rows = [*synthetic.scaling_rows(), *rates(replace(CALIBRATED, busy_share=busy_share))]
         page = build.build_page(synthetic.results("scaling", rows), draw=False)
-        said = [one for one in page.warnings if "37 % of the CPUs while the machine" in one]
-        assert bool(said) is warned
+        warnings = [
+            warning for warning in page.warnings if "37 % of the CPUs while the machine" in warning
+        ]
+        assert bool(warnings) is warned
 
 
 def test_each_phase_has_its_share_of_the_machines_rate(page: Page) -> None:
@@ -179,12 +181,16 @@ def test_no_prediction_is_taken_for_a_measurement(page: Page, rows: list[Measure
     """What was predicted changes no verdict, no colour and no table of costs."""
     alone = build.build_page(synthetic.results("scaling", measured_rows(rows)))
     assert alone.verdict == page.verdict
-    own = {"roofline", "prediction", "predictions"}
-    kept = [one for one in page.sections if one.id not in own]
-    assert [one.id for one in kept] == [one.id for one in alone.sections]
-    assert [one.tables for one in kept] == [one.tables for one in alone.sections]
-    assert [one.figures for one in kept] == [one.figures for one in alone.sections]
-    assert "others" not in {one.id for one in page.sections}
+    added = {"roofline", "prediction", "predictions"}
+    sections = [section for section in page.sections if section.id not in added]
+    assert [section.id for section in sections] == [section.id for section in alone.sections]
+    assert [section.tables for section in sections] == [
+        section.tables for section in alone.sections
+    ]
+    assert [section.figures for section in sections] == [
+        section.figures for section in alone.sections
+    ]
+    assert "others" not in {section.id for section in page.sections}
     assert "<h2" in html.render_html(page)
 
 
@@ -231,4 +237,4 @@ def test_a_later_prediction_takes_the_place_of_an_earlier_one() -> None:
 def test_rows_that_the_sections_do_not_know_stay_visible(odd: dict[str, Any]) -> None:
     row = Measurement(system="machine", value=3.0, better="lower", **odd)
     page = build.build_page(synthetic.results("scaling", [row]), draw=False)
-    assert next(one.id for one in page.sections if one.tables) == "others"
+    assert next(section.id for section in page.sections if section.tables) == "others"

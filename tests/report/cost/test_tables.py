@@ -14,8 +14,8 @@ from tests.report.pages import section, table, texts
 
 
 def test_ratios_state_the_pair_alone_and_with_the_query() -> None:
-    found = ratios(synthetic.scaling_rows())
-    last = [ratio for ratio in found if ratio.doc_len == 4096]
+    factors = ratios(synthetic.scaling_rows())
+    last = [ratio for ratio in factors if ratio.doc_len == 4096]
     dense = next(r for r in last if r.measure == "flops" and r.key["pairs"] == "dense")
     teacher = synthetic.flops("teacher", "score", 4096, "dense")
     query = synthetic.flops("rabtriever", "query", 4096, "dense")
@@ -51,14 +51,14 @@ def test_causal_counts_meet_a_score_that_has_none() -> None:
 
 
 def test_attention_is_compared_within_itself() -> None:
-    both = [
+    rows = [
         row.with_changes(params={"attention": kind})
         for row in synthetic.scaling_rows()
         for kind in ("sdpa", "eager")
     ]
-    found = [ratio for ratio in ratios(both) if ratio.measure == "latency"]
-    assert sorted({ratio.key["attention"] for ratio in found}) == ["eager", "sdpa"]
-    assert len(found) == 2 * len(synthetic.LENGTHS)
+    factors = [ratio for ratio in ratios(rows) if ratio.measure == "latency"]
+    assert sorted({ratio.key["attention"] for ratio in factors}) == ["eager", "sdpa"]
+    assert len(factors) == 2 * len(synthetic.LENGTHS)
 
 
 def test_a_time_has_the_interval_of_its_median() -> None:
@@ -78,9 +78,9 @@ def test_the_papers_factor_stands_beside_ours(full: Page) -> None:
     factors = table(full, "paper-factor")
     assert texts(factors)[0][1:] == ["not given", "980 ms", "95.0 ms", "10.3×", "not given"]
     sweep = "here: smollm2-135m, cpu, float32, sdpa"
-    ours = [row for row in factors.cells if row[0].value == sweep]
-    assert ours[-1][1].value == 4096
-    factor = ours[0][4]
+    measured = [row for row in factors.cells if row[0].value == sweep]
+    assert measured[-1][1].value == 4096
+    factor = measured[0][4]
     assert isinstance(factor.value, float)
     assert factor.interval is not None
     assert factor.interval[0] <= factor.value <= factor.interval[1]
@@ -89,7 +89,9 @@ def test_the_papers_factor_stands_beside_ours(full: Page) -> None:
 def test_no_factor_stands_beside_the_papers_where_none_was_timed() -> None:
     rows = [row for row in synthetic.scaling_rows() if row.system != "rabtriever"]
     page = build.build_page(synthetic.results("scaling", rows), draw=False)
-    ids = [one.id for section in page.sections for one in section.tables]
+    ids = [table.id for section in page.sections for table in section.tables]
     assert "latency-score" in ids
     assert "paper-factor" not in ids
-    assert not any("Qwen2-7B-Instruct" in text for one in page.sections for text in one.text)
+    assert not any(
+        "Qwen2-7B-Instruct" in text for section in page.sections for text in section.text
+    )

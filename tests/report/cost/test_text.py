@@ -47,24 +47,26 @@ def test_clock_and_count_that_differ_are_both_said() -> None:
                 value=0.5, samples=[0.5 + 1e-4 * (length % 7), 0.5, 0.5 - 1e-4] * 3
             )
         rows.append(row)
-    said = _page(rows).verdict[0]
-    assert said.startswith(
+    sentence = _page(rows).verdict[0]
+    assert sentence.startswith(
         "Scoring a pair is quadratic by count but constant by the clock in document length with "
         "the teacher and constant with the student; at 4,096 tokens"
     )
 
 
 def test_a_sweep_that_is_too_short_says_so_first() -> None:
-    said = _page(synthetic.scaling_rows((128, 256, 512))).verdict
-    assert said[0].startswith("How the cost of a pair grows with document length is not judged: 3")
+    verdict = _page(synthetic.scaling_rows((128, 256, 512))).verdict
+    assert verdict[0].startswith(
+        "How the cost of a pair grows with document length is not judged: 3"
+    )
 
 
 def test_cost_leaves_room_for_quality(demo: Results) -> None:
-    found = build.build_page(demo, draw=False).verdict
-    assert len(found) == 3
-    assert [sentence.split()[0] for sentence in found] == ["Scoring", "At", "On"]
-    assert found[2].startswith("On demo teacher ranks best by ndcg@10, 0.7")
-    assert "; not significantly different: bm25;" in found[2]
+    verdict = build.build_page(demo, draw=False).verdict
+    assert len(verdict) == 3
+    assert [sentence.split()[0] for sentence in verdict] == ["Scoring", "At", "On"]
+    assert verdict[2].startswith("On demo teacher ranks best by ndcg@10, 0.7")
+    assert "; not significantly different: bm25;" in verdict[2]
     cost, quality, training = ["a", "b", "c", "d"], ["q", "r"], ["t"]
     assert opening_sentences(cost, quality, training) == ["a", "b", "q"]
     assert opening_sentences(cost, [], training) == ["a", "b", "c"]
@@ -121,28 +123,28 @@ def test_the_page_opens_with_the_verdict_and_its_figures(demo: Results) -> None:
         )
     ]
     assert places == sorted(places)  # fmt: skip
-    held = [figure.id for section in page.sections for figure in section.figures]
-    assert len(held) == len(set(held))
+    ids = [figure.id for section in page.sections for figure in section.figures]
+    assert len(ids) == len(set(ids))
 
 
 def test_the_contents_name_every_section_under_its_part(full: Page) -> None:
-    found = html.contents(full)
-    assert [name for name, _ in found] == ["Summary", "Cost", "About"]
-    assert sum(len(some) for _, some in found) == len(full.sections)
+    contents = html.contents(full)
+    assert [name for name, _ in contents] == ["Summary", "Cost", "About"]
+    assert sum(len(sections) for _, sections in contents) == len(full.sections)
 
 
 def test_attention_as_an_axis_gives_each_sweep_its_sentence() -> None:
-    both = [
+    rows = [
         row.with_changes(params={"attention": kind})
         for row in synthetic.scaling_rows()
         if row.system in {"teacher", "rabtriever"}
         for kind in ("sdpa", "eager")
     ]
-    said = build.build_page(synthetic.results("scaling", both), draw=False).findings
-    assert said[0].startswith("Scoring one pair with the teacher (eager) is quadratic")
-    assert said[1].startswith("Scoring one pair with the teacher (sdpa) is quadratic")
-    assert "the student (rabtriever, sdpa)" in said[3]
-    assert any("the teacher (sdpa) needs" in sentence for sentence in said)
+    sentences = build.build_page(synthetic.results("scaling", rows), draw=False).findings
+    assert sentences[0].startswith("Scoring one pair with the teacher (eager) is quadratic")
+    assert sentences[1].startswith("Scoring one pair with the teacher (sdpa) is quadratic")
+    assert "the student (rabtriever, sdpa)" in sentences[3]
+    assert any("the teacher (sdpa) needs" in sentence for sentence in sentences)
 
 
 def test_the_cached_teacher_has_its_sentences_and_factors() -> None:
@@ -158,9 +160,9 @@ def test_the_cached_teacher_has_its_sentences_and_factors() -> None:
 
 
 def test_chunked_documents_have_their_sentence_and_factors(full: Page) -> None:
-    (said,) = [one for one in full.findings if one.startswith("Read in windows")]
-    assert "(rabtriever-chunked), indexing a document is linear in document length" in said
-    assert "a pair then costs the teacher" in said
+    (sentence,) = [sentence for sentence in full.findings if sentence.startswith("Read in windows")]
+    assert "(rabtriever-chunked), indexing a document is linear in document length" in sentence
+    assert "a pair then costs the teacher" in sentence
     assert "teacher · sdpa / rabtriever-chunked" in headings(table(full, "latency-factor"))
 
 
@@ -174,9 +176,9 @@ def test_a_quadratic_term_that_hardly_shows_is_said_to() -> None:
     page = build.build_page(synthetic.results("scaling", rows), draw=False)
     share = f"{100 * 30 * 4 * 576 * 64**2 / synthetic.flops('teacher', 'score', 64, 'dense'):.2g} %"
     assert share == "1.1 %"
-    (said,) = page.findings
-    assert f"(exact count), {share} of the cost at 64 tokens, passing the linear" in said
-    assert re.search(r"passing the linear term only at L\* = 3,\d{3} tokens", said)
+    (sentence,) = page.findings
+    assert f"(exact count), {share} of the cost at 64 tokens, passing the linear" in sentence
+    assert re.search(r"passing the linear term only at L\* = 3,\d{3} tokens", sentence)
     (key,) = page.key_figures
     assert (key.value, key.note) == (
         "quadratic",
@@ -197,9 +199,11 @@ def test_a_time_that_bends_though_its_flops_do_not_says_so() -> None:
             row = row.with_changes(value=more * row.value, samples=samples)
         rows.append(row)
     page = build.build_page(synthetic.results("scaling", rows), draw=False)
-    (said,) = [one for one in page.findings if "pair with the cached teacher" in one]
-    assert "linear in document length in FLOPs" in said
-    assert "; its FLOPs are linear: the machine bends it, not the work)" in said
+    (sentence,) = [
+        sentence for sentence in page.findings if "pair with the cached teacher" in sentence
+    ]
+    assert "linear in document length in FLOPs" in sentence
+    assert "; its FLOPs are linear: the machine bends it, not the work)" in sentence
     index, score = texts(table(page, "ledger-latency"))
     assert (index[2], score[2]) == ("quadratic", "quadratic")
     assert score[-1].endswith("; its FLOPs are linear: the machine bends it, not the work")
@@ -207,21 +211,23 @@ def test_a_time_that_bends_though_its_flops_do_not_says_so() -> None:
 
 
 def test_a_measured_linear_cost_says_what_it_cannot_exclude(full: Page) -> None:
-    (said,) = [one for one in full.findings if "pair with the cached teacher" in one]
-    assert "is linear in document length, by count and by the clock" in said
-    assert re.search(r"a quadratic term is at most [\d.]+ % of the cost at 4,096 tokens", said)
+    (sentence,) = [
+        sentence for sentence in full.findings if "pair with the cached teacher" in sentence
+    ]
+    assert "is linear in document length, by count and by the clock" in sentence
+    assert re.search(r"a quadratic term is at most [\d.]+ % of the cost at 4,096 tokens", sentence)
 
 
 def test_a_short_sweep_says_what_it_lacks() -> None:
     rows = synthetic.scaling_rows((128, 256, 512))
-    said = build.build_page(synthetic.results("scaling", rows), draw=False).findings
-    assert said[0] == (
+    findings = build.build_page(synthetic.results("scaling", rows), draw=False).findings
+    assert findings[0] == (
         "Scoring one pair with the teacher is not judged in FLOPs (3 lengths, at least 4 are "
         "needed (--points 4)), and not judged in measured time (3 lengths, at least 6 are needed "
         "(--points 6))."
     )
-    spent = amount(synthetic.flops("rabtriever", "index", 512, "dense"), "FLOP")
-    assert f"its indexing takes {spent} at 512 tokens, and keeps 4.00 KiB of it" in said[2]
+    flops = amount(synthetic.flops("rabtriever", "index", 512, "dense"), "FLOP")
+    assert f"its indexing takes {flops} at 512 tokens, and keeps 4.00 KiB of it" in findings[2]
 
 
 def test_lost_attention_changes_the_verdict() -> None:
@@ -232,5 +238,5 @@ def test_lost_attention_changes_the_verdict() -> None:
         else row
         for row in synthetic.scaling_rows()
     ]
-    said = build.build_page(synthetic.results("scaling", rows), draw=False).findings
-    assert "linear in document length in FLOPs" in said[0]
+    findings = build.build_page(synthetic.results("scaling", rows), draw=False).findings
+    assert "linear in document length in FLOPs" in findings[0]

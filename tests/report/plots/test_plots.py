@@ -57,8 +57,8 @@ def test_lengths_of_crossovers_do_not_cover_each_other(
 ) -> None:
     boxes = _labels(turns)
     assert len(boxes) == labels
-    for one, other in combinations(boxes, 2):
-        assert not one.overlaps(other), (one, other)
+    for left, right in combinations(boxes, 2):
+        assert not left.overlaps(right), (left, right)
 
 
 def test_crossovers_that_say_nearly_the_same_share_a_label() -> None:
@@ -75,8 +75,8 @@ def _names(svg: str) -> list[str]:
 
 def test_what_ran_out_of_memory_and_what_still_fitted_are_marked() -> None:
     points = {length: 1e-3 * length for length in LENGTHS[:5]}
-    one = Series(label="a", slot=0, points=points, failed=[(8192, "oom")], longest=5000)
-    names = _names(draw_curves("f", [one], "s", "words"))
+    line = Series(label="a", slot=0, points=points, failed=[(8192, "oom")], longest=5000)
+    names = _names(draw_curves("f", [line], "s", "words"))
     assert {"out of memory", "longest 5,000"} <= set(names)
     whole = Series(label="a", slot=0, points=points)
     assert not {"out of memory", "longest 5,000"} & set(_names(draw_curves("f", [whole], "s", "w")))
@@ -89,12 +89,12 @@ def test_lengths_stand_as_powers_of_two() -> None:
 
 
 def test_slimming_keeps_every_digit_that_is_read() -> None:
-    drawn = draw_dots("f", [Dot("a", 0, Estimate(0.70849, 0.6, 0.8))], "words")
-    assert "0.708" in _names(drawn)
-    assert not re.search(r'="[^"]*\d\.\d{3}', drawn)
-    assert "<style" not in drawn
-    ids = set(re.findall(r'\bid="([^"]+)"', drawn))
-    assert set(re.findall(r"url\(#([^)]+)\)", drawn)) <= ids
+    svg = draw_dots("f", [Dot("a", 0, Estimate(0.70849, 0.6, 0.8))], "words")
+    assert "0.708" in _names(svg)
+    assert not re.search(r'="[^"]*\d\.\d{3}', svg)
+    assert "<style" not in svg
+    ids = set(re.findall(r'\bid="([^"]+)"', svg))
+    assert set(re.findall(r"url\(#([^)]+)\)", svg)) <= ids
 
 
 def test_a_figure_of_means_says_and_holds_its_numbers_best_first() -> None:
@@ -144,8 +144,8 @@ TOLD_APART = 9.0  # CIE 1976 ΔE; about 2.3 is just noticeable
 def _schemes() -> list[tuple[str, str, list[str]]]:
     """Card, text and the eight colours of the light and of the dark scheme."""
     style = Path(rabbench.report.__file__).with_name("templates").joinpath("style.css").read_text()
-    found = re.findall(r"--card: (#\w{6}); --text: (#\w{6})(.*?)\}", style, flags=re.S)
-    return [(card, text, re.findall(r"--s\d: (#\w{6})", rest)) for card, text, rest in found]
+    schemes = re.findall(r"--card: (#\w{6}); --text: (#\w{6})(.*?)\}", style, flags=re.S)
+    return [(card, text, re.findall(r"--s\d: (#\w{6})", rest)) for card, text, rest in schemes]
 
 
 def _linear(colour: str) -> Any:
@@ -153,8 +153,8 @@ def _linear(colour: str) -> Any:
     return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
 
 
-def _contrast(one: Any, other: Any) -> float:
-    low, high = sorted(float(np.dot((0.2126, 0.7152, 0.0722), rgb)) for rgb in (one, other))
+def _contrast(ink: Any, ground: Any) -> float:
+    low, high = sorted(float(np.dot((0.2126, 0.7152, 0.0722), rgb)) for rgb in (ink, ground))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -170,10 +170,10 @@ def test_colours_of_systems_are_told_apart_by_every_eye() -> None:
     schemes = _schemes()
     assert [len(colours) for _, _, colours in schemes] == [8, 8]  # light, dark
     for card, _, colours in schemes:
-        assert min(_contrast(_linear(one), _linear(card)) for one in colours) >= 4.5
+        assert min(_contrast(_linear(ink), _linear(card)) for ink in colours) >= 4.5
         for eye in (np.eye(3), *map(np.array, EYES.values())):
-            seen = [_lab(eye @ _linear(colour)) for colour in colours]
-            apart = [float(np.linalg.norm(one - two)) for one, two in combinations(seen, 2)]
+            colours_seen = [_lab(eye @ _linear(colour)) for colour in colours]
+            apart = [float(np.linalg.norm(a - b)) for a, b in combinations(colours_seen, 2)]
             assert min(apart) >= TOLD_APART
 
 
