@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -84,10 +85,9 @@ def _commit(hub_id: str) -> str | None:
     name, _, revision = hub_id.partition("@")
     if name.count("/") != 1:
         return None
-    try:
+    path: object = None
+    with suppress(HFValidationError):
         path = try_to_load_from_cache(name, "config.json", revision=revision or None)
-    except HFValidationError:
-        return None
     return Path(path).parent.name if isinstance(path, str) else None
 
 

@@ -41,13 +41,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Composed:
-    """A parsed name; ``build`` as a system's module has it.
-
-    ``stages`` follow each other; the first may have several parts, which are fused.
-    """
+    """A parsed name; ``build`` as a system's module has it."""
 
     name: str
-    stages: tuple[tuple[Part, ...], ...]
+    stages: tuple[tuple[Part, ...], ...]  # the first may have several parts, which are fused
 
     def build(self, options: Options) -> System:
         """The system over all its stages.
@@ -125,10 +122,8 @@ def _split(text: str) -> tuple[str, str, str]:
     signs = list(_SIGNS.finditer(text))
     if text.startswith(RUN):
         ends = [sign.start() for sign in signs] + [len(text)]
-        longest = max(
-            (end for end in ends if Path(text[len(RUN) : end]).expanduser().is_file()),
-            default=ends[0],
-        )
+        paths = {end: Path(text[len(RUN) : end]).expanduser() for end in reversed(ends)}
+        longest = next((end for end, path in paths.items() if path.is_file()), ends[0])
         signs = [sign for sign in signs if sign.start() >= longest]
     if not signs:
         return text.strip(), "", ""

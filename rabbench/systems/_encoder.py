@@ -186,12 +186,10 @@ def on_meta(
     config: Any,
     after: Callable[[Any], torch.Tensor] = lambda output: output.last_hidden_state[:, -1],
 ) -> Callable[[int, int], MetaForward]:
-    """A function of (batch, tokens) that traces a model of this class, without weights.
+    """A function of (batch, tokens) that traces a model without weights.
 
-    Args:
-        auto_class: of transformers, such as ``AutoModel``.
-        config: the model's.
-        after: of the model's output; the final states of the last token (B, d) by default.
+    ``auto_class`` is of transformers, such as ``AutoModel``; ``after`` is a function of the
+    model's output, by default the final states of the last token (B, d).
     """
     import transformers
 

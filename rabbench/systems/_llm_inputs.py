@@ -56,6 +56,11 @@ class LlmInputs:
             notes |= {"queries_cut": cut.queries, "query_tokens_cut": cut.query_tokens}
         return notes
 
+    def lengths(self, shape: Shape) -> tuple[int, int]:
+        """Tokens of the document part and of the query part of the prompt."""
+        before_document, before_query, after_query = map(len, self.prompt.template)
+        return before_document + shape.doc_len, before_query + shape.query_len + after_query
+
     def document(self, shape: Shape) -> list[int]:
         """The document part of the prompt around a document of exactly ``shape.doc_len`` tokens."""
         return self.prompt.document_ids(self.tokens(shape.doc_len, seed=self.options.seed))

@@ -28,12 +28,7 @@ OVERHEAD = 1.1  # of the weights' bytes, for the tensors of a forward
 
 
 class PublishedCheckpoint(TransformerEncoder):
-    """A preset's model, one unit vector a text.
-
-    Args:
-        options: device, attention and batch.
-        preset: the model and how it is used.
-    """
+    """A preset's model, one unit vector a text."""
 
     def __init__(self, options: Options, preset: BiEncoder) -> None:
         self.options = options
@@ -126,8 +121,7 @@ class PublishedCheckpoint(TransformerEncoder):
         return list(first), self._bare([behind])[0]
 
     def _bare(self, texts: list[str]) -> list[list[int]]:
-        encoded = self.tokenizer(texts, add_special_tokens=False, verbose=False)
-        return [list(ids) for ids in encoded.input_ids]
+        return list(self.tokenizer(texts, add_special_tokens=False, verbose=False).input_ids)
 
     def read(self, texts: list[str]) -> Mapping[str, int]:
         """How much of these documents is read."""

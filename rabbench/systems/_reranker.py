@@ -32,17 +32,11 @@ from rabbench.types import (
 
 @dataclass(frozen=True)
 class CandidatePool:
-    """Queries, the collection, and the candidates of each query.
-
-    Args:
-        queries: texts by id.
-        docs: texts by id; may be lazy, and only candidates are looked up.
-        doc_ids: candidates by query id; a query that is missing has none.
-    """
+    """Queries, the collection, and the candidates of each query; texts and candidates by id."""
 
     queries: Mapping[str, str]
-    docs: Mapping[str, str]
-    doc_ids: Mapping[str, Sequence[str]]
+    docs: Mapping[str, str]  # may be lazy; only candidates are looked up
+    doc_ids: Mapping[str, Sequence[str]]  # a query that is missing has none
 
     @cached_property
     def pairs(self) -> list[tuple[str, str]]:
@@ -176,22 +170,19 @@ class Reranker:
 
     def search(self, queries: Mapping[str, str], k: int) -> Run:
         """Score the candidates of every query and return the best k."""
-        if self._first is None:
-            pool = CandidatePool(queries, self._docs, dict.fromkeys(queries, self._all_doc_ids))
-        else:
-            run = self._first.search(queries, self.depth)
-            doc_ids = {query_id: list(scores) for query_id, scores in run.items()}
-            pool = CandidatePool(queries, self._docs, doc_ids)
-        return {query_id: top_k(scores, k) for query_id, scores in self._scores(pool).items()}
-
-    def _scores(self, pool: CandidatePool) -> Run:
-        """Scores, cached pair by pair, or document by document where a document has a vector."""
+        doc_ids: Mapping[str, Sequence[str]] = dict.fromkeys(queries, self._all_doc_ids)
+        if self._first is not None:
+            candidates = self._first.search(queries, self.depth)
+            doc_ids = {query_id: list(scores) for query_id, scores in candidates.items()}
+        pool = CandidatePool(queries, self._docs, doc_ids)
         self._cache = ScoreCache(self.keep, lambda: self.scorer.notes)
-        if "query" not in self.scorer.phases:
-            return pair_scores(self._cache, self.scorer.score, pool, progress=self.progress)
-        if hasattr(self.scorer, "cache"):
-            self.scorer.cache = self._cache
-        return self.scorer.score(pool, self.progress)
+        if "query" in self.scorer.phases:  # it caches vectors, not scores
+            if hasattr(self.scorer, "cache"):
+                self.scorer.cache = self._cache
+            run = self.scorer.score(pool, self.progress)
+        else:
+            run = pair_scores(self._cache, self.scorer.score, pool, progress=self.progress)
+        return {query_id: top_k(scores, k) for query_id, scores in run.items()}
 
     def workloads(self, shape: Shape) -> Iterator[Workload]:
         """The scorer's workloads, under this system's name."""
@@ -221,11 +212,7 @@ def pair_scores(
 ) -> Run:
     """Score every query's candidates, a document's queries together, short documents first.
 
-    Args:
-        cache: of scores by pair.
-        score: of a smaller pool, as a scorer has it.
-        pool: all candidates.
-        progress: of the pairs.
+    ``score`` is a scorer's; it gets a smaller pool at a time.
     """
     words = {doc_id: len(pool.docs[doc_id].split()) for doc_id in pool.query_ids}
     order = sorted(words, key=lambda doc_id: (words[doc_id], doc_id))

@@ -48,12 +48,7 @@ class _Ranking:
 
 
 class SavedRun(_Ranking):
-    """A run file in place of a search.
-
-    Args:
-        name: as the user typed it.
-        path: of the file, gzipped or not.
-    """
+    """A run file, gzipped or not, in place of a search."""
 
     def __init__(self, name: str, path: Path) -> None:
         self.name = name

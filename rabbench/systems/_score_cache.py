@@ -1,10 +1,9 @@
 """A cache of rows of numbers on disk, written block by block: a killed run loses one at most.
 
-Knows keys (a hash of the texts that a row depends on) and files; what else a row depends on, the
-folder's name must say. A file holds one block: keys, values, the seconds they took and what the
-scorer counted meanwhile, so that a resumed run reports what an undisturbed one would. Blocks depend
-on the texts alone, never on the cache: the same rows are computed together in either case, and come
-out the same to the last digit.
+Knows keys (a hash of the texts that a row depends on) and files; the folder's name must say all
+else that a row depends on. A file holds one block: keys, values, the seconds they took and the
+scorer's counts, so that a resumed run reports the same. Blocks depend on the texts alone, never on
+the cache: the same rows are computed together, and come out the same to the last digit.
 """
 
 from __future__ import annotations
@@ -45,8 +44,7 @@ def text_key(*texts: str) -> bytes:
 def blocks(sizes: Iterable[tuple[int, int]]) -> Iterator[range]:
     """Rows of texts in their order, cut into blocks under both limits, or of one text's rows.
 
-    Args:
-        sizes: rows and words of each text.
+    ``sizes`` are rows and words of each text.
     """
     start = end = words = 0
     for more_rows, more_words in sizes:
@@ -86,7 +84,7 @@ class ScoreCache:
         unit: str = "rows",
         progress: Progress = no_progress,
     ) -> Rows:
-        """The row of each key; those not on disk are computed and written a group at a time.
+        """The row of each key (N, …); those not on disk are computed and written by groups.
 
         Args:
             keys: N of them.
@@ -94,9 +92,6 @@ class ScoreCache:
             compute: rows of some places, (n, …); reports its own steps to a progress.
             unit: of what the progress counts.
             progress: of all rows, called within a group and after it.
-
-        Returns:
-            (N, …).
         """
         cached_rows = self._read(set(keys))
         position = 0
@@ -166,17 +161,7 @@ def text_vectors(
     *,
     progress: Progress,
 ) -> Rows:
-    """The vector of each text, short texts first.
-
-    Args:
-        cache: of vectors by text.
-        encode: vectors of some texts, (n, d); reports its own steps to a progress.
-        texts: N of them.
-        progress: of the texts.
-
-    Returns:
-        (N, d).
-    """
+    """The vector of each text (N, d), short texts first; ``encode`` gives those of n, (n, d)."""
     words = [len(text.split()) for text in texts]
     order = sorted(range(len(texts)), key=lambda i: (words[i], texts[i]))
     groups = [[order[i] for i in block] for block in blocks((1, words[i]) for i in order)]

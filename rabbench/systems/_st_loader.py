@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -88,30 +88,24 @@ class StLoader:
         }
 
     def load(
-        self,
-        model_class: Any,
-        untrained: Callable[[], dict[str, Any]] | None = None,
-        **arguments: Any,
+        self, model_class: Any, untrained: Callable[[], dict[str, Any]] = dict, **arguments: Any
     ) -> Any:
         """The model in evaluation mode, without gradients.
 
         Args:
             model_class: of sentence-transformers.
-            untrained: the class's arguments for an untrained model, where it needs modules.
-            arguments: of the class, else.
+            untrained: the class's arguments for an untrained model, where it needs ``modules``.
+            arguments: more of the class's.
 
         Raises:
             MissingError: if the model is neither here nor downloadable.
         """
-        device = self.options.device
         with self.loading():
-            if self.trained or untrained is None:
-                transformer = self.transformer_arguments
-                model = model_class(
-                    self.location, device=device, model_kwargs=transformer, **arguments
-                )
-            else:
-                model = model_class(device=device, **untrained())
+            arguments |= {} if self.trained else untrained()
+            if "modules" not in arguments:
+                arguments["model_kwargs"] = self.transformer_arguments
+                model_class = partial(model_class, self.location)
+            model = model_class(device=self.options.device, **arguments)
         return model.eval().requires_grad_(False)
 
     @property
@@ -121,11 +115,7 @@ class StLoader:
 
     @contextmanager
     def loading(self) -> Iterator[None]:
-        """Around the loading of a model: its errors, its progress, and the seed of a fresh head.
-
-        Raises:
-            MissingError: if the model is neither here nor downloadable.
-        """
+        """Around the loading of a model: a MissingError, its progress, a fresh head's seed."""
         with (
             nullcontext() if self.trained else _quiet(),  # a fresh head is intended
             progress_bars(visible=not Path(self.location).is_dir()),
@@ -153,21 +143,21 @@ class StLoader:
         reason = first_line(error)
         return MissingError(f"{self.kind} model {name!r} is not available ({reason}); {remedy}")
 
+    def _from_pretrained(self, auto_class: str) -> Any:
+        import transformers
+
+        with self.loading():
+            return getattr(transformers, auto_class).from_pretrained(self.location)
+
     @cached_property
     def config(self) -> Any:
         """The transformer's configuration."""
-        from transformers import AutoConfig
-
-        with self.loading():
-            return AutoConfig.from_pretrained(self.location)
+        return self._from_pretrained("AutoConfig")
 
     @cached_property
     def tokenizer(self) -> Any:
         """The tokenizer."""
-        from transformers import AutoTokenizer
-
-        with self.loading():
-            return AutoTokenizer.from_pretrained(self.location)
+        return self._from_pretrained("AutoTokenizer")
 
     def max_tokens(self, model: Callable[[], Any]) -> int:
         """Tokens that the model reads; of an untrained one by its configuration, not loaded."""
@@ -228,11 +218,7 @@ def forward(model: Any, ids: torch.Tensor, output: str, **arguments: Any) -> Any
 
 
 class SentenceEncoder(TransformerEncoder):
-    """An encoder through sentence-transformers; a subclass loads it and runs its forward.
-
-    Args:
-        loader: of the model.
-    """
+    """An encoder through sentence-transformers; a subclass loads it and runs its forward."""
 
     def __init__(self, loader: StLoader) -> None:
         self.loader = loader

@@ -1,12 +1,11 @@
 """Vectors of a collection in blocks on disk: memory does not grow with the collection.
 
-Documents are streamed once, encoded a block at a time, and each block is written as safetensors
-under a hash of its ids and texts. In a folder of its own a killed run finds its blocks again; what
-else the vectors depend on, the folder's name must say. Without one the blocks lie in rabbench's
-cache and go with the index.
+Documents are streamed once and encoded a block at a time; a block is a safetensors file, named by a
+hash of its ids and texts. In a lasting folder a killed run finds its blocks again, and the folder's
+name must say all else that they depend on; without one they go with the index.
 
-Knows an encoder by its frame only: a dense bi-encoder, a sparse one and a late-interaction one are
-stored alike. A block's tensors have a row for each document, or ``lengths`` says how many.
+Knows an encoder by its frame only: dense, sparse and late-interaction vectors are stored alike. A
+block's tensors have a row for each document, or ``lengths`` says how many.
 """
 
 from __future__ import annotations
@@ -40,15 +39,11 @@ COUNTS = (*READ_COUNTS, "stored_bytes", "entries")
 
 @dataclass
 class VectorStore:
-    """A collection's blocks, in its order, and counts of its texts.
-
-    Args:
-        encoder: of the documents.
-        folder: keeps the blocks for another run; None removes them with this object.
-    """
+    """A collection's blocks, in its order, and counts of its texts."""
 
     encoder: TextEncoder
     folder: Path | None = None
+    """Of blocks that another run may use; those of None are removed with this object."""
     files: list[Path] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     cached_s: float = 0.0

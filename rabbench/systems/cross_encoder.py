@@ -52,12 +52,7 @@ class PairScorer:
 
     @cached_property
     def model(self) -> Any:
-        """The cross-encoder, in evaluation mode.
-
-        Raises:
-            MissingError: if it is neither here nor downloadable.
-            UsageError: if it gives more than one number a pair.
-        """
+        """The cross-encoder; a UsageError if it gives more than one number a pair."""
         from sentence_transformers import CrossEncoder
 
         model = self.loader.load(CrossEncoder, num_labels=None if self.loader.trained else 1)
@@ -86,13 +81,13 @@ class PairScorer:
 
     def _count(self, pool: CandidatePool) -> None:
         """Add the tokens read of these documents, each beside its longest query."""
-        query_lengths = self.loader.lengths(list(pool.queries.values()))
-        query_length = dict(zip(pool.queries, query_lengths, strict=True))
-        doc_lengths = self.loader.lengths(list(pool.texts.values()))
-        for doc_id, length in zip(pool.texts, doc_lengths, strict=True):
+        texts = [*pool.queries.values(), *pool.texts.values()]
+        lengths = iter(self.loader.lengths(texts))
+        query_length = {query_id: next(lengths) for query_id in pool.queries}
+        most = int(self.model.max_seq_length) - self._special_tokens
+        for doc_id, length in zip(pool.texts, lengths, strict=True):
             longest = max(query_length[query_id] for query_id in pool.query_ids[doc_id])
-            room = max(0, int(self.model.max_seq_length) - self._special_tokens - longest)
-            self._counts.update(read_counts([length], room))
+            self._counts.update(read_counts([length], max(0, most - longest)))
 
     @cached_property
     def _special_tokens(self) -> int:

@@ -1,11 +1,9 @@
 """Two or more systems fused by reciprocal rank: ``hybrid`` is BM25 and the bi-encoder.
 
 Reciprocal rank fusion gives a document Σ 1/(60 + its rank) over the rankings that hold it. Ranks
-are those of ``types.rank``, which orders ties by id, so a fusion is the same every time; fused
-scores often tie, and the same rule orders those.
-
-A test holds the sum to ``ranx.fuse``. It is not ranx's because that compiles for each width of
-document ids: 18 s for two queries, 44 s more for 300 queries of 100 documents (0.3.21, two cores).
+are those of ``types.rank``, which orders ties by id; fused scores often tie, and go by it too. A
+test holds the sum to ``ranx.fuse``, which compiles for each width of document ids: 18 s for two
+queries, 44 s more for 300 queries of 100 documents (0.3.21, two cores).
 
 The only phase is ``score``, the fusion itself, per fused document, on made-up rankings of ``k``
 documents; the systems that it fuses are measured as systems of their own.
@@ -17,6 +15,7 @@ Rank Learning Methods", SIGIR 2009; constant 60 as there and in ranx.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,27 +55,24 @@ def fuse(rankings: Sequence[Run]) -> Run:
     return {query_id: dict(rank(scores)) for query_id, scores in fused.items()}
 
 
+@dataclass(eq=False, repr=False)
 class Hybrid:
     """Searches with each part and fuses their rankings.
 
     Args:
         name: of the whole.
-        parts: each with how many of its documents are fused; None for the depth, or for as many
-            as are asked for where that is more.
-        options: depth, and what identifies the row.
+        parts: each with how many of its documents are fused; None for the depth, or for the ``k``
+            of the search where that is more.
+        options: the depth, and the row's params.
     """
 
-    phases: tuple[Phase, ...] = ("score",)
-
-    def __init__(
-        self, name: str, parts: Sequence[tuple[System, int | None]], options: Options
-    ) -> None:
-        self.name = name
-        self.parts = parts
-        self.options = options
-        self.progress: Progress = no_progress
-        self.keep: Path | None = None
-        """A folder for the parts' scores and vectors, where a killed run goes on."""
+    name: str
+    parts: Sequence[tuple[System, int | None]]
+    options: Options
+    progress: Progress = field(default_factory=lambda: no_progress, init=False)
+    keep: Path | None = field(default=None, init=False)
+    """A folder for the parts' scores and vectors, where a killed run goes on."""
+    phases: tuple[Phase, ...] = field(default=("score",), init=False)
 
     @property
     def params(self) -> Mapping[str, Any]:

@@ -1,10 +1,9 @@
 """Late interaction (ColBERT) through sentence-transformers' ``MultiVectorEncoder``.
 
 A text becomes a vector for each of its tokens; the score is MaxSim: for each query vector the
-largest similarity to any of the document's, summed. Every document is compared, no approximation
-and no compression, so the index keeps 4 bytes a number where ColBERTv2's keeps about 36 bytes a
-vector. Phases: ``index`` encodes a document, ``query`` a query, ``score`` is MaxSim of
-``shape.batch`` pairs.
+largest similarity to any of the document's, summed. Every document is compared without compression:
+the index holds 4 bytes a number where ColBERTv2's holds about 36 bytes a vector. Phases: ``index``
+encodes a document, ``query`` a query, ``score`` is MaxSim of ``shape.batch`` pairs.
 
 Source: Khattab and Zaharia, "ColBERT", SIGIR 2020, arXiv 2004.12832; Santhanam et al.,
 "ColBERTv2", 2022, arXiv 2112.01488.

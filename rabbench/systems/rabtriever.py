@@ -136,10 +136,11 @@ class StudentScorer:
         inputs, prompt = self.inputs, self.inputs.prompt
         window = self.window or shape.doc_len
         starts = range(0, shape.doc_len, window)
-        before_document, before_query, after_query = map(len, prompt.template)
-        lengths = [min(window, shape.doc_len - start) + before_document for start in starts]
+        document_tokens, query_tokens = inputs.lengths(shape)
+        before = document_tokens - shape.doc_len
+        lengths = [before + min(window, shape.doc_len - start) for start in starts]
         document = [(len(list(group)), tokens) for tokens, group in groupby(lengths)]
-        query = [(1, shape.query_len + before_query + after_query)]
+        query = [(1, query_tokens)]
         inputs.check(max(tokens for _, tokens in document + query))
 
         def document_parts() -> list[list[int]]:

@@ -53,9 +53,7 @@ class CachedScorer(TeacherScorer):
     def workloads(self, shape: Shape) -> Iterator[Workload]:
         """One document part to keys and values; one query part over them."""
         inputs, model = self.inputs, self.inputs.backbone
-        before_document, before_query, after_query = inputs.prompt.template
-        document = shape.doc_len + len(before_document)
-        query = shape.query_len + len(before_query) + len(after_query)
+        document, query = inputs.lengths(shape)
         inputs.check(document + query)
         teacher = Teacher(model, inputs.prompt)
         ids: dict[str, list[int]] = {}
@@ -70,8 +68,8 @@ class CachedScorer(TeacherScorer):
             prefix[:] = model.prefix(ids["document"])
 
         def cached_bytes() -> int:
-            sizes, dtype = model.shape, torch.empty((), dtype=getattr(torch, model.dtype)).dtype
-            return 2 * sizes.layers * sizes.kv_heads * sizes.head_dim * document * dtype.itemsize
+            sizes, item = model.shape, int(getattr(torch, model.dtype).itemsize)
+            return 2 * sizes.layers * sizes.kv_heads * sizes.head_dim * document * item
 
         common: dict[str, Any] = {"system": NAME, "shape": shape, "device": self.options.device}
         yield Workload(
