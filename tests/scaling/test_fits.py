@@ -34,11 +34,11 @@ def rows(
     """A sweep of one system: each sample has its own noise, each length one in common."""
     rng = np.random.default_rng(seed)
     unit = {"flops": "FLOP", "latency": "s"}.get(measure, "B")
-    found = []
+    measurements = []
     for length in lengths:
         centre = cost(length) * (1 + common * rng.normal())
         samples = centre * (1 + noise * rng.normal(size=repeats))
-        found.append(
+        measurements.append(
             Measurement(
                 system="teacher",
                 phase="score",
@@ -50,11 +50,11 @@ def rows(
                 samples=[float(sample) for sample in samples] if noise else (),
             )
         )
-    return found
+    return measurements
 
 
-def only(found: Sequence[Measurement]) -> Fit:
-    (fit,) = fit_sweeps(found)
+def only(measurements: Sequence[Measurement]) -> Fit:
+    (fit,) = fit_sweeps(measurements)
     return fit
 
 
@@ -167,12 +167,12 @@ def test_memory_below_what_can_be_resolved_is_constant_even_at_zero() -> None:
     fit = only(rows(lambda L: 4096.0 * (L > 500), measure="working_memory"))
     assert fit.order == "constant"
     assert "all lengths lie within 1 MiB" in fit.verdict
-    counted = only(rows(lambda L: 90.0 * L**0.5, measure="index_size"))
-    assert counted.order != "constant"
+    index_size = only(rows(lambda L: 90.0 * L**0.5, measure="index_size"))
+    assert index_size.order != "constant"
 
 
 @pytest.mark.parametrize(
-    ("found", "message"),
+    ("measurements", "message"),
     [
         (rows(teacher, noise=0.02, lengths=LENGTHS[:1]), "1 length, at least 6 are needed"),
         (rows(teacher, noise=0.02, lengths=LENGTHS[::2]), "4 lengths, at least 6 are needed"),
@@ -194,9 +194,9 @@ def test_memory_below_what_can_be_resolved_is_constant_even_at_zero() -> None:
     ],
 )
 def test_refusals_say_which_rule_and_what_would_help(
-    found: list[Measurement], message: str
+    measurements: list[Measurement], message: str
 ) -> None:
-    fit = only(found)
+    fit = only(measurements)
     assert fit.order == "not judged"
     assert fit.verdict.startswith("not judged: ")
     assert message in fit.verdict
@@ -216,32 +216,32 @@ def test_a_quadratic_term_far_below_its_crossover_is_refused_with_a_length() -> 
 
 
 def test_a_truncating_system_is_fitted_on_what_it_reads() -> None:
-    found = [
+    measured = [
         row.with_changes(params={"tokens_read": min(row.params["doc_len"], 254)})
         for row in rows(lambda L: min(L, 254) * 1e-3, noise=0.02)
     ]
-    fit = only(found)
+    fit = only(measured)
     assert fit.lengths == (128, 210)
     assert fit.reads_at_most == 254
     assert "constant because text is dropped" in fit.verdict
 
 
 def test_a_query_reads_its_own_tokens_and_is_not_cut() -> None:
-    found = [
+    measured = [
         row.with_changes(phase="query", params={"tokens_read": 32})
         for row in rows(lambda _: 7.0e8, measure="flops")
     ]
-    assert only(found).order == "constant"
+    assert only(measured).order == "constant"
 
 
 def test_failed_points_are_left_out_and_named() -> None:
-    found = rows(teacher, noise=0.02)
-    found[-1] = found[-1].with_changes(value=None, status="oom", samples=())
-    fit = only(found)
+    measured = rows(teacher, noise=0.02)
+    measured[-1] = measured[-1].with_changes(value=None, status="oom", samples=())
+    fit = only(measured)
     assert fit.failed == ((4096, "oom"),)
     assert "nothing measured at 4,096 tokens (oom)" in fit.verdict
     nothing = only(
-        [row.with_changes(value=None, status="unsupported", samples=()) for row in found]
+        [row.with_changes(value=None, status="unsupported", samples=()) for row in measured]
     )
     assert nothing.verdict == "not judged: nothing was measured (unsupported)"
 
@@ -251,13 +251,13 @@ def test_sweeps_that_differ_in_a_param_are_fitted_apart() -> None:
     causal = rows(lambda L: LINEAR * L + PAIRS / 2 * L * (L + 1), measure="flops", pairs="causal")
     eager = rows(teacher, noise=0.01, attention="eager")
     quality = [row.with_changes(phase="quality") for row in eager[:1]]
-    found = fit_sweeps([*dense, *causal, *eager, *quality])
-    assert [(fit.measure, fit.key) for fit in found] == [
+    fits = fit_sweeps([*dense, *causal, *eager, *quality])
+    assert [(fit.measure, fit.key) for fit in fits] == [
         ("flops", {"pairs": "causal"}),
         ("flops", {"pairs": "dense"}),
         ("latency", {"attention": "eager"}),
     ]
-    assert [fit.c.value for fit in found[:2] if fit.c] == pytest.approx([PAIRS / 2, PAIRS])
+    assert [fit.c.value for fit in fits[:2] if fit.c] == pytest.approx([PAIRS / 2, PAIRS])
 
 
 def test_what_should_be_large_is_no_cost() -> None:
@@ -269,12 +269,12 @@ def test_what_should_be_large_is_no_cost() -> None:
 
 def test_the_curves_band_holds_the_truth_and_narrows_with_less_noise() -> None:
     """The band at a length is the interval of the curve there, so of 100 runs about 95 hold it."""
-    held = 0
+    covered = 0
     for seed in range(100):
         fit = only(rows(teacher, noise=0.05, repeats=3, seed=seed))
         low, high = fit.band(1524)
-        held += fit.order != "quadratic" or low < teacher(1524) < high
-    assert 88 <= held <= 100
+        covered += fit.order != "quadratic" or low < teacher(1524) < high
+    assert 88 <= covered <= 100
     wide, narrow = (only(rows(teacher, noise=noise)).band(4096) for noise in (0.05, 0.01))
     assert wide[1] - wide[0] > narrow[1] - narrow[0] > 0
     assert np.isnan(only(rows(teacher, lengths=LENGTHS[:2])).band(100)).all()
@@ -290,8 +290,8 @@ def test_noise_beyond_all_sense_is_not_put_in_numbers() -> None:
 
 
 def test_the_fit_is_the_same_every_time() -> None:
-    found = rows(teacher, noise=0.03)
-    assert only(found) == only(list(reversed(found)))
+    measured = rows(teacher, noise=0.03)
+    assert only(measured) == only(list(reversed(measured)))
 
 
 RUNS = 500
@@ -310,9 +310,9 @@ def test_intervals_cover_the_truth_at_the_nominal_rate(
     bootstrap of the raw samples would fail, which is why it is not the interval.
     """
     monkeypatch.setattr(intervals, "RESAMPLES", 99)
-    held = {"c": 0, "exponent": 0, "crossover": 0, "sampling": 0}
+    covered = {"c": 0, "exponent": 0, "crossover": 0, "sampling": 0}
     if not common:
-        del held["sampling"]
+        del covered["sampling"]
         monkeypatch.setattr(curve, "_sampling_interval", lambda *_: None)
     orders = []
     true = {"c": 3.0e-7, "exponent": (9.6e-4 * 4096 + 6e-7 * 4096**2) / teacher(4096)}
@@ -320,14 +320,13 @@ def test_intervals_cover_the_truth_at_the_nominal_rate(
     for seed in range(RUNS):
         fit = only(rows(teacher, noise=noise, common=common, repeats=9, seed=seed))
         orders.append(fit.order)
-        for name in held:
+        for name in covered:
             estimate = getattr(fit, name)
-            held[name] += estimate is None or estimate.low < true[name] < estimate.high
-    shares: dict[str, float] = {name: count / RUNS for name, count in held.items()}
+            covered[name] += estimate is None or estimate.low < true[name] < estimate.high
+    shares: dict[str, float] = {name: count / RUNS for name, count in covered.items()}
     assert 0.92 <= shares["c"] <= 0.98, shares
     assert 0.92 <= shares["exponent"] <= 0.98, shares
     assert 0.92 <= shares["crossover"] <= 0.98, shares
-    print(shares)  # noqa: T201
     if common:
         assert shares["sampling"] < 0.85, shares
     assert orders.count("quadratic") > 0.9 * RUNS

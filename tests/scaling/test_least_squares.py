@@ -20,19 +20,21 @@ def test_everything_agrees_with_statsmodels(seed: int, n: int, spread: float) ->
     X = np.stack([np.ones(n), x, x * x], axis=1)
     y = 1e-3 + 5 * x + 3 * x * x + spread * rng.normal(size=n)
     weights = 1 / rng.uniform(0.01, 3, size=n) ** 2
-    mine = [solve(X[:, :p], y, weights) for p in (1, 2, 3)]
-    theirs = [WLS(y, X[:, :p], weights=weights).fit() for p in (1, 2, 3)]
-    for one, other in zip(mine, theirs, strict=True):
-        assert one.beta == pytest.approx(other.params, rel=1e-6, abs=1e-9)
-        assert one.covariance == pytest.approx(other.cov_params(), rel=1e-5, abs=1e-12)
-        assert one.fitted == pytest.approx(other.fittedvalues, rel=1e-6, abs=1e-9)
-        bounds = np.column_stack([other.params, other.conf_int()])
-        assert one.intervals() == pytest.approx(bounds, rel=1e-5, abs=1e-8)
-        assert one.log_likelihood == pytest.approx(other.llf, rel=1e-7)
-        assert one.aicc() == pytest.approx(aicc(other.llf, n, len(other.params) + 1), rel=1e-7)
+    solutions = [solve(X[:, :p], y, weights) for p in (1, 2, 3)]
+    references = [WLS(y, X[:, :p], weights=weights).fit() for p in (1, 2, 3)]
+    for solution, reference in zip(solutions, references, strict=True):
+        assert solution.beta == pytest.approx(reference.params, rel=1e-6, abs=1e-9)
+        assert solution.covariance == pytest.approx(reference.cov_params(), rel=1e-5, abs=1e-12)
+        assert solution.fitted == pytest.approx(reference.fittedvalues, rel=1e-6, abs=1e-9)
+        bounds = np.column_stack([reference.params, reference.conf_int()])
+        assert solution.intervals() == pytest.approx(bounds, rel=1e-5, abs=1e-8)
+        assert solution.log_likelihood == pytest.approx(reference.llf, rel=1e-7)
+        assert solution.aicc() == pytest.approx(
+            aicc(reference.llf, n, len(reference.params) + 1), rel=1e-7
+        )
     for k in (1, 2):
-        p = theirs[k].compare_f_test(theirs[k - 1])[1]
-        assert mine[k].f_test(mine[k - 1]) == pytest.approx(p, rel=1e-5, abs=1e-15)
+        p = references[k].compare_f_test(references[k - 1])[1]
+        assert solutions[k].f_test(solutions[k - 1]) == pytest.approx(p, rel=1e-5, abs=1e-15)
 
 
 def test_a_perfect_fit_has_no_doubt_left() -> None:

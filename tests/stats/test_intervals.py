@@ -78,8 +78,8 @@ def test_a_mean_has_one_interval_alone_and_beside_others() -> None:
     draws = resampled_means(matrix)
     for column in range(3):
         alone = mean_interval(matrix[:, column])
-        beside = percentile_interval(alone.value, draws[:, column])
-        assert (alone.low, alone.high) == pytest.approx((beside.low, beside.high), abs=1e-12)
+        together = percentile_interval(alone.value, draws[:, column])
+        assert (alone.low, alone.high) == pytest.approx((together.low, together.high), abs=1e-12)
 
 
 def test_a_mean_of_too_few_queries_has_no_bounds() -> None:

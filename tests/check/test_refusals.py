@@ -15,42 +15,42 @@ from rabbench.check import Policy
 from rabbench.check.model import Verdict
 from rabbench.results import results_to_json
 from rabbench.types import BadInputError, Measurement, Results, UsageError
-from tests.check.gate_runs import counted, row, sweep, with_changes
+from tests.check.runs import exact_run, row, sweep, with_changes
 
 
 def _message(verdict: Verdict) -> str:
     assert verdict.status == "missing"
     assert verdict.exit_code == 3
-    return next(one.message for one in verdict.findings if one.status == "missing")
+    return next(result.message for result in verdict.findings if result.status == "missing")
 
 
 def test_a_missing_row_is_named_with_the_closest_one() -> None:
-    def moved(one: Measurement) -> Measurement:
-        return one.with_changes(params={"device": "cuda"}) if one.measure == "flops" else one
+    def moved(row: Measurement) -> Measurement:
+        return row.with_changes(params={"device": "cuda"}) if row.measure == "flops" else row
 
-    message = _message(check.compare_runs([counted()], [with_changes(counted(), moved)]))
+    message = _message(check.compare_runs([exact_run()], [with_changes(exact_run(), moved)]))
     assert "the baseline has this row, the run has not" in message
     assert "the closest row has device 'cuda' instead of 'cpu'" in message
 
 
 def test_a_missing_length_of_a_noisy_measure_is_named() -> None:
-    gone = with_changes(
-        sweep(2), lambda one: None if (one.phase, one.params["doc_len"]) == ("query", 512) else one
+    shortened = with_changes(
+        sweep(2), lambda row: None if (row.phase, row.params["doc_len"]) == ("query", 512) else row
     )
-    message = _message(check.compare_runs([sweep(1)], [gone]))
+    message = _message(check.compare_runs([sweep(1)], [shortened]))
     assert "512 tokens: the baseline has this row, the run has not" in message
 
 
 def test_a_failed_point_says_what_it_said() -> None:
-    def failed(one: Measurement) -> Measurement:
-        if one.measure != "flops" and (one.phase, one.measure) != ("query", "latency"):
-            return one
+    def failed(row: Measurement) -> Measurement:
+        if row.measure != "flops" and (row.phase, row.measure) != ("query", "latency"):
+            return row
         return replace(
-            one, value=None, status="error", samples=(), params={**one.params, "message": "boom"}
+            row, value=None, status="error", samples=(), params={**row.params, "message": "boom"}
         )
 
     assert "not measured (error): boom" in _message(
-        check.compare_runs([counted()], [with_changes(counted(), failed)])
+        check.compare_runs([exact_run()], [with_changes(exact_run(), failed)])
     )
     assert "not measured (error): boom" in _message(
         check.compare_runs([sweep(1)], [with_changes(sweep(2), failed)])
@@ -58,35 +58,35 @@ def test_a_failed_point_says_what_it_said() -> None:
 
 
 def test_nothing_measured_and_nothing_compared_are_no_pass() -> None:
-    empty = replace(counted(), rows=[])
-    assert _message(check.compare_runs([counted()], [empty]))
+    empty = replace(exact_run(), rows=[])
+    assert _message(check.compare_runs([exact_run()], [empty]))
     for tiers in (("exact", "noisy"), ("noisy",)):
         verdict = check.compare_runs(
-            [empty if len(tiers) > 1 else counted()], [counted()], tiers=tiers
+            [empty if len(tiers) > 1 else exact_run()], [exact_run()], tiers=tiers
         )  # type: ignore[arg-type]
         assert (verdict.status, verdict.exit_code) == ("missing", 3)
         assert f"nothing was compared in the {' and '.join(tiers)} tier" in verdict.sentence
 
 
 def test_a_data_set_that_is_not_evaluated_is_no_pass() -> None:
-    verdict = check.compare_runs([counted()], [replace(counted(), suites=[])])
+    verdict = check.compare_runs([exact_run()], [replace(exact_run(), suites=[])])
     assert "the run does not evaluate this data set; measure it, or" in _message(verdict)
 
 
 def test_a_noisy_phase_without_its_reference_is_no_pass() -> None:
-    alone = with_changes(sweep(2), lambda one: None if one.system == "teacher" else one)
+    alone = with_changes(sweep(2), lambda row: None if row.system == "teacher" else row)
     verdict = check.compare_runs([sweep(1)], [alone])
     assert verdict.exit_code == 3
-    message = next(one.message for one in verdict.findings if one.system == "rabtriever")
+    message = next(r.message for r in verdict.findings if r.system == "rabtriever")
     assert "nothing to set it over: the run has no latency of teacher/score" in message
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, 0.0, -1.0, None])
 def test_a_sample_that_is_no_number_is_no_pass(bad: Any) -> None:
-    def damaged(one: Measurement) -> Measurement:
-        if (one.phase, one.measure) != ("query", "latency"):
-            return one
-        return replace(one, samples=[*list(one.samples)[1:], bad])
+    def damaged(row: Measurement) -> Measurement:
+        if (row.phase, row.measure) != ("query", "latency"):
+            return row
+        return replace(row, samples=[*list(row.samples)[1:], bad])
 
     assert "a sample is no positive number" in _message(
         check.compare_runs([sweep(1)], [with_changes(sweep(2), damaged)])
@@ -95,12 +95,12 @@ def test_a_sample_that_is_no_number_is_no_pass(bad: Any) -> None:
 
 def test_a_query_without_a_score_is_no_pass() -> None:
     for samples in ({"q1": 0.25, "q2": math.nan}, {"q1": 0.25}, {}):
-        verdict = check.compare_runs([counted()], [counted(samples=samples)])
+        verdict = check.compare_runs([exact_run()], [exact_run(samples=samples)])
         assert verdict.status == "regression"
 
 
 def test_nan_in_a_file_cannot_be_read(tmp_path: Path) -> None:
-    raw = results_to_json(counted())
+    raw = results_to_json(exact_run())
     raw["rows"][0]["value"] = math.nan
     (tmp_path / "results.json").write_text(json.dumps(raw))
     with pytest.raises(BadInputError, match="is damaged: ValueError"):
@@ -118,9 +118,9 @@ def test_no_baseline_says_how_to_write_one(tmp_path: Path) -> None:
 
 
 def test_a_row_that_stands_twice_is_refused() -> None:
-    twice = replace(counted(), rows=[*counted().rows, counted(flops=1.0).rows[0]])
+    twice = replace(exact_run(), rows=[*exact_run().rows, exact_run(flops=1.0).rows[0]])
     with pytest.raises(BadInputError, match=r"holds the row 'teacher score flops .*' twice"):
-        check.compare_runs([counted()], [twice])
+        check.compare_runs([exact_run()], [twice])
 
 
 def test_absolute_times_of_another_machine_are_no_pass() -> None:
@@ -138,12 +138,12 @@ def test_a_machine_of_another_kind_is_no_pass() -> None:
 def test_a_growth_that_can_no_longer_be_told_is_no_pass() -> None:
     def results(lengths: tuple[int, ...], exponent: int = 1) -> Results:
         rows = [row("teacher", "score", "flops", float(n**exponent), "FLOP", n) for n in lengths]
-        return replace(counted(), rows=rows)
+        return replace(exact_run(), rows=rows)
 
     verdict = check.compare_runs([results((64, 256, 512, 1024))], [results((64, 256))])
-    orders = [one for one in verdict.findings if one.measure == "growth of flops"]
+    orders = [result for result in verdict.findings if result.measure == "growth of flops"]
     assert verdict.status == "missing"
-    assert [one.status for one in orders] == ["missing"]
+    assert [result.status for result in orders] == ["missing"]
     assert "was linear in document length, now not judged" in orders[0].message
 
 
@@ -168,8 +168,8 @@ def test_a_policy_that_would_let_anything_pass_is_refused(
         Policy.from_json(policy)
 
 
-@pytest.mark.parametrize("kept", [{"florr": 0.1}, {"tolerance": 3}, {"references": 3}])
-def test_a_policy_of_another_release_is_refused(kept: dict[str, Any]) -> None:
-    baseline = replace(counted(), config={"check": {"policy": kept}})
+@pytest.mark.parametrize("policy", [{"florr": 0.1}, {"tolerance": 3}, {"references": 3}])
+def test_a_policy_of_another_release_is_refused(policy: dict[str, Any]) -> None:
+    baseline = replace(exact_run(), config={"check": {"policy": policy}})
     with pytest.raises(BadInputError, match=r"cannot be read: .* --update --reason TEXT"):
         check.baseline_policy(baseline)

@@ -13,7 +13,7 @@ import pytest
 from rabbench import cli
 from rabbench.results import load_results, save_results
 from rabbench.types import Results
-from tests.check.gate_runs import counted, sweep
+from tests.check.runs import exact_run, sweep
 
 Main = Callable[..., tuple[int, str, str]]
 
@@ -28,11 +28,11 @@ def check(run: Main) -> Main:
 def baseline(tmp_path: Path, check: Main) -> Path:
     """A committed baseline of exact rows."""
     path = tmp_path / "gate.json"
-    save_results(counted(), tmp_path / "first")
-    code, said, warned = check(
+    save_results(exact_run(), tmp_path / "first")
+    code, stdout, stderr = check(
         "--baseline", path, tmp_path / "first", "--update", "--reason", "first"
     )
-    assert (code, said, warned) == (0, "", f"written: {path}\n")
+    assert (code, stdout, stderr) == (0, "", f"written: {path}\n")
     return path
 
 
@@ -42,27 +42,27 @@ def _run(tmp_path: Path, name: str, results: Results) -> Path:
 
 
 def test_exit_codes_and_files(check: Main, tmp_path: Path, baseline: Path) -> None:
-    good, bad = _run(tmp_path, "good", counted()), _run(tmp_path, "bad", counted(flops=1.0))
+    good, bad = _run(tmp_path, "good", exact_run()), _run(tmp_path, "bad", exact_run(flops=1.0))
     files = ["--junit", tmp_path / "junit.xml", "--benchmark-json", tmp_path / "bench"]
-    code, said, _ = check("--baseline", baseline, good, *files)
+    code, stdout, _ = check("--baseline", baseline, good, *files)
     assert code == 0
-    assert said.splitlines()[-1] == "pass: of 4 checks 4 pass"
+    assert stdout.splitlines()[-1] == "pass: of 4 checks 4 pass"
     assert 'failures="0"' in (tmp_path / "junit.xml").read_text()
     assert len(json.loads((tmp_path / "bench" / "smaller.json").read_text())) == 2
     assert len(json.loads((tmp_path / "bench" / "bigger.json").read_text())) == 1
-    code, said, warned = check("--baseline", baseline, bad, "--json", "--github")
+    code, stdout, stderr = check("--baseline", baseline, bad, "--json", "--github")
     assert code == 1
-    assert json.loads(said)["status"] == "regression"
-    assert warned.startswith("::error file=")
-    code, said, _ = check("--baseline", baseline, good, "--tier", "noisy")
+    assert json.loads(stdout)["status"] == "regression"
+    assert stderr.startswith("::error file=")
+    code, stdout, _ = check("--baseline", baseline, good, "--tier", "noisy")
     assert code == 3
-    assert "nothing was compared in the noisy tier" in said
-    code, _, warned = check("--baseline", tmp_path / "nowhere.json", good)
+    assert "nothing was compared in the noisy tier" in stdout
+    code, _, stderr = check("--baseline", tmp_path / "nowhere.json", good)
     assert code == 4
-    assert "no baseline at" in warned
-    code, _, warned = check("--baseline", baseline, tmp_path / "nowhere")
+    assert "no baseline at" in stderr
+    code, _, stderr = check("--baseline", baseline, tmp_path / "nowhere")
     assert code == 4
-    assert "no results at" in warned
+    assert "no results at" in stderr
 
 
 @pytest.mark.parametrize(
@@ -85,32 +85,32 @@ def test_wrong_usage(
     check: Main, tmp_path: Path, baseline: Path, argv: list[str], message: str
 ) -> None:
     before = baseline.read_text()
-    code, said, warned = check("--baseline", baseline, _run(tmp_path, "run", counted()), *argv)
-    assert (code, said) == (4 if argv == ["--measure"] else 2, "")
-    assert message in warned
+    code, stdout, stderr = check("--baseline", baseline, _run(tmp_path, "run", exact_run()), *argv)
+    assert (code, stdout) == (4 if argv == ["--measure"] else 2, "")
+    assert message in stderr
     assert baseline.read_text() == before
 
 
 def test_a_command_that_is_not_repeated_is_named(
     check: Main, tmp_path: Path, baseline: Path
 ) -> None:
-    odd = _run(tmp_path, "odd", replace(counted(), command="teacher"))
-    code, _, warned = check("--baseline", odd, tmp_path / "out", "--measure")
+    odd = _run(tmp_path, "odd", replace(exact_run(), command="teacher"))
+    code, _, stderr = check("--baseline", odd, tmp_path / "out", "--measure")
     assert code == 2
-    assert "the baseline is of 'teacher', which is not measured again from its file" in warned
+    assert "the baseline is of 'teacher', which is not measured again from its file" in stderr
 
 
 def test_an_update_shows_what_it_changes_and_keeps_the_policy(
     check: Main, tmp_path: Path, baseline: Path
 ) -> None:
-    run = _run(tmp_path, "run", counted(flops=8192.0))
+    run = _run(tmp_path, "run", exact_run(flops=8192.0))
     update = ["--update", "--tolerance", "mrr=0.01", "--reason"]
-    code, said, _ = check("--baseline", baseline, run, *update, "twice the layers")
+    code, stdout, _ = check("--baseline", baseline, run, *update, "twice the layers")
     assert code == 0
-    assert "4,096 became 8,192 FLOP" in said
-    kept = json.loads(baseline.read_text())["config"]["check"]
-    assert (kept["reason"], kept["policy"]["tolerance"]) == ("twice the layers", {"mrr": 0.01})
-    moved = _run(tmp_path, "moved", counted(flops=8192.0, mrr=0.505))
+    assert "4,096 became 8,192 FLOP" in stdout
+    entry = json.loads(baseline.read_text())["config"]["check"]
+    assert (entry["reason"], entry["policy"]["tolerance"]) == ("twice the layers", {"mrr": 0.01})
+    moved = _run(tmp_path, "moved", exact_run(flops=8192.0, mrr=0.505))
     assert check("--baseline", baseline, moved)[0] == 0
     assert check("--baseline", baseline, moved, "--tolerance", "mrr=0.001")[0] == 1
 
@@ -119,7 +119,7 @@ def test_an_update_replaces_a_baseline_that_cannot_be_read(
     check: Main, tmp_path: Path, baseline: Path
 ) -> None:
     baseline.write_text("{")
-    run = _run(tmp_path, "run", counted())
+    run = _run(tmp_path, "run", exact_run())
     assert check("--baseline", baseline, run)[0] == 4
     assert check("--baseline", baseline, run, "--update", "--reason", "was damaged")[0] == 0
     assert check("--baseline", baseline, run)[0] == 0
@@ -135,8 +135,8 @@ def test_a_sweep_is_measured_again_from_its_baseline(
                 "flops,index-size", "--device", "cpu", "--quiet", "--out", out]  # fmt: skip
     assert cli.main([str(word) for word in sweep_of]) == 0
     assert check("--baseline", path, out, "--update", "--reason", "first")[0] == 0
-    code, said, _ = check("--baseline", path, tmp_path / "again", "--measure")
-    assert (code, said.splitlines()[-1].split(":")[0]) == (0, "pass")
+    code, stdout, _ = check("--baseline", path, tmp_path / "again", "--measure")
+    assert (code, stdout.splitlines()[-1].split(":")[0]) == (0, "pass")
     first, second = (load_results(folder) for folder in (out, tmp_path / "again"))
     assert first.rows == second.rows
     assert {**second.config, "out": None} == {**first.config, "out": None}
@@ -145,8 +145,8 @@ def test_a_sweep_is_measured_again_from_its_baseline(
 @pytest.mark.e2e
 def test_an_evaluation_is_measured_again_from_its_baseline(check: Main, tmp_path: Path) -> None:
     path, out = tmp_path / "gate.json", tmp_path / "out"
-    asked = ["quality", "--suite", "demo", "--systems", "bm25", "--metrics", "mrr", "--quiet"]
-    assert cli.main([*asked, "--out", str(out)]) == 0
+    argv = ["quality", "--suite", "demo", "--systems", "bm25", "--metrics", "mrr", "--quiet"]
+    assert cli.main([*argv, "--out", str(out)]) == 0
     assert check("--baseline", path, out, "--update", "--reason", "first")[0] == 0
     assert check("--baseline", path, tmp_path / "again", "--measure")[0] == 0
 
@@ -157,23 +157,23 @@ def test_an_unclear_verdict_is_measured_again_into_the_next_folder(
     """Three lengths of two samples say nothing; several such runs do."""
 
     def few(seed: int) -> Results:
-        found = sweep(seed, samples=2)
-        return replace(found, rows=[one for one in found.rows if one.measure == "latency"][:12])
+        results = sweep(seed, samples=2)
+        return replace(results, rows=[row for row in results.rows if row.measure == "latency"][:12])
 
     save_results(few(1), tmp_path / "first")
     path = tmp_path / "gate.json"
-    made = ["--update", "--reason", "first"]
-    assert check("--baseline", path, tmp_path / "first", *made)[0] == 0
+    update = ["--update", "--reason", "first"]
+    assert check("--baseline", path, tmp_path / "first", *update)[0] == 0
     measured: list[Path] = []
 
-    def again(earlier: Results, *, out: Path, progress: object) -> None:
+    def measure_again(earlier: Results, *, out: Path, progress: object) -> None:
         measured.append(out)
         save_results(few(10 + len(measured)), out)
 
-    monkeypatch.setattr("rabbench.check.job.rerun", again)
+    monkeypatch.setattr("rabbench.check.job.rerun", measure_again)
     folders = [tmp_path / name for name in ("one", "two", "three", "four", "five")]
-    code, said, _ = check("--baseline", path, *folders, "--measure", "--json")
-    assert (code, json.loads(said)["status"]) == (0, "pass")
+    code, stdout, _ = check("--baseline", path, *folders, "--measure", "--json")
+    assert (code, json.loads(stdout)["status"]) == (0, "pass")
     assert 1 < len(measured) < len(folders)
     measured.clear()
     code, _, _ = check("--baseline", path, folders[0], "--measure")

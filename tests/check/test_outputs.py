@@ -13,12 +13,12 @@ from rabbench import check
 from rabbench.check import CheckResult, Policy, Verdict, github, junit
 from rabbench.check import text as check_text
 from rabbench.report.render.cells import cell_text
-from tests.check.gate_runs import counted, sweep
+from tests.check.runs import exact_run, sweep
 
 BASELINE = Path("base,lines/gate: 1.json")
 
 
-def _finding(status: str, number: int = 0, message: str = "it grew") -> CheckResult:
+def _result(status: str, number: int = 0, message: str = "it grew") -> CheckResult:
     return CheckResult(
         tier="exact",
         system="teacher",
@@ -35,14 +35,14 @@ def _finding(status: str, number: int = 0, message: str = "it grew") -> CheckRes
     )
 
 
-def _verdict(*findings: CheckResult) -> Verdict:
-    return Verdict(findings=findings, policy=Policy())
+def _verdict(*results: CheckResult) -> Verdict:
+    return Verdict(findings=results, policy=Policy())
 
 
-MIXED = _verdict(*map(_finding, ("regression", "missing", "unclear", "pass"), range(4)))
+MIXED = _verdict(*map(_result, ("regression", "missing", "unclear", "pass"), range(4)))
 
 
-def test_the_worst_finding_is_the_verdict() -> None:
+def test_the_worst_result_is_the_verdict() -> None:
     assert (MIXED.status, MIXED.exit_code) == ("regression", 1)
     assert _verdict(*MIXED.findings[1:]).exit_code == 3
     assert _verdict(*MIXED.findings[2:]).exit_code == 3
@@ -60,7 +60,7 @@ def test_the_table_shows_the_worst_of_each_measure_and_says_why() -> None:
     )
     assert "regression: teacher score flops (doc_len 0): it grew" in lines
     assert lines[-1] == MIXED.sentence
-    many = _verdict(*(_finding("regression", n) for n in range(50)))
+    many = _verdict(*(_result("regression", n) for n in range(50)))
     assert "… and 30 more; --json and --junit have all" in list(check_text.render_verdict(many))
     assert list(check_text.render_verdict(_verdict())) == [_verdict().sentence]
 
@@ -90,13 +90,13 @@ def test_junit_of_nothing_is_an_error() -> None:
 
 
 def test_junit_stays_well_formed_whatever_a_message_says() -> None:
-    odd = _verdict(_finding("regression", message='<&>"\x00\x1b\ud800\ufffe ✓ ]]>'))
+    odd = _verdict(_result("regression", message='<&>"\x00\x1b\ud800\ufffe ✓ ]]>'))
     (failure,) = Xml.fromstring(junit.render_xml(odd).encode()).iter("failure")  # noqa: S314 - our own
     assert failure.attrib["message"] == '<&>"���� ✓ ]]>'
 
 
 def test_annotations_are_escaped_and_name_the_baseline() -> None:
-    verdict = _verdict(_finding("regression", message="50 % more\nthan: a, b"), *MIXED.findings[1:])
+    verdict = _verdict(_result("regression", message="50 % more\nthan: a, b"), *MIXED.findings[1:])
     first, second, third = github.annotated(verdict, BASELINE)
     assert first == (
         "::error file=base%2Clines/gate%3A 1.json,title=regression::"
@@ -107,7 +107,7 @@ def test_annotations_are_escaped_and_name_the_baseline() -> None:
 
 
 def test_annotations_stay_within_what_github_shows() -> None:
-    many = _verdict(*(_finding("regression", n) for n in range(50)))
+    many = _verdict(*(_result("regression", n) for n in range(50)))
     lines = list(github.annotated(many, BASELINE))
     assert len(lines) == 10
     assert lines[-1].endswith("::41 more; the step's summary has all")
@@ -124,7 +124,7 @@ def test_the_summary_is_appended_and_stays_below_the_limit(
     text = path.read_text()
     assert text.startswith("before\n# rabbench check: regression")
     assert "| exact | teacher score flops | 4 | 100 FLOP | 110 FLOP |" in text
-    huge = _verdict(*(_finding("regression", n, message="x" * 2000) for n in range(1000)))
+    huge = _verdict(*(_result("regression", n, message="x" * 2000) for n in range(1000)))
     github.append_summary(huge, BASELINE)
     assert path.stat().st_size < 1024 * 1024
     path.write_text("y" * (1024 * 1024 - 300))
@@ -138,9 +138,9 @@ def test_the_summary_is_appended_and_stays_below_the_limit(
 
 
 def test_benchmark_json_has_one_direction_a_file() -> None:
-    verdict = check.compare_runs([counted()], [counted()])
+    verdict = check.compare_runs([exact_run()], [exact_run()])
     smaller, bigger = (github.benchmark(verdict, better) for better in ("lower", "higher"))
-    assert [one["unit"] for one in smaller] == ["FLOP", "B"]
+    assert [entry["unit"] for entry in smaller] == ["FLOP", "B"]
     (metric,) = bigger
     assert metric == {
         "name": "bm25 quality mrr (dataset test)",
@@ -153,7 +153,7 @@ def test_benchmark_json_has_one_direction_a_file() -> None:
 def test_names_do_not_change_from_run_to_run() -> None:
     """A chart over commits, or a CI server's history, goes by them."""
     names = [
-        [one.name for one in check.compare_runs([sweep(1)], [sweep(seed)]).findings]
+        [result.name for result in check.compare_runs([sweep(1)], [sweep(seed)]).findings]
         for seed in (2, 3)
     ]
     assert names[0] == names[1]

@@ -57,15 +57,22 @@ def sweep(
     drift = speed * np.exp(np.cumsum(rng.normal(0, 0.02, samples)))
     rows = []
     for length in LENGTHS:
-        for of, seconds in SECONDS.items():
-            slower, larger = (planted.get((*of, name), _same)(length) for name in MEASURES)
-            own = np.exp(rng.normal(0, noise, samples) + rng.normal(0, shift))
-            taken = seconds(length) * slower * drift * own
-            kept = MIB / 2 if of == ("rabtriever", "score") else 40 * MIB + 1e5 * length
-            held = max(kept * larger + rng.normal(0, 2e5), 4096.0)
+        for key, seconds in SECONDS.items():
+            slower, larger = (planted.get((*key, name), _same)(length) for name in MEASURES)
+            noise_factors = np.exp(rng.normal(0, noise, samples) + rng.normal(0, shift))
+            times = seconds(length) * slower * drift * noise_factors
+            base_bytes = MIB / 2 if key == ("rabtriever", "score") else 40 * MIB + 1e5 * length
+            working_bytes = max(base_bytes * larger + rng.normal(0, 2e5), 4096.0)
             rows += [
-                row(*of, "latency", float(np.median(taken)), "s", length, taken.tolist()),
-                row(*of, "working_memory", held, "B", length, [held]),
+                row(
+                    *key,
+                    "latency",
+                    float(np.median(times)),
+                    "s",
+                    length,
+                    times.tolist(),
+                ),
+                row(*key, "working_memory", working_bytes, "B", length, [working_bytes]),
             ]
     environment = {"machine": machine, "threads": threads, "gpus": []}
     return Results(command="scaling", config={}, environment=environment, rows=rows)
@@ -88,7 +95,7 @@ def row(
     )
 
 
-def counted(**changed: Any) -> Results:
+def exact_run(**changed: Any) -> Results:
     """One run of exact rows: FLOPs, an index size, a metric; ``changed`` replaces values."""
     values = {"flops": 4096.0, "index_size": 512.0, "mrr": 0.5, **changed}
     rows = [
@@ -111,5 +118,5 @@ def counted(**changed: Any) -> Results:
 
 def with_changes(results: Results, change: Callable[[Measurement], Measurement | None]) -> Results:
     """Results with each row changed, or left out where the change is None."""
-    rows = [changed for one in results.rows if (changed := change(one)) is not None]
+    rows = [changed for row_ in results.rows if (changed := change(row_)) is not None]
     return replace(results, rows=rows)

@@ -39,21 +39,21 @@ def _document(scale: float = 1.0, flops: float = 4096.0) -> dict[str, Any]:
     }
 
 
-def _written(path: Path, document: dict[str, Any]) -> Path:
+def _write(path: Path, document: dict[str, Any]) -> Path:
     path.write_text(json.dumps(document))
     return path
 
 
 def test_it_is_compared_like_any_run(tmp_path: Path) -> None:
-    results = check.load_run(_written(tmp_path / "a.json", _document()))
-    row = next(one for one in results.rows if one.measure == "latency")
+    results = check.load_run(_write(tmp_path / "a.json", _document()))
+    row = next(row for row in results.rows if row.measure == "latency")
     assert row.value == pytest.approx(0.01, rel=0.01)  # of one unit of two
     assert row.params == {"doc_len": 64, "query_len": 32}
     assert len(results.rows) == 24
-    same = check.load_run(_written(tmp_path / "b.json", _document(scale=3.0)))
+    same = check.load_run(_write(tmp_path / "b.json", _document(scale=3.0)))
     assert check.compare_runs([results], [same]).status == "pass"
-    other = check.load_run(_written(tmp_path / "c.json", _document(flops=4097.0)))
-    assert check.compare_runs([results], [other]).status == "regression"
+    recounted = check.load_run(_write(tmp_path / "c.json", _document(flops=4097.0)))
+    assert check.compare_runs([results], [recounted]).status == "regression"
     assert check.compare_runs([results], [same, same], absolute=True).status == "regression"
 
 
@@ -61,4 +61,4 @@ def test_a_damaged_one_is_refused(tmp_path: Path) -> None:
     document = _document()
     del document["benchmarks"][0]["stats"]
     with pytest.raises(BadInputError, match=r"is damaged: KeyError: 'stats'; write it again with"):
-        check.load_run(_written(tmp_path / "a.json", document))
+        check.load_run(_write(tmp_path / "a.json", document))

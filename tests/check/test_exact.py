@@ -11,14 +11,14 @@ import pytest
 from rabbench import check, quality, scaling
 from rabbench.check import CheckResult, Policy
 from rabbench.types import Measurement, Options, Results
-from tests.check.gate_runs import counted, with_changes
+from tests.check.runs import exact_run, with_changes
 
 TIED = Path(__file__).parents[2] / "benchmarks" / "baselines" / "demo-tied.trec.gz"
 
 
 def _wrong(base: Results, head: Results, **policy: object) -> list[CheckResult]:
     verdict = check.compare_runs([base], [head], policy=Policy(**policy))  # type: ignore[arg-type]
-    return [one for one in verdict.findings if one.status != "pass"]
+    return [result for result in verdict.findings if result.status != "pass"]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def swept(tiny_model: Path) -> Results:
 def test_a_run_equals_itself(swept: Results) -> None:
     verdict = check.compare_runs([swept], [swept])
     assert (verdict.status, verdict.exit_code) == ("pass", 0)
-    measures = {one.measure for one in verdict.findings}
+    measures = {result.measure for result in verdict.findings}
     assert measures == {"flops", "index_size", "growth of flops", "growth of index_size"}
 
 
@@ -51,23 +51,23 @@ def test_a_lost_attention_term_is_caught_by_counts_and_by_order(swept: Results) 
         lambda row: replace(row, system="rabtriever") if row.system != "rabtriever" else None,
     )
     wrong = _wrong(base, windowed)
-    assert {one.status for one in wrong} == {"regression"}
-    order = next(one for one in wrong if one.measure == "growth of flops")
+    assert {result.status for result in wrong} == {"regression"}
+    order = next(result for result in wrong if result.measure == "growth of flops")
     assert "was quadratic in document length, now linear" in order.message
-    counts = [one for one in wrong if one.measure == "flops"]
+    counts = [result for result in wrong if result.measure == "flops"]
     assert counts
-    for one in counts:
-        assert one.phase == "index"
-        assert one.head is not None
-        assert one.base is not None
-        assert one.head < one.base  # fewer is a mismatch too
+    for result in counts:
+        assert result.phase == "index"
+        assert result.head is not None
+        assert result.base is not None
+        assert result.head < result.base  # fewer is a mismatch too
         assert "better); no change is allowed; if this is meant, write the baseline again with" in (
-            one.message
+            result.message
         )
 
 
 def test_an_index_that_grew_by_a_byte_is_caught() -> None:
-    (wrong,) = _wrong(counted(), counted(index_size=513.0))
+    (wrong,) = _wrong(exact_run(), exact_run(index_size=513.0))
     assert wrong.message.startswith("512 became 513 B (+0.195%, worse); no change is allowed")
 
 
@@ -92,50 +92,54 @@ def test_a_wrong_tie_order_moves_a_metric(ranked: Results, monkeypatch: pytest.M
 
     monkeypatch.setattr("rabbench.quality.metrics.rank", ascending)
     wrong = _wrong(ranked, _ranked())
-    assert {(one.measure, one.status) for one in wrong} == {
+    assert {(result.measure, result.status) for result in wrong} == {
         ("mrr", "regression"),
         ("hit_rate@1", "regression"),
     }
 
 
 def test_queries_that_trade_places_are_caught_behind_the_same_mean() -> None:
-    (wrong,) = _wrong(counted(), counted(samples={"q1": 0.75, "q2": 0.25}))
+    swapped = exact_run(samples={"q1": 0.75, "q2": 0.25})
+    (wrong,) = _wrong(exact_run(), swapped)
     assert wrong.status == "regression"
     assert "the mean stays, but 2 of 2 queries score otherwise, such as 'q1'" in wrong.message
     assert (
-        _wrong(counted(), counted(samples={"q1": 0.75, "q2": 0.25}), tolerance={"mrr": 0.1}) == []
+        _wrong(exact_run(), exact_run(samples={"q1": 0.75, "q2": 0.25}), tolerance={"mrr": 0.1})
+        == []
     )
 
 
 def test_a_tolerance_is_absolute_for_metrics_and_relative_for_counts() -> None:
-    moved = counted(mrr=0.491, samples={"q1": 0.232, "q2": 0.75})
-    assert _wrong(counted(), moved, tolerance={"mrr": 0.01}) == []
-    (wrong,) = _wrong(counted(), moved, tolerance={"mrr": 0.005})
+    moved = exact_run(mrr=0.491, samples={"q1": 0.232, "q2": 0.75})
+    assert _wrong(exact_run(), moved, tolerance={"mrr": 0.01}) == []
+    (wrong,) = _wrong(exact_run(), moved, tolerance={"mrr": 0.005})
     assert "0.5 became 0.491 1 (-0.0090, worse); more than ±0.005, which is not" in wrong.message
-    more = counted(flops=4096 * 1.02)
-    assert _wrong(counted(), more, tolerance={"flops": 0.03}) == []
-    assert _wrong(counted(), more, tolerance={"flops": 0.01})[0].status == "regression"
+    more = exact_run(flops=4096 * 1.02)
+    assert _wrong(exact_run(), more, tolerance={"flops": 0.03}) == []
+    assert _wrong(exact_run(), more, tolerance={"flops": 0.01})[0].status == "regression"
 
 
 def test_a_mean_summed_in_another_order_is_the_same() -> None:
     samples = {"q1": 0.25 + 1e-16, "q2": 0.75}
-    assert _wrong(counted(), counted(mrr=0.5 + 1e-16, samples=samples)) == []
+    assert _wrong(exact_run(), exact_run(mrr=0.5 + 1e-16, samples=samples)) == []
 
 
 def test_better_is_told_by_the_row() -> None:
-    (wrong,) = _wrong(counted(), counted(mrr=0.6, samples={"q1": 0.45, "q2": 0.75}))
+    (wrong,) = _wrong(exact_run(), exact_run(mrr=0.6, samples={"q1": 0.45, "q2": 0.75}))
     assert "(+0.1000, better)" in wrong.message
 
 
 def test_other_data_under_the_same_name_is_caught() -> None:
-    (wrong,) = _wrong(counted(), counted(fingerprint="xyz"))
+    (wrong,) = _wrong(exact_run(), exact_run(fingerprint="xyz"))
     assert wrong.measure == "fingerprint"
     assert "the data set's fingerprint was abc, now xyz: its metrics are of other" in wrong.message
 
 
 def test_repeated_runs_must_all_agree() -> None:
-    verdict = check.compare_runs([counted()], [counted(), counted(flops=5000.0), counted()])
-    assert [one.measure for one in verdict.findings if one.status == "regression"] == ["flops"]
+    verdict = check.compare_runs([exact_run()], [exact_run(), exact_run(flops=5000.0), exact_run()])
+    assert [result.measure for result in verdict.findings if result.status == "regression"] == [
+        "flops"
+    ]
 
 
 def test_any_exact_row_keeps_to_the_rule_of_its_name() -> None:
@@ -144,14 +148,16 @@ def test_any_exact_row_keeps_to_the_rule_of_its_name() -> None:
     def renamed(row: Measurement) -> Measurement:
         return replace(row, measure="parameters") if row.measure == "flops" else row
 
-    (wrong,) = _wrong(with_changes(counted(), renamed), with_changes(counted(flops=1.0), renamed))
+    (wrong,) = _wrong(
+        with_changes(exact_run(), renamed), with_changes(exact_run(flops=1.0), renamed)
+    )
     assert wrong.measure == "parameters"
 
     def predicted(row: Measurement) -> Measurement:
         return replace(row, measure="predicted_flops") if row.measure == "flops" else row
 
     verdict = check.compare_runs(
-        [with_changes(counted(), predicted)], [with_changes(counted(flops=1.0), predicted)]
+        [with_changes(exact_run(), predicted)], [with_changes(exact_run(flops=1.0), predicted)]
     )
     assert verdict.status == "pass"
     assert verdict.left_out == 1
