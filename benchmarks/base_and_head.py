@@ -52,18 +52,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("commit", nargs="?", default="HEAD", help="the base (default HEAD)")
     parser.add_argument("--turns", type=int, default=4, help="at most so many (default 4)")
     parser.add_argument("sweep", nargs="*", default=SWEEP, help="options of rabbench scaling")
-    given = parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
     bases: list[str] = []
     heads: list[str] = []
     code = UNCLEAR
     with (
         tempfile.TemporaryDirectory() as folder,
-        checked_out(given.commit, Path(folder) / "tree") as tree,
+        checked_out(arguments.commit, Path(folder) / "tree") as tree,
     ):
-        while code == UNCLEAR and len(heads) < given.turns:
-            for name, of, runs in (("base", tree, bases), ("head", ROOT, heads)):
+        while code == UNCLEAR and len(heads) < arguments.turns:
+            for name, checkout, runs in (("base", tree, bases), ("head", ROOT, heads)):
                 out = Path(folder) / f"{name}-{len(runs)}"
-                failed = rabbench(of, "scaling", *given.sweep, "--out", str(out))
+                failed = rabbench(checkout, "scaling", *arguments.sweep, "--out", str(out))
                 if failed:
                     return failed
                 runs.append(str(out))

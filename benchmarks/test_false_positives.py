@@ -7,6 +7,8 @@ about 5 % of the pairs; much more would mean that the rounds do not cancel drift
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +22,7 @@ ALPHA = 0.05
 
 
 def _points() -> list[Point]:
-    left, right = torch.randn(64, 256), torch.randn(256, 256)
+    queries, weights = torch.randn(64, 256), torch.randn(256, 256)
     points = []
     for number in range(PAIRS):
         for name in ("a", "b"):
@@ -29,11 +31,15 @@ def _points() -> list[Point]:
                 phase="score",
                 shape=Shape(doc_len=1, query_len=1),
                 device="cpu",
-                run=lambda: left @ right,
+                run=lambda: queries @ weights,
             )
-            built = (lambda kept: lambda: kept)(workload)
             points.append(
-                Point(system=workload.system, phase="score", params={"doc_len": 1}, build=built)
+                Point(
+                    system=workload.system,
+                    phase="score",
+                    params={"doc_len": 1},
+                    build=partial(replace, workload),
+                )
             )
     return points
 

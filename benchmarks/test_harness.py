@@ -23,12 +23,12 @@ SHAPE = "smollm2-135m-shape"
 
 
 def _best(run: Callable[[], object], times: int = 3) -> float:
-    taken = []
+    times_s = []
     for _ in range(times):
         start = time.perf_counter()
         run()
-        taken.append(time.perf_counter() - start)
-    return min(taken)
+        times_s.append(time.perf_counter() - start)
+    return min(times_s)
 
 
 def test_help_is_quick_beside_a_bare_interpreter() -> None:
@@ -65,9 +65,9 @@ def calibrated(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Cali
 def test_larger_products_take_longer(calibrated: Calibration) -> None:
     """Eight times the FLOPs of a product, sixty-four times those of attention."""
     for kind in ("matmul", "attention"):
-        found = calibrated.timings_of(kind)
-        assert len(found) >= 2
-        assert min(found[0].samples) < min(found[-1].samples)
+        timings = calibrated.timings_of(kind)
+        assert len(timings) >= 2
+        assert min(timings[0].samples) < min(timings[-1].samples)
     assert calibrated.call_s < calibrated.timings_of("copy")[0].median_s
 
 
@@ -76,8 +76,8 @@ def test_layers_take_longer_for_more_tokens_texts_and_cached_keys(
 ) -> None:
     curve = calibrated.curve(target)
     assert curve is not None
-    one, two = curve.seconds(Forward(1, 512)), curve.seconds(Forward(2, 512))
-    assert curve.seconds(Forward(1, 64)) < one < two
+    single, double = curve.seconds(Forward(1, 512)), curve.seconds(Forward(2, 512))
+    assert curve.seconds(Forward(1, 64)) < single < double
     assert curve.seconds(Forward(1, 32, 4096)) > curve.seconds(Forward(1, 32))
 
 

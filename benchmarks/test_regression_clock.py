@@ -7,6 +7,7 @@ wrong, and then it is measured again, as a gate would be.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -35,17 +36,13 @@ def _points(times: int) -> Iterator[Point]:
                 device="cpu",
                 run=partial(_multiply, torch.ones(length, WIDTH), weights, products),
             )
-            built = partial(_same, work)
-            yield Point(system=system, phase="score", params=shape.params(), build=built)
+            build = partial(replace, work)
+            yield Point(system=system, phase="score", params=shape.params(), build=build)
 
 
-def _multiply(left: torch.Tensor, right: torch.Tensor, times: int) -> None:
+def _multiply(matrix: torch.Tensor, right: torch.Tensor, times: int) -> None:
     for _ in range(times):
-        torch.mm(left, right)
-
-
-def _same(work: Workload) -> Workload:
-    return work
+        torch.mm(matrix, right)
 
 
 def _run(times: int) -> Results:
@@ -62,17 +59,17 @@ def _student(before: int, after: int) -> CheckResult:
         base.append(_run(before))
         head.append(_run(after))
         verdict = check.compare_runs(base, head, policy=POLICY)
-        found = next(one for one in verdict.findings if one.system == "student")
-        if found.status != "unclear":
+        student = next(result for result in verdict.findings if result.system == "student")
+        if student.status != "unclear":
             break
-    return found
+    return student
 
 
 def test_a_scorer_of_eight_times_the_work_is_found() -> None:
-    found = _student(2, 16)
-    assert found.status == "regression", found
+    student = _student(2, 16)
+    assert student.status == "regression", student
 
 
 def test_the_same_work_is_not() -> None:
-    found = _student(4, 4)
-    assert found.status != "regression", found
+    student = _student(4, 4)
+    assert student.status != "regression", student

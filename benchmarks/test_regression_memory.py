@@ -17,7 +17,7 @@ MIB = 1 << 20
 LENGTHS = (12, 16, 20, 24, 32, 40, 48)  # tokens, each of which keeps a mebibyte
 
 
-def _held(mebibytes: int, copies: int) -> object:
+def _allocate(mebibytes: int, copies: int) -> object:
     return [np.ones(mebibytes * MIB, dtype=np.uint8) for _ in range(copies)]
 
 
@@ -27,7 +27,7 @@ def _build(system: str, length: int, copies: int) -> Workload:
         phase="score",
         shape=Shape(doc_len=length, query_len=1),
         device="cpu",
-        run=partial(_held, length, copies),
+        run=partial(_allocate, length, copies),
     )
 
 
@@ -52,6 +52,10 @@ def test_an_extra_copy_is_caught_and_the_same_work_is_not() -> None:
     policy = check.Policy(references=("teacher/score", "student/score"))
     for head, status in (([run(copies=1)], "pass"), ([run(copies=2), run(copies=2)], "regression")):
         verdict = check.compare_runs([base], head, policy=policy)
-        found = {one.system: one for one in verdict.findings if one.measure == "working_memory"}
-        assert found["student"].status == status, found["student"]
-        assert found["teacher"].status == "pass", found["teacher"]
+        results = {
+            result.system: result
+            for result in verdict.findings
+            if result.measure == "working_memory"
+        }
+        assert results["student"].status == status, results["student"]
+        assert results["teacher"].status == "pass", results["teacher"]

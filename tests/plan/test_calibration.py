@@ -53,25 +53,27 @@ class Clock(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Do the operator and let its time pass."""
-        found = func(*args, **(kwargs or {}))
-        given = [one for one in tree_leaves(args) if isinstance(one, torch.Tensor)]
-        made = [one for one in tree_leaves(found) if isinstance(one, torch.Tensor)]
+        outputs = func(*args, **(kwargs or {}))
+        inputs = [tensor for tensor in tree_leaves(args) if isinstance(tensor, torch.Tensor)]
+        produced = [tensor for tensor in tree_leaves(outputs) if isinstance(tensor, torch.Tensor)]
         flops = 0
         if "scaled_dot_product" in str(func):
-            flops = 4 * given[0].numel() * given[1].shape[-2]
+            flops = 4 * inputs[0].numel() * inputs[1].shape[-2]
         elif any(part in str(func) for part in ("mm", "matmul", "linear")):
-            flops = 2 * made[0].numel() * given[0].shape[-1]
-        self.now += 1e-3 + 1e-9 * sum(one.numel() for one in given + made) + 1e-12 * flops
-        return found
+            flops = 2 * produced[0].numel() * inputs[0].shape[-1]
+        self.now += (
+            1e-3 + 1e-9 * sum(tensor.numel() for tensor in inputs + produced) + 1e-12 * flops
+        )
+        return outputs
 
 
 @pytest.fixture(scope="module", autouse=True)
 def clock() -> Iterator[Clock]:
-    made = Clock()
+    virtual = Clock()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sampling, "time", made)
-        patch.setattr(_speed, "time", made)
-        yield made
+        patch.setattr(sampling, "time", virtual)
+        patch.setattr(_speed, "time", virtual)
+        yield virtual
 
 
 @pytest.fixture(scope="module")
@@ -83,21 +85,21 @@ def calibrated(target: Target, clock: Clock) -> Calibration:
 def test_every_kind_has_raw_samples_and_larger_products_take_longer(
     calibrated: Calibration,
 ) -> None:
-    kinds = {one.kind for one in calibrated.timings}
+    kinds = {timing.kind for timing in calibrated.timings}
     assert kinds == {"call", "interpreter", "fill", "gemv", "copy", "matmul", "attention"}
-    assert all(one.samples for one in calibrated.timings)
+    assert all(timing.samples for timing in calibrated.timings)
     for kind in ("matmul", "attention"):
-        found = calibrated.timings_of(kind)
-        assert len(found) >= 2
-        assert min(found[0].samples) < min(found[-1].samples)
-        assert calibrated.rate(kind) == max(one.rate for one in calibrated.timings_of(kind))
+        timings = calibrated.timings_of(kind)
+        assert len(timings) >= 2
+        assert min(timings[0].samples) < min(timings[-1].samples)
+        assert calibrated.rate(kind) == max(timing.rate for timing in calibrated.timings_of(kind))
     assert calibrated.ridge > 0
     assert calibrated.call_s < calibrated.timings_of("copy")[0].median_s
 
 
 def test_a_rate_is_work_over_the_median() -> None:
-    one = Timing(kind="copy", size={}, work=6.0, unit="B", samples=(1.0, 2.0, 3.0, 2.0, 2.0))
-    assert (one.median_s, one.rate) == (2.0, 3.0)
+    timing = Timing(kind="copy", size={}, work=6.0, unit="B", samples=(1.0, 2.0, 3.0, 2.0, 2.0))
+    assert (timing.median_s, timing.rate) == (2.0, 3.0)
 
 
 def test_layers_take_longer_for_more_tokens_texts_and_cached_keys(
@@ -107,8 +109,8 @@ def test_layers_take_longer_for_more_tokens_texts_and_cached_keys(
     assert curve is not None
     assert [at for at, _ in curve.whole][:2] == [1, 16]
     assert curve.cached
-    one, two = curve.seconds(Forward(1, 512)), curve.seconds(Forward(2, 512))
-    assert curve.seconds(Forward(1, 64)) < one < two
+    single, double = curve.seconds(Forward(1, 512)), curve.seconds(Forward(2, 512))
+    assert curve.seconds(Forward(1, 64)) < single < double
     assert curve.seconds(Forward(1, 8, 4096)) > curve.seconds(Forward(1, 8))
     assert calibrated.curve(replace(target, attention="eager")) is None
 
@@ -190,8 +192,8 @@ def test_what_was_measured_is_kept_and_read_again(
 
     monkeypatch.setattr(calibration, "_probes", fail)
     monkeypatch.setattr(calibration, "trace_curve", fail)
-    again = calibration.calibrate([target], seconds=1.0)
-    assert again == calibrated
+    reread = calibration.calibrate([target], seconds=1.0)
+    assert reread == calibrated
     raw = json.loads(json.dumps(calibrated.to_json()))
     assert Calibration.from_json(raw) == calibrated
     # The keys of caches that exist.
@@ -205,9 +207,9 @@ def test_another_configuration_is_added_and_a_damaged_file_is_measured_anew(
 ) -> None:
     eager = replace(target, attention="eager", longest=64, suffix=0)
     with clock:
-        both = calibration.calibrate([target, eager], seconds=0.5)
-    assert both.timings == calibrated.timings
-    assert {one.key for one in both.curves} == {target.key, eager.key}
+        extended = calibration.calibrate([target, eager], seconds=0.5)
+    assert extended.timings == calibrated.timings
+    assert {curve.key for curve in extended.curves} == {target.key, eager.key}
     for path in (environment.home() / "calibration").iterdir():
         path.write_text("{")
     with clock:
@@ -221,16 +223,20 @@ def test_neighbours_that_were_busy_meanwhile_are_known_of(
     times = iter([(100.0, 1.0, 50.0), (112.0, 5.0, 70.0)])
     monkeypatch.setattr(calibration, "cpu_times", lambda: next(times))
     with clock:
-        found = calibration.calibrate([], seconds=0.2, recalibrate=True)
-    assert found.busy_share == pytest.approx(0.4)
-    assert "other processes took 40% of the CPUs" in found.warning
-    assert replace(found, busy_share=0.05).warning == replace(found, busy_share=None).warning == ""
+        disturbed = calibration.calibrate([], seconds=0.2, recalibrate=True)
+    assert disturbed.busy_share == pytest.approx(0.4)
+    assert "other processes took 40% of the CPUs" in disturbed.warning
+    assert (
+        replace(disturbed, busy_share=0.05).warning
+        == replace(disturbed, busy_share=None).warning
+        == ""
+    )
 
 
 def test_this_process_is_not_its_own_neighbour() -> None:
     before = cpu_contention.cpu_times()
-    machine, own, capacity = before
-    assert 0 < own < machine
+    machine, process, capacity = before
+    assert 0 < process < machine
     assert capacity > 0
     assert 0 <= cpu_contention.cpu_contention(before, cpu_contention.cpu_times()) <= 1
     assert cpu_contention.cpu_contention((0.0, 0.0, 0.0), (3.0, 3.0, 4.0)) == 0
@@ -247,10 +253,10 @@ def test_no_job_starts_that_would_not_fit(clock: Clock) -> None:
         return "work", run
 
     jobs = [lasting(seconds) for seconds in (0.1, 0.4, 1.6, 6.4)]
-    found = sampling.sample_rounds(jobs, seconds=10.0, device="cpu")
-    assert [bool(samples) for samples in found] == [True, True, True, False]
+    samples_by_run = sampling.sample_rounds(jobs, seconds=10.0, device="cpu")
+    assert [bool(samples) for samples in samples_by_run] == [True, True, True, False]
     assert clock.now - started <= 11.0
-    assert len(found[0]) >= len(found[2])
+    assert len(samples_by_run[0]) >= len(samples_by_run[2])
 
 
 def test_the_weight_of_a_forward_follows_the_attention(target: Target) -> None:

@@ -1,4 +1,4 @@
-"""Plans: exact FLOPs, no weights, budgets that refuse, prediction beside measurement."""
+"""Plans of sweeps and evaluations: exact FLOPs, no weights, time that grows with the work."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ import pytest
 
 from rabbench import plan
 from rabbench.models.backbone import Backbone, resolve
-from rabbench.plan import Budget, Plan, Sizes, Step
+from rabbench.plan import Sizes
 from rabbench.plan.calibration import Calibration
 from rabbench.plan.curves import Curve
 from rabbench.plan.models import describe_model, is_local
 from rabbench.plan.reference_layers import reference_layers
-from rabbench.plan.roofline import roofline_rows
 from rabbench.plan.work import CostPredictor, trace_point
 from rabbench.quality import QualityConfig
 from rabbench.scaling import sweep as scaling
-from rabbench.types import Measurement, MissingError, Options, Results, UsageError
+from rabbench.types import MissingError, Options
 
 pytestmark = pytest.mark.e2e  # offline, but a quarter of a minute
 TRANSFORMERS = ("teacher", "teacher-cached", "rabtriever", "rabtriever-chunked")
 
 
 def _sweep(options: Options, **changes: Any) -> scaling.ScalingConfig:
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "max_doc_len": 200,
         "min_doc_len": 20,
         "points": 3,
@@ -34,7 +33,7 @@ def _sweep(options: Options, **changes: Any) -> scaling.ScalingConfig:
         "systems": ("bm25", "dense", *TRANSFORMERS),
         "options": options,
     }
-    return scaling.ScalingConfig(**{**given, **changes})
+    return scaling.ScalingConfig(**{**fields, **changes})
 
 
 @pytest.fixture
@@ -88,8 +87,8 @@ def test_what_grows_with_the_document_is_predicted_to(
     rows = plan.predict(_sweep(options, systems=TRANSFORMERS), calibrated).rows
 
     def values(system: str, phase: str, measure: str) -> list[float]:
-        found = [r for r in rows if (r.system, r.phase, r.measure) == (system, phase, measure)]
-        return [row.value or 0.0 for row in found]
+        matching = [r for r in rows if (r.system, r.phase, r.measure) == (system, phase, measure)]
+        return [row.value or 0.0 for row in matching]
 
     teacher = values("teacher", "score", "working_memory")
     assert teacher == sorted(teacher)
@@ -126,10 +125,10 @@ def test_a_sweep_times_layers_beside_what_runs_some(
     config = _sweep(options, systems=("bm25", "teacher"), measures=("latency",), rounds=1)
     config = replace(config, max_rounds=1)
     results = scaling.run(config, reference_layers=reference_layers(calibrated))
-    beside = {(row.system, row.phase): row.params.get("beside_s") for row in results.rows}
-    assert beside["teacher", "score"] > 0
+    layers_s = {(row.system, row.phase): row.params.get("beside_s") for row in results.rows}
+    assert layers_s["teacher", "score"] > 0
     assert all(row.params["times_beside"] > 0 for row in results.rows if row.system == "teacher")
-    assert beside["bm25", "query"] is None
+    assert layers_s["bm25", "query"] is None
     compared = plan.compare(plan.predict(config, calibrated), results)
     slowdowns = {row.system: row.slowdown for row in compared if row.measure == "latency"}
     assert slowdowns["teacher"] > 0
@@ -150,10 +149,10 @@ def test_layers_timed_beside_samples_take_time_of_their_own(
     options: Options, calibrated: Calibration
 ) -> None:
     config = _sweep(options, systems=("teacher",), measures=("latency",))
-    alone, beside = (
+    alone, with_layers = (
         plan.predict(config, calibrated, reference_layers=layers).wall_s for layers in (False, True)
     )
-    assert beside > alone
+    assert with_layers > alone
 
 
 def test_a_7b_model_is_sized_from_its_configuration() -> None:
@@ -194,159 +193,3 @@ def test_data_that_is_not_here_is_not_fetched(options: Options) -> None:
     config = QualityConfig(suite="beir", datasets=("nfcorpus",), options=options)
     with pytest.raises(MissingError, match=r"no sizes to plan with.*--docs, --queries"):
         plan.calibrate(config)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("20m", Budget(wall_s=1200)),
-        ("1.5h", Budget(wall_s=5400)),
-        ("8GB", Budget(peak_bytes=8e9)),
-        ("90s, 8GiB", Budget(wall_s=90, peak_bytes=8 * 2**30)),
-        (
-            "time=1d,index=1TB,download=2gb",
-            Budget(wall_s=86400, index_bytes=1e12, download_bytes=2e9),
-        ),
-    ],
-)
-def test_budgets_are_read(text: str, expected: Budget) -> None:
-    assert plan.parse_budget(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "'' is no amount; give 20m"),
-        ("20", "'20' is no amount"),
-        ("-3m", "'-3m' is no amount"),
-        ("20 parsecs", "unknown unit 'parsecs'; known: s, m"),
-        ("20m,1h", "time is given twice"),
-        ("0GB", "memory must be more than 0"),
-        ("disk=2GB", "unknown limit 'disk'; known: time, memory"),
-        ("memory=20m", "memory is given in m; time takes"),
-    ],
-)
-def test_what_is_no_budget_is_refused(text: str, message: str) -> None:
-    with pytest.raises(UsageError, match=message) as caught:
-        plan.parse_budget(text)
-    assert caught.value.exit_code == 2
-
-
-def _plan(**changes: Any) -> Plan:
-    given: dict[str, Any] = {
-        "command": "scaling",
-        "rows": (),
-        "steps": (
-            Step(work="start", system="all", seconds=3600.0),
-            Step(work="latency", system="teacher", seconds=3000.0),
-            Step(work="latency", system="dense", seconds=600.0),
-        ),
-        "peak_bytes": 9_000_000_000,
-        "index_bytes": 10,
-        "download_bytes": 0,
-    }
-    return Plan(**{**given, **changes})
-
-
-def test_a_budget_that_is_kept_says_nothing() -> None:
-    plan.check_budget(_plan(), Budget(wall_s=7200, peak_bytes=9e9, index_bytes=10))
-    plan.check_budget(_plan(), Budget())
-
-
-def test_a_budget_that_would_be_exceeded_is_refused_with_the_remedy() -> None:
-    with pytest.raises(UsageError) as caught:
-        plan.check_budget(_plan(), plan.parse_budget("20m,8GB,index=1KB"))
-    said = str(caught.value)
-    assert "time: predicted 2 h 0 min, allowed 20 min" in said
-    assert "memory: predicted 9 GB, allowed 8 GB" in said
-    assert "index" not in said.split(". Most")[0]
-    assert "(42%) goes to 'teacher': lower --max-doc-len" in said
-    with pytest.raises(UsageError, match=r"allowed 30 s.*--max-queries, --depth"):
-        plan.check_budget(_plan(command="quality"), Budget(wall_s=30))
-
-
-def _row(measure: str, value: float, unit: str, **changes: Any) -> Measurement:
-    given: dict[str, Any] = {"system": "teacher", "phase": "score"}
-    params = {"doc_len": 512, "attention": "sdpa", "model": "m", **changes.pop("params", {})}
-    return Measurement(
-        measure=measure,
-        value=value,
-        unit=unit,
-        better="lower",
-        params=params,
-        **{**given, **changes},
-    )
-
-
-def _results(*rows: Measurement) -> Results:
-    return Results(command="scaling", config={}, environment={}, rows=rows)
-
-
-def test_prediction_stands_beside_measurement() -> None:
-    compute = {"bound": "compute"}
-    predicted = _plan(
-        rows=(
-            _row("latency", 1.05, "s", params=compute),
-            _row("latency", 3.0, "s", params={**compute, "doc_len": 1024}),
-            _row("flops", 10.0, "FLOP", params={"pairs": "dense"}),
-            _row("working_memory", 80.0, "B"),
-            _row("latency", 1.0, "s", params={**compute, "doc_len": 4096}),
-        )
-    )
-    rows = plan.compare(
-        predicted,
-        _results(
-            _row("latency", 1.0, "s"),
-            _row("latency", 2.0, "s", params={"doc_len": 1024}),
-            _row("flops", 10.0, "FLOP", params={"pairs": "dense"}),
-            _row("flops", 6.0, "FLOP", params={"pairs": "causal"}),
-            _row("working_memory", 100.0, "B"),
-        ),
-    )
-    ratios = {(row.measure, row.params["doc_len"]): row.ratio for row in rows}
-    assert ratios == {
-        ("latency", 512): 1.05,
-        ("latency", 1024): 1.5,
-        ("flops", 512): 1.0,
-        ("working_memory", 512): 0.8,
-    }
-
-
-def test_a_phase_is_set_over_the_roofline(calibrated: Calibration) -> None:
-    results = _results(
-        _row("flops", 1e9, "FLOP", params={"pairs": "dense"}),
-        _row("flops", 6e8, "FLOP", params={"pairs": "causal"}),
-        _row("latency", 2.0, "s"),
-        _row("latency", 0.5, "s", system="rabtriever", phase="query"),
-        _row("latency", 0.3, "s", system="rabtriever", phase="score"),
-    )
-    (row,) = roofline_rows(results, calibrated, {"m": 1e3})
-    assert row.params["flop_per_s"] == 5e8
-    assert row.value == pytest.approx(5e8 / calibrated.rate("matmul"))
-    assert (row.params["flop_per_byte"], row.params["bound"]) == (1e6, "compute")
-    assert row.params["of_roof"] == row.value
-    (bare,) = roofline_rows(results, calibrated)
-    assert [bare.params[name] for name in ("flop_per_byte", "bound", "of_roof")] == [None] * 3
-
-
-def test_a_machine_that_slowed_down_since_the_calibration_is_told_from_a_wrong_prediction() -> None:
-    compute = {"bound": "compute", "beside_s": 0.01, "run_s": 1.0}
-    predicted = _plan(
-        rows=(
-            _row("latency", 1.0, "s", params=compute),
-            _row("latency", 2.0, "s", params={**compute, "bound": "memory", "doc_len": 1024}),
-            _row("latency", 3.0, "s", params={"bound": "compute", "doc_len": 2048}),
-        )
-    )
-    slow = {"beside_s": 0.015, "times_beside": 100.0}
-    results = _results(
-        _row("latency", 1.5, "s", params=slow),
-        _row("latency", 2.0, "s", params={**slow, "doc_len": 1024}),
-        _row("latency", 3.0, "s", params={**slow, "doc_len": 2048}),
-    )
-    first, memory, unknown = plan.compare(predicted, results)
-    assert first.ratio == pytest.approx(1 / 1.5)
-    assert first.slowdown == pytest.approx(1.5)
-    assert first.ratio_at_speed == pytest.approx(1.0)
-    assert memory.ratio_at_speed is None  # said of times that the FLOPs bound
-    assert (unknown.slowdown, unknown.ratio_at_speed) == (None, None)
