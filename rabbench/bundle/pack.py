@@ -156,6 +156,5 @@ def _zip(out: Path, contents: Mapping[str, bytes]) -> None:
         for name in sorted(contents):
             entry = zipfile.ZipInfo(name, date_time=EPOCH)
             entry.external_attr, entry.create_system = MODE, UNIX
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, contents[name], compresslevel=9)
+            archive.writestr(entry, contents[name], zipfile.ZIP_DEFLATED, compresslevel=9)
     partial.replace(out)

@@ -87,13 +87,12 @@ def _verify_judgements(
     query_ids = sampled["query_ids"] if sampled else suite.queries
     qrels = {query_id: suite.qrels[query_id] for query_id in query_ids if query_id in suite.qrels}
     if packed is None:
-        detail = "of the data set here, whose fingerprint is the same"
-        return agrees(JUDGEMENTS, dataset, detail), qrels
-    if {query_id: dict(grades) for query_id, grades in qrels.items()} != packed:
-        detail = "are not those of the data set of this fingerprint"
-        return disagrees(JUDGEMENTS, dataset, detail), qrels
-    detail = "as in the data set, whose fingerprint is the same"
-    return agrees(JUDGEMENTS, dataset, detail), qrels
+        outcome, detail = agrees, "of the data set here, whose fingerprint is the same"
+    elif {query_id: dict(grades) for query_id, grades in qrels.items()} == packed:
+        outcome, detail = agrees, "as in the data set, whose fingerprint is the same"
+    else:
+        outcome, detail = disagrees, "are not those of the data set of this fingerprint"
+    return outcome(JUDGEMENTS, dataset, detail), qrels
 
 
 def _count_difference(qrels: Qrels, card: Mapping[str, Any]) -> str | None:

@@ -13,7 +13,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -133,9 +133,6 @@ def _bounded(stream: IO[bytes] | gzip.GzipFile, where: str) -> Iterator[bytes]:
 
 def _check_gzip(path: Path, where: str) -> None:
     """Refuse a gzipped file that unpacks to too much; a broken one is left to its reader."""
-    try:
-        with gzip.open(path, "rb") as stream:
-            for _ in _bounded(stream, where):
-                pass
-    except (OSError, EOFError, zlib.error):
-        return
+    with suppress(OSError, EOFError, zlib.error), gzip.open(path, "rb") as stream:
+        for _ in _bounded(stream, where):
+            pass

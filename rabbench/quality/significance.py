@@ -4,10 +4,8 @@ Knows numbers per query by name; knows no system, no metric and no report. All r
 queries, paired (every system meets the same ones), and seeded, so that equal scores give equal
 figures.
 
-Sources: the paired permutation test as Smucker, Allan and Carterette recommend it for retrieval
-(CIKM 2007); Holm, "A Simple Sequentially Rejective Multiple Test Procedure", 1979; power of the
-paired t test as an approximation of the smallest detectable difference (Sakai, "Topic set size
-design", 2016).
+Source: power of the paired t test as an approximation of the smallest detectable difference (Sakai,
+"Topic set size design", 2016).
 """
 
 from __future__ import annotations
