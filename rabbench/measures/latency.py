@@ -112,7 +112,7 @@ def _attempt(series: _Series, step: Callable[[_Series], Any]) -> Any:
         return None
 
 
-def _prepare(every: Sequence[_Series], settings: Settings) -> None:
+def _prepare(all_series: Sequence[_Series], settings: Settings) -> None:
     """Load, and warm up the lengths of a system's phase until one takes ``LONG_S``."""
 
     def load(series: _Series) -> None:
@@ -121,8 +121,8 @@ def _prepare(every: Sequence[_Series], settings: Settings) -> None:
             series.reference = settings.reference_layers(series.point)
 
     long_kinds: set[tuple[str, str]] = set()
-    for completed, series in enumerate(every):
-        settings.progress("latency: warm-up", completed, len(every))
+    for completed, series in enumerate(all_series):
+        settings.progress("latency: warm-up", completed, len(all_series))
         _attempt(series, load)
         if series.kind not in long_kinds and (_attempt(series, _warm) or 0.0) > LONG_S:
             long_kinds.add(series.kind)
@@ -138,15 +138,15 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
     part of BM25's, whose work it is. A long run's row is also yielded after each round, marked
     ``complete: false`` until its last, so that an interrupted sweep loses nothing.
     """
-    every = [_Series(point, point.build(), list(point.samples)) for point in points]
-    every.sort(key=lambda series: series.workload.shape.doc_len)
-    _prepare(every, settings)
+    all_series = [_Series(point, point.build(), list(point.samples)) for point in points]
+    all_series.sort(key=lambda series: series.workload.shape.doc_len)
+    _prepare(all_series, settings)
     collects = gc.isenabled()
     gc.disable()
     gc.freeze()  # the collections between rounds look at new objects only
     try:
         for number in range(1, settings.max_rounds + 1):
-            pending = [series for series in every if _is_unfinished(series, settings)]
+            pending = [series for series in all_series if _is_unfinished(series, settings)]
             for completed, series in enumerate(pending):
                 stage = f"latency: round {number}, {' '.join(series.kind)}"
                 settings.progress(stage, completed, len(pending))
@@ -158,7 +158,7 @@ def measure(points: Sequence[Point], settings: Settings) -> Iterator[Measurement
         gc.unfreeze()
         if collects:
             gc.enable()
-    yield from map(_row, every)
+    yield from map(_row, all_series)
 
 
 def _row(series: _Series, *, complete: bool = True) -> Measurement:

@@ -99,7 +99,7 @@ class Backbone:
             model = self._load(AutoModelForCausalLM, use_safetensors=True, **kind)  # no pickle
         else:
             torch.manual_seed(self.seed)
-            with self._loading(), torch.device(self.device):
+            with self._load_errors(), torch.device(self.device):
                 model = AutoModelForCausalLM.from_config(self.config, **kind)
         if self.checkpoint is not None and self.checkpoint.adapter is not None:
             model = adapters.merge_adapter(model, self.checkpoint.adapter)
@@ -203,11 +203,11 @@ class Backbone:
 
     def _load(self, factory: Any, **arguments: Any) -> Any:
         revision = self.revision if self.source == "hub" else None
-        with self._loading():
+        with self._load_errors():
             return factory.from_pretrained(self.location, revision=revision, **arguments)
 
     @contextmanager
-    def _loading(self) -> Iterator[None]:
+    def _load_errors(self) -> Iterator[None]:
         """Give the remedy for a model that cannot be loaded; show a bar only for downloads.
 
         Raises:

@@ -90,12 +90,12 @@ class ModelShape:
                 layers=layers,
                 width=width,
                 heads=heads,
-                kv_heads=_first(config, "num_key_value_heads") or heads,
-                head_dim=_first(config, "head_dim") or width // heads,
-                ffn=_first(config, *FFN) or 4 * width,
+                kv_heads=_first_size(config, "num_key_value_heads") or heads,
+                head_dim=_first_size(config, "head_dim") or width // heads,
+                ffn=_first_size(config, *FFN) or 4 * width,
                 ffn_matrices=2 if kind in PLAIN_FFN else 3,
                 vocabulary=int(config.vocab_size),
-                window=_first(config, "sliding_window") if windowed else 0,
+                window=_first_size(config, "sliding_window") if windowed else 0,
                 windowed_layers=windowed,
                 experts=_experts(config) if sparse else None,
                 expert_layers=sparse,
@@ -167,14 +167,14 @@ def _causal_pairs(tokens: int, window: int = 0) -> int:
     return (tokens * (tokens + 1) - beyond * (beyond + 1)) // 2
 
 
-def _first(config: Any, *names: str) -> int:
+def _first_size(config: Any, *names: str) -> int:
     """The first of these sizes that the configuration sets, or 0."""
     return next((int(value) for name in names if (value := getattr(config, name, None))), 0)
 
 
 def _windowed_layers(config: Any) -> int:
     """Layers with a sliding window: those marked in the configuration, or all if none is marked."""
-    if not _first(config, "sliding_window"):
+    if not _first_size(config, "sliding_window"):
         return 0
     kinds = getattr(config, "layer_types", None)
     return kinds.count("sliding_attention") if kinds else int(config.num_hidden_layers)
@@ -182,17 +182,17 @@ def _windowed_layers(config: Any) -> int:
 
 def _expert_layers(config: Any) -> int:
     """Layers whose feed-forward is experts: all but those that Qwen's options exclude."""
-    if not _first(config, *EXPERTS):
+    if not _first_size(config, *EXPERTS):
         return 0
-    step = _first(config, "decoder_sparse_step") or 1
+    step = _first_size(config, "decoder_sparse_step") or 1
     plain = getattr(config, "mlp_only_layers", None) or ()
     return sum(i not in plain and (i + 1) % step == 0 for i in range(config.num_hidden_layers))
 
 
 def _experts(config: Any) -> Experts:
     return Experts(
-        count=_first(config, *EXPERTS),
+        count=_first_size(config, *EXPERTS),
         active=int(config.num_experts_per_tok),
-        ffn=_first(config, *EXPERT_FFN),
-        shared_ffn=_first(config, "shared_expert_intermediate_size"),
+        ffn=_first_size(config, *EXPERT_FFN),
+        shared_ffn=_first_size(config, "shared_expert_intermediate_size"),
     )

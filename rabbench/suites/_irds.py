@@ -89,7 +89,7 @@ class Family:
         raise unknown_name_error(f"{self.name} data set", name, ids)
 
 
-def _is_news(record: logging.LogRecord) -> bool:
+def _is_progress(record: logging.LogRecord) -> bool:
     """False for ir_datasets' line at each file that it opens; its progress and warnings stay."""
     return not str(record.msg).startswith("Opening ")
 
@@ -142,7 +142,7 @@ def load(
     """
     import ir_datasets
 
-    logging.getLogger("ir_datasets").addFilter(_is_news)
+    logging.getLogger("ir_datasets").addFilter(_is_progress)
     dataset = ir_datasets.load(dataset_id)
     where = f"data set {dataset_id!r} under {os.environ.get('IR_DATASETS_HOME', '~/.ir_datasets')}"
     try:

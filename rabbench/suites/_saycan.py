@@ -49,7 +49,7 @@ _ARTICLE = re.compile(r"\b(?:an?|the) ")
 _MOVING = re.compile(r"go to .*|bring it to you")
 
 
-def moving(skill: str) -> bool:
+def is_movement(skill: str) -> bool:
     """True for a skill that only moves the robot or hands an object over."""
     return _MOVING.fullmatch(skill) is not None
 
@@ -106,7 +106,7 @@ def load(split: str | None = None) -> Suite:
         if split not in (None, half(key)):
             continue
         query_id = f"saycan-{number}"
-        relevant = {skill for skill in steps if not moving(skill)} or steps
+        relevant = {skill for skill in steps if not is_movement(skill)} or steps
         queries[query_id] = wording[key]
         qrels[query_id] = {ids[skill]: 1 for skill in sorted(relevant)}
         if steps - relevant:

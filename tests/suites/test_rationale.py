@@ -164,7 +164,7 @@ def test_saycan_has_its_counts_and_no_easy_answer(rationale_files: Path) -> None
     )
     fixed = Counter(doc_id for grades in suite.qrels.values() for doc_id in grades)
     assert fixed.most_common(1) == [("pick-up-the-coke-can", 13)]
-    moving = {doc_id for doc_id, skill in suite.docs.items() if _saycan.moving(skill)}
+    moving = {doc_id for doc_id, skill in suite.docs.items() if _saycan.is_movement(skill)}
     only = [grades for grades in suite.qrels.values() if moving.intersection(grades)]
     assert len(only) == 12
     assert suite.excluded
