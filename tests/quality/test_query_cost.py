@@ -94,12 +94,12 @@ def test_a_rerankers_cost_is_its_own_closed_form(options: Options, name: str) ->
     system.index(docs)
     system.search({"q": "kettle", "r": "tea kettle"}, 3)
     shape = query_cost.mean_shape(CARD, system.notes, shallow.max_doc_len)
-    prompt = system.scorer.sequences.prompt
+    prompt = system.scorer.inputs.prompt
     assert shape.doc_len == round(sum(len(prompt._ids(text)) for text in docs.values()) / 8)
     assert shape.query_len == round(
         (len(prompt._ids("kettle")) + len(prompt._ids("tea kettle"))) / 2
     )
-    body = system.scorer.sequences.backbone.shape
+    body = system.scorer.inputs.backbone.shape
     tokens = shape.doc_len + shape.query_len + prompt.overhead
     expected = 3 * (body.body(tokens) + body.head())
     flops = query_cost.flops(system, shape)
