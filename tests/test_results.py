@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,27 @@ def test_a_kept_row_is_written_as_it_is(tmp_path: Path) -> None:
     ]
     assert sorted(row.value for row in on_disk) == [float(n) for n in range(43, 50)]
     assert json.loads((tmp_path / "results.json").read_text()) == results_to_json(store.results)
+
+
+def test_a_frame_has_a_row_a_measurement_and_a_column_a_param() -> None:
+    failed = Measurement(
+        system="teacher",
+        phase="score",
+        measure="latency",
+        value=None,
+        unit="s",
+        better="lower",
+        status="oom",
+        params={"doc_len": 256, "nested": {"a": 1}},
+    )
+    table = rabbench.frame(replace(_results(), rows=(_row(1.5), failed)))
+    assert [*table.columns] == [
+        "system", "phase", "measure", "value", "unit", "better", "status", "n_samples", "doc_len",
+    ]  # fmt: skip
+    assert table["n_samples"].tolist() == [2, 0]
+    assert table["value"].isna().tolist() == [False, True]
+
+
+def test_the_packages_face_has_no_other_names() -> None:
+    with pytest.raises(AttributeError, match="module 'rabbench' has no attribute 'measure'"):
+        _ = rabbench.measure

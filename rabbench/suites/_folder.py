@@ -56,17 +56,17 @@ def load(folder: Path, split: str) -> Suite:
     """
     if split not in datasets(folder):
         raise unknown_name_error(f"split of {folder}", split, datasets(folder))
+    docs = Records(folder / "corpus.jsonl", BEIR, EXPECTED)
+    texts = Records(folder / "queries.jsonl", BEIR, EXPECTED)
+    qrels = folder / "qrels" / f"{split}.tsv"
+    judgements = trec.parse_qrels(
+        qrels, columns=3, separator="\t", header=HEADER, expected=JUDGEMENT
+    )
     name = folder.resolve().name
     suite = build_suite(
-        Records(folder / "corpus.jsonl", BEIR, EXPECTED),
-        Records(folder / "queries.jsonl", BEIR, EXPECTED),
-        trec.parse_qrels(
-            folder / "qrels" / f"{split}.tsv",
-            columns=3,
-            separator="\t",
-            header=HEADER,
-            expected=JUDGEMENT,
-        ),
+        docs,
+        {query_id: text for query_id, text in texts.items() if query_id in judgements},
+        judgements,
         name=f"{name}/{split}",
         licence="not stated: a local folder",
         source=f"local folder {name}",
