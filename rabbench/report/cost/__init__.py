@@ -42,7 +42,7 @@ SCATTER_RULE = "Intervals rest on the scatter between lengths."
 
 
 class CostReport:
-    """What a report says of the costs in some rows; ``slots`` are the systems' colours."""
+    """The part of a report about costs; ``slots`` are the systems' places in the palette."""
 
     def __init__(
         self,

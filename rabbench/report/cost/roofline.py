@@ -36,7 +36,7 @@ BOUNDS = {
     "overhead": "calls",
     "timed": "a short run",
 }
-"""What a predicted time rests on, in words."""
+"""The ground of a predicted time, in words."""
 
 
 def is_roofline(row: Measurement) -> bool:

@@ -257,4 +257,4 @@ def paper_table(ratios: Iterable[Ratio]) -> Table:
     factors = ("factor", "factor of the scoring step alone")
     columns: list[Column | str] = ["measured", "document tokens", *times_of, *factors]
     caption = "One pair online, teacher over student: the paper’s and ours"
-    return Table("paper-factor", caption, columns, rows, grouped=True)
+    return Table("paper-factor", caption, columns, rows, grouped=True, folded=True)

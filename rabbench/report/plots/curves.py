@@ -27,8 +27,8 @@ FIRST_STEP_SLOT = 4  # the slots before it belong to systems
 class Series:
     """One line of a log–log figure; ``fitted`` are the lengths that the curve rests on.
 
-    ``band`` gives the curve's interval at a length, ``failed`` are lengths with the status that
-    they have instead of a value, ``longest`` is the longest document that fits into memory.
+    ``band`` gives the curve's interval at a length. ``failed`` are lengths with the status that
+    they have instead of a value. ``longest`` is the longest document that fits into memory.
     """
 
     label: str
