@@ -98,11 +98,11 @@ def cache_key(**parts: Any) -> str:
 
 
 Stage = tuple[str, Mapping[str, Any], Mapping[str, str]]
-"""A system's name, its ``params``, and its ``contents``: the key of what it reads of each model."""
+"""A system's name, its ``params``, and its ``contents``: keys of the part it reads of a model."""
 
 
 def system_key(name: str, stages: Sequence[Stage], options: Options) -> str:
-    """The hash of what a system's scores depend on: release, params, options, models' content.
+    """The hash of a system's scores: release, params, options, models' content.
 
     ``stages`` are the system and every stage before it, built with these options.
     """

@@ -103,7 +103,7 @@ def parse(name: str) -> Composed:
 
 
 def _part(whole: str, text: str) -> tuple[Part, str, str]:
-    """The first part of a text, the sign behind it, and what follows the sign."""
+    """The first part of a text, the sign behind it, and the rest."""
     name, sign, rest = _split(text)
     if not name or name == RUN:
         raise UsageError(f"system {whole!r}: a name is missing at {text!r}; write {FORMS}")

@@ -1,4 +1,4 @@
-"""The frame of an encoder: texts to vectors, what that costs, and traces on ``meta``.
+"""The frame of an encoder: texts to vectors, their cost, and traces on ``meta``.
 
 Knows vectors and FLOPs; knows no model and no way to load one.
 """

@@ -1,6 +1,6 @@
 """Composition of a first stage and a scorer into a reranking system.
 
-Knows candidates and depth; not what scores them. With a depth that covers the whole collection
+Knows candidates and depth; knows no scorer. With a depth that covers the whole collection
 there is no first stage: every document is a candidate. A first stage that is composed (a saved run,
 ``bm25+dense``) or stands before ``>>`` is always asked.
 """

@@ -88,9 +88,9 @@ class ScoreCache:
 
         Args:
             keys: N of them.
-            groups: the places 0 … N-1, cut into what is computed together.
+            groups: the places 0 … N-1, cut into batches that are computed together.
             compute: rows of some places, (n, …); reports its own steps to a progress.
-            unit: of what the progress counts.
+            unit: the noun that the progress counts.
             progress: of all rows, called within a group and after it.
         """
         cached_rows = self._read(set(keys))

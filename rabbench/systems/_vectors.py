@@ -101,7 +101,7 @@ class VectorStore:
 
     @property
     def notes(self) -> dict[str, Any]:
-        """Counts of what was read and cut, and the size of a document in the index."""
+        """Counts of documents and tokens read and cut, and a document's size in the index."""
         n_docs = self.counts["documents_read"]
         if not n_docs:
             return {}

@@ -1,7 +1,7 @@
 """A cross-encoder through sentence-transformers: one forward over query and document together.
 
 A reranker like the teacher, on an encoder: its only phase is ``score``, and nothing of a document
-can be computed ahead. Scores are the head's logits, without the sigmoid, which ties what is sure.
+can be computed ahead. Scores are the head's logits, without the sigmoid, which ties high scores.
 A document is cut where the pair exceeds the model's limit.
 """
 

@@ -2,8 +2,8 @@
 
 Reciprocal rank fusion gives a document Σ 1/(60 + its rank) over the rankings that hold it. Ranks
 are those of ``types.rank``, which orders ties by id; fused scores often tie, and go by it too. A
-test holds the sum to ``ranx.fuse``, which compiles for each width of document ids: 18 s for two
-queries, 44 s more for 300 queries of 100 documents (0.3.21, two cores).
+test holds the sum to ``ranx.fuse``, which is too slow here: it compiles for each width of document
+ids, 18 s for two queries and 44 s more for 300 of 100 documents (0.3.21, two cores).
 
 The only phase is ``score``, the fusion itself, per fused document, on made-up rankings of ``k``
 documents; the systems that it fuses are measured as systems of their own.

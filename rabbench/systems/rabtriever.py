@@ -76,7 +76,7 @@ class StudentScorer:
 
     @property
     def notes(self) -> Mapping[str, Any]:
-        """What truncation cut, and the seconds that reading documents took within a search."""
+        """Counts of truncation, and the seconds that encoding documents took within a search."""
         return {**self.inputs.notes, "documents_wall_s": self.documents_wall_s}
 
     @cached_property

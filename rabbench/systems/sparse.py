@@ -6,7 +6,8 @@ shares no word with the query is not found. Phases: ``index`` encodes a document
 query; ``score`` is one query over the collection, per document of it: sparse products on the CPU,
 which no FLOP counter sees. Its index size is measured on a made-up document.
 
-``untrained`` keeps the 256 largest weights of a text, as sentence-transformers does.
+``untrained`` keeps the 256 largest weights of a text, as sentence-transformers does where nothing
+was trained to be sparse; a trained model's index size is its own.
 
 Source: Formal et al., "SPLADE v2: Sparse Lexical and Expansion Model for Information Retrieval",
 2021, arXiv 2109.10086.

@@ -1,6 +1,6 @@
 """The teacher with a prefix cache: a document's keys and values are computed once and reused.
 
-Document first is what makes this possible; the paper serves its teacher so (vLLM's prefix cache).
+Document first makes this possible; the paper serves its teacher so (vLLM's prefix cache).
 Phases: ``index`` runs the document part and keeps its keys and values, which grow with its length;
 ``score`` runs the query part over them. Scores equal the uncached teacher's up to rounding.
 """
