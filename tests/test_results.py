@@ -145,4 +145,4 @@ def test_a_frame_has_a_row_a_measurement_and_a_column_a_param() -> None:
 
 def test_the_packages_face_has_no_other_names() -> None:
     with pytest.raises(AttributeError, match="module 'rabbench' has no attribute 'measure'"):
-        _ = rabbench.measure
+        _ = rabbench.measure  # type: ignore[attr-defined]
