@@ -103,6 +103,7 @@ class Column:
 
 
 Row = Sequence[Cell | Value]
+Record = Mapping[Column | str, Cell | Value]
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,15 @@ class Table:
                 raise ValueError(
                     f"table {self.id}: {len(row)} cells under {len(self.columns)} headings"
                 )
+
+    @classmethod
+    def from_records(
+        cls, id_: str, caption: str, records: Sequence[Record], *, paper: bool = False
+    ) -> Table:
+        """A table of rows that each name their columns, all the same; empty without rows."""
+        columns = list(records[0]) if records else []
+        rows = [list(record.values()) for record in records]
+        return cls(id_, caption, columns, rows, paper=paper)
 
     @cached_property
     def headings(self) -> list[Column]:

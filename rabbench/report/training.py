@@ -258,30 +258,19 @@ def _difference(seeds: Mapping[int, float], full: Mapping[int, float]) -> Estima
 
 def ablation_table(rows: Sequence[Measurement]) -> Table:
     """A line for each variant: each metric's mean over seeds, and its difference to the full."""
-    metrics = _seeds(rows)
-    columns: list[Column | str] = ["variant"]
-    for metric in metrics:
-        columns += [Column(metric, "score"), Column(f"{metric}, less full", "change")]
-    lines: list[list[Cell | Value]] = []
+    records = []
     for name in dict.fromkeys(str(row.params["variant"]) for row in rows):
-        line: list[Cell | Value] = [name]
-        for variants in metrics.values():
+        record: dict[Column | str, Cell | Value] = {"variant": name}
+        for metric, variants in _seeds(rows).items():
             seeds, full = variants.get(name, {}), variants.get(FULL, {})
             mean = seed_interval([*seeds.values()]) if seeds else None
             difference = _difference(seeds, full) if name != FULL else None
-            line += [
-                Cell.estimate(mean, "score", words="" if seeds else "not measured"),
-                Cell.estimate(difference, "change"),
-            ]
-        count = len({row.params["seed"] for row in rows if row.params["variant"] == name})
-        lines.append([*line, count, CHANGES.get(name)])
-    return Table(
-        id=ABLATION,
-        caption="Mean over seeds with 95 % interval",
-        columns=[*columns, "seeds", "what it changes"],
-        rows=lines,
-        paper=True,
-    )
+            record[metric] = Cell.estimate(mean, "score", words="" if seeds else "not measured")
+            record[f"{metric}, less full"] = Cell.estimate(difference, "change")
+        record["seeds"] = len({row.params["seed"] for row in rows if row.params["variant"] == name})
+        record["what it changes"] = CHANGES.get(name)
+        records.append(record)
+    return Table.from_records(ABLATION, "Mean over seeds with 95 % interval", records, paper=True)
 
 
 def _ablation_figures(rows: Sequence[Measurement]) -> list[Figure]:

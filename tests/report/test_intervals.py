@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rabbench.report import quality
 from rabbench.report.build import build_page
 from rabbench.report.page import Cell, Page, Role, Table
 from rabbench.report.plots import curves, dots, heatmap  # noqa: F401 (all are silenced)
-from rabbench.report.quality import tables
+from rabbench.report.quality import comparisons, tables
 from rabbench.report.render.cells import FORMATS
 from rabbench.results import load_results
 from rabbench.stats.intervals import Estimate
@@ -198,5 +197,5 @@ def test_a_second_way_to_an_interval_is_seen(monkeypatch: pytest.MonkeyPatch) ->
 def test_an_interval_that_only_a_sentence_has_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     results = load_results(REPORTS / "quality-demo")
     assert strangers(build_page(results)) == (6, [])
-    monkeypatch.setattr(quality, "_interval", lambda *_: "95 % interval 0.123 to 0.456")
+    monkeypatch.setattr(comparisons, "line", lambda _: "0.333 (0.123 to 0.456)")
     assert strangers(build_page(results))[1]

@@ -79,16 +79,14 @@ class QualityReport:
             student = next(filter(_is_student, rest), None)
             if student is None or _is_student(best):
                 continue
-            gap = f"; the best, {best.label}, has {best.mean:.3f}"
-            for pair in self.pairs.get(dataset, ()):
-                if (pair.first, pair.second) == (best.label, student.label):
-                    interval = _interval(pair.difference)
-                    note = "" if pair.significant else ", not significant"
-                    gap = f", {pair.difference.value:.3f} below {best.label}, the best"
-                    gap += f" ({interval}{note})"
-            sentences.append(
-                f"On {dataset} the student’s {student.row.measure} is {student.mean:.3f}{gap}."
-            )
+            sentences += [
+                f"On {dataset} the student’s {student.row.measure} is {student.mean:.3f}; "
+                f"{best.label}, the best, is above it by "
+                f"{cells.line(Cell.estimate(test.difference, 'change'))}"
+                f"{'' if test.significant else ', not significantly'}."
+                for test in self.pairs.get(dataset, ())
+                if (test.first, test.second) == (best.label, student.label)
+            ]
         return sentences
 
     def _mean_sentences(self) -> list[str]:
@@ -206,11 +204,8 @@ def _is_student(system: SystemRow) -> bool:
     return system.row.system == STUDENT and system.is_trained
 
 
-def _interval(estimate: Estimate, role: Role = "score") -> str:
-    text = cells.interval_text(Cell.estimate(estimate, role)).replace("–", " to ")
-    return f"95 % interval {text}" if text else ""
-
-
 def _key_figure(estimate: Estimate, role: Role, label: str, note: str = "") -> KeyFigure:
-    value = cells.value_text(Cell.estimate(estimate, role))
-    return KeyFigure(value, label, ", ".join(filter(None, [note, _interval(estimate, role)])))
+    cell = Cell.estimate(estimate, role)
+    interval = cells.interval_text(cell).replace("–", " to ")
+    notes = [note, f"95 % interval {interval}" if interval else ""]
+    return KeyFigure(cells.value_text(cell), label, ", ".join(filter(None, notes)))

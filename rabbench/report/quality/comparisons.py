@@ -13,7 +13,7 @@ from statistics import median
 from rabbench.quality.significance import SystemPair, compare_systems, tied_with_best
 from rabbench.report import paper
 from rabbench.report.labels import CACHED, STUDENT, TEACHER
-from rabbench.report.page import Cell, Column, Row, Table
+from rabbench.report.page import Cell, Record, Table
 from rabbench.report.quality.rankings import (
     SystemRow,
     metrics,
@@ -97,34 +97,22 @@ def all_pairs_tables(pairs: Mapping[str, Sequence[SystemPair]]) -> list[Table]:
 
 def pairs_table(id_: str, caption: str, pairs: Sequence[SystemPair]) -> Table:
     """A line for each pair, in the order given."""
-    columns = (
-        "system",
-        "against",
-        Column("difference (95 %)", "change"),
-        Column("p", "p"),
-        Column("p, Holm", "p"),
-        "significant",
-        "wins",
-        "ties",
-        "losses",
-        Column("detectable", "score"),
-    )
-    rows = [
-        (
-            pair.first,
-            pair.second,
-            Cell.estimate(pair.difference, "change"),
-            Cell(value=pair.p, role="p", note="exact" if pair.exact else ""),
-            pair.adjusted,
-            "yes" if pair.significant else "no",
-            pair.wins,
-            pair.ties,
-            pair.losses,
-            pair.detectable,
-        )
+    records: list[Record] = [
+        {
+            "system": pair.first,
+            "against": pair.second,
+            "difference (95 %)": Cell.estimate(pair.difference, "change"),
+            "p": Cell(value=pair.p, role="p", note="exact" if pair.exact else ""),
+            "p, Holm": Cell(value=pair.adjusted, role="p"),
+            "significant": "yes" if pair.significant else "no",
+            "wins": pair.wins,
+            "ties": pair.ties,
+            "losses": pair.losses,
+            "detectable": Cell(value=pair.detectable, role="score"),
+        }
         for pair in pairs
     ]
-    return Table(id_, caption, columns, rows)
+    return Table.from_records(id_, caption, records)
 
 
 @dataclass(frozen=True)
@@ -146,6 +134,19 @@ class Retention:
     def cell(self) -> Cell:
         """The share with its interval."""
         return Cell.estimate(self.share, "percent")
+
+    @property
+    def record(self) -> Record:
+        """A line of a table."""
+        return {
+            "data set": self.dataset,
+            "metric": self.metric,
+            "system": self.student.label,
+            "over": self.teacher.label,
+            "mean": Cell(value=self.student.mean, role="score"),
+            "mean of the other": Cell(value=self.teacher.mean, role="score"),
+            "retention": self.cell,
+        }
 
 
 def retentions(rows: Sequence[Measurement], baseline: str | None = None) -> list[Retention]:
@@ -201,49 +202,22 @@ def _has_same_model(student: Measurement, teacher: Measurement) -> bool:
 
 def retention_tables(shares: Sequence[Retention]) -> list[Table]:
     """Students over their teachers, and every system over the baseline."""
-    interval = "with 95 % paired bootstrap interval over queries"
-    distilled = [share for share in shares if share.is_distilled]
+    students = [share for share in shares if share.is_distilled]
     based = [share for share in shares if not share.is_distilled]
-    tables = []
-    if distilled:
-        caption = f"Retention: a student’s mean over its teacher’s, {interval}"
-        tables.append(_retention_table("retention", caption, distilled))
-    if based:
-        name = based[0].teacher.row.system
-        caption = f"A system’s mean over that of {name}, {interval}"
-        tables.append(_retention_table("baseline", caption, based))
-    return tables
-
-
-def _retention_table(id_: str, caption: str, shares: Sequence[Retention]) -> Table:
-    """A line for each system, metric and data set; of students the paper's figure too."""
-    columns: list[Column | str] = [
-        "data set",
-        "metric",
-        "system",
-        "over",
-        Column("mean", "score"),
-        Column("mean of the other", "score"),
-        "retention",
-        "the paper",
+    baseline = based[0].teacher.row.system if based else ""
+    interval = "with 95 % paired bootstrap interval over queries"
+    return [
+        Table.from_records(
+            "retention",
+            f"Retention: a student’s mean over its teacher’s, {interval}",
+            [{**share.record, "the paper": _paper_cell(share)} for share in students],
+        ),
+        Table.from_records(
+            "baseline",
+            f"A system’s mean over that of {baseline}, {interval}",
+            [share.record for share in based],
+        ),
     ]
-    rows: list[Row] = [
-        [
-            share.dataset,
-            share.metric,
-            share.student.label,
-            share.teacher.label,
-            share.student.mean,
-            share.teacher.mean,
-            share.cell,
-            _paper_cell(share),
-        ]
-        for share in shares
-    ]
-    if not shares[0].is_distilled:
-        columns.pop()
-        rows = [row[:-1] for row in rows]
-    return Table(id_, caption, columns, rows)
 
 
 def _paper_cell(share: Retention) -> Cell:

@@ -12,10 +12,9 @@ from functools import partial
 import numpy as np
 
 from rabbench.quality import pareto
-from rabbench.report.page import Cell, Column, Figure, Table, Value
+from rabbench.report.page import Cell, Column, Figure, Record, Table, Value
 from rabbench.report.plots.dots import CostDot, draw_pareto
 from rabbench.report.quality.rankings import MeanOverDatasets, rankings
-from rabbench.report.render.cells import value_text
 from rabbench.report.wording import amount
 from rabbench.stats.intervals import Array, Estimate, paired, resampled_means
 from rabbench.types import Measurement
@@ -77,24 +76,22 @@ class CostQualityView:
 
     def cost_text(self, point: ParetoPoint) -> str:
         """A point's cost in words."""
-        return value_text(self.cells(point)[0])
+        return amount(point.cost, COSTS[self.kind][1]) if point.cost else "none"
 
-    @property
-    def columns(self) -> list[Column | str]:
-        """Of a table: the cost, the front, and how sure that is."""
+    def record(self, label: str) -> Record:
+        """A system in a table: its cost, whether it is on the front, and how sure that is."""
+        point = next((point for point in self.points if point.label == label), None)
         cost, unit = COSTS[self.kind]
         word = cost.partition(" ")[0]
-        share = Column(f"{word} front in resamples", "share")
-        return [Column(cost, unit=unit), f"{word} front", share]
-
-    def cells(self, point: ParetoPoint) -> list[Cell]:
-        """A point under these columns."""
-        words = "" if point.cost else "none"
-        return [
-            Cell(value=point.cost, role="amount", unit=COSTS[self.kind][1], words=words),
-            Cell(value="yes" if point.on_front else "no"),
-            Cell(value=point.share, role="share"),
-        ]
+        record: dict[Column | str, Cell | Value] = dict.fromkeys(
+            (cost, f"{word} front", f"{word} front in resamples")
+        )
+        if point is not None:
+            words = "" if point.cost else "none"
+            record[cost] = Cell(value=point.cost, role="amount", unit=unit, words=words)
+            record[f"{word} front"] = "yes" if point.on_front else "no"
+            record[f"{word} front in resamples"] = Cell(value=point.share, role="share")
+        return record
 
 
 def query_cost(row: Measurement, kind: str) -> float | None:
@@ -160,19 +157,15 @@ def cost_tables(views: Sequence[CostQualityView]) -> list[Table]:
     tables = []
     for name in dict.fromkeys(view.name for view in views):
         of_name = [view for view in views if view.name == name]
-        columns: list[Column | str] = ["system", Column(of_name[0].metric, "score")]
-        lines: dict[str, list[Cell | Value]] = {
-            point.label: [point.label, Cell.estimate(point.quality, "score")]
-            for view in of_name
-            for point in view.points
-        }
-        for view in of_name:
-            columns += view.columns
-            cells = {point.label: view.cells(point) for point in view.points}
-            for label, line in lines.items():
-                line += cells.get(label) or [None] * len(view.columns)
+        estimates = {point.label: point.quality for view in of_name for point in view.points}
+        records = []
+        for label, quality in estimates.items():
+            record: Record = {"system": label, of_name[0].metric: Cell.estimate(quality, "score")}
+            for view in of_name:
+                record = {**record, **view.record(label)}
+            records.append(record)
         caption = f"{name}: quality and what a query costs, cheapest first"
-        tables.append(Table(f"cost-quality-{name}", caption, columns, list(lines.values())))
+        tables.append(Table.from_records(f"cost-quality-{name}", caption, records))
     return tables
 
 

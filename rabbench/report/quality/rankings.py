@@ -5,6 +5,7 @@ Reads quality rows, whose samples are the scores of each query by its id, and da
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -108,44 +109,39 @@ def row_estimate(row: Measurement) -> Estimate | None:
 class MeanOverDatasets:
     """One metric's mean over data sets, for the systems measured on all, best first.
 
-    ``draws`` (draws, S) are its resamples, columns as ``labels``; ``rows`` are each system's rows
-    by data set, ``groups`` the data sets that count as one each. Intervals resample the queries of
-    every data set, each by itself.
+    ``groups`` are the names of what counts once, ``weights`` each data set's share of the mean.
+    ``rows`` are each system's rows by data set; ``draws`` (draws, S) resample the queries of every
+    data set, each by itself.
     """
 
     metric: str
-    groups: Mapping[str, Sequence[str]]
-    labels: Sequence[str]
-    values: Array
-    draws: Array
+    groups: Sequence[str]
+    weights: Mapping[str, float]
     rows: Mapping[str, Mapping[str, Measurement]]
+    draws: Array
+
+    @property
+    def labels(self) -> list[str]:
+        """The systems, best first."""
+        return list(self.rows)
+
+    def average(self, numbers: Mapping[str, float]) -> float:
+        """The weighted mean of a number per data set."""
+        return sum(weight * numbers[dataset] for dataset, weight in self.weights.items())
 
     def estimate(self, label: str) -> Estimate:
         """A system's mean with its interval."""
-        place = list(self.labels).index(label)
-        return percentile_interval(float(self.values[place]), self.draws[:, place])
-
-    def average(self, numbers: Mapping[str, float]) -> float:
-        """The mean of a number per data set, by the same rule."""
-        groups = self.groups.values()
-        return float(np.mean([np.mean([numbers[name] for name in group]) for group in groups]))
-
-
-def group_datasets(
-    names: Sequence[str], suites: Sequence[Mapping[str, Any]]
-) -> dict[str, list[str]]:
-    """Data sets by what counts as one: ``counted_as`` where the card has it, else themselves."""
-    counted_as = {suite.get("name"): suite.get("counted_as") for suite in suites}
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        groups.setdefault(counted_as.get(name) or name, []).append(name)
-    return groups
+        mean = self.average(
+            {dataset: row.value or 0.0 for dataset, row in self.rows[label].items()}
+        )
+        return percentile_interval(mean, self.draws[:, self.labels.index(label)])
 
 
 def means_over_datasets(
     rows: Sequence[Measurement], suites: Sequence[Mapping[str, Any]]
 ) -> list[MeanOverDatasets]:
-    """A mean for each metric that several data sets have."""
+    """A mean for each metric of several data sets; those ``counted_as`` one in a card are one."""
+    counted_as = {suite.get("name"): suite.get("counted_as") for suite in suites}
     means = []
     for metric in metrics(filter(is_quality, rows)):
         systems = {
@@ -153,37 +149,26 @@ def means_over_datasets(
             for dataset, part in rows_by_dataset(rows).items()
         }
         systems = {dataset: by_label for dataset, by_label in systems.items() if by_label}
-        groups = group_datasets(list(systems), suites)
+        groups = Counter(counted_as.get(dataset) or dataset for dataset in systems)
+        weights = {
+            dataset: 1 / len(groups) / groups[counted_as.get(dataset) or dataset]
+            for dataset in systems
+        }
         first: Mapping[str, SystemRow] = next(iter(systems.values()), {})
         labels = [name for name in first if all(name in by_label for by_label in systems.values())]
+        labels.sort(key=lambda name: -sum(weights[d] * systems[d][name].mean for d in systems))
         if len(groups) > 1 and labels:
-            means.append(_mean_over(metric, groups, labels, systems))
+            draws = [
+                weights[dataset]
+                * resampled_means(paired(by_label[name].scores for name in labels)[1], seed=seed)
+                for seed, (dataset, by_label) in enumerate(systems.items(), 1)
+            ]
+            of_systems = {
+                name: {dataset: by_label[name].row for dataset, by_label in systems.items()}
+                for name in labels
+            }
+            mean = MeanOverDatasets(
+                metric, list(groups), weights, of_systems, np.sum(draws, axis=0)
+            )
+            means.append(mean)
     return means
-
-
-def _mean_over(
-    metric: str,
-    groups: Mapping[str, Sequence[str]],
-    labels: Sequence[str],
-    systems: Mapping[str, Mapping[str, SystemRow]],
-) -> MeanOverDatasets:
-    values, draws = [], []
-    for seed, (dataset, by_label) in enumerate(systems.items(), 1):
-        size = next(len(group) for group in groups.values() if dataset in group)
-        weight = 1 / size / len(groups)
-        _, scores = paired(by_label[label].scores for label in labels)
-        values.append(weight * np.array([by_label[label].mean for label in labels]))
-        draws.append(weight * resampled_means(scores, seed=seed))
-    total = np.sum(values, axis=0)
-    order = np.argsort(-total, kind="stable")
-    return MeanOverDatasets(
-        metric=metric,
-        groups=groups,
-        labels=[labels[i] for i in order],
-        values=total[order],
-        draws=np.sum(draws, axis=0)[:, order],
-        rows={
-            labels[i]: {name: by_label[labels[i]].row for name, by_label in systems.items()}
-            for i in order
-        },
-    )

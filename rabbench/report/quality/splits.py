@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 from rabbench.report.labels import FIRST, STUDENT, TEACHER
@@ -92,26 +93,31 @@ def _is_student(system: SystemRow) -> bool:
 
 def _telling_metric(rows: Sequence[Measurement]) -> str:
     """The metric with the most different scores; of equal ones the first."""
-    values: dict[str, set[float]] = {metric: set() for metric in metrics(rows)}
+    scores: dict[str, set[float]] = {metric: set() for metric in metrics(rows)}
     for row in rows:
-        values[row.measure] |= set(row.samples.values() if isinstance(row.samples, Mapping) else ())
-    return max(values, key=lambda metric: len(values[metric]))
+        scores[row.measure].update(row.samples.values() if isinstance(row.samples, Mapping) else ())
+    return max(scores, key=lambda metric: len(scores[metric]))
 
 
 def query_tables(diffs: Sequence[PairwiseDiff], cards: Cards) -> list[Table]:
     """For each pair the largest wins and losses, then every score where they are few enough."""
     tables = []
     for diff in diffs:
+        queries, system, reference = list(diff.differences), diff.system.label, diff.reference.label
+        wins = [query for query in queries if diff.differences[query] > 0]
+        losses = [query for query in reversed(queries) if diff.differences[query] < 0]
+        every = queries if len(queries) <= MOST_QUERIES else []
+        parts = {
+            "wins": (f"largest wins of {system} over {reference}", wins[:EXTREMES]),
+            "losses": (f"largest losses of {system} against {reference}", losses[:EXTREMES]),
+            "queries": (f"{diff.metric} of every query", every),
+        }
         words = _relevant_words(cards, diff.dataset)
-        wins = [query for query, value in diff.differences.items() if value > 0]
-        losses = [query for query, value in reversed(diff.differences.items()) if value < 0]
-        for name, queries, word in (("wins", wins, "over"), ("losses", losses, "against")):
-            if queries:
-                caption = f"largest {name} of {diff.system.label} {word} {diff.reference.label}"
-                tables.append(_query_table(name, caption, diff, queries[:EXTREMES], words))
-        if len(diff.differences) <= MOST_QUERIES:
-            caption = f"{diff.metric} of every query"
-            tables.append(_query_table("queries", caption, diff, list(diff.differences), words))
+        tables += [
+            _query_table(name, caption, diff, part, words)
+            for name, (caption, part) in parts.items()
+            if part
+        ]
     return tables
 
 
@@ -174,22 +180,17 @@ class Bucket:
 
 def bucket_queries(words: Mapping[str, int], least: int = LEAST_QUERIES) -> list[Bucket]:
     """Queries by powers of two of their length; small neighbours are joined."""
-    by_power: dict[int, list[str]] = {}
-    for query_id, length in words.items():
-        by_power.setdefault(max(length - 1, 0).bit_length(), []).append(query_id)
     groups: list[list[str]] = []
-    for power in sorted(by_power):
+    by_length = sorted(words, key=words.__getitem__)
+    for _, query_ids in groupby(by_length, key=lambda query: max(words[query] - 1, 0).bit_length()):
         if groups and len(groups[-1]) < least:
-            groups[-1] += by_power[power]
+            groups[-1] += query_ids
         else:
-            groups.append(by_power[power])
+            groups.append(list(query_ids))
     if len(groups) > 1 and len(groups[-1]) < least:
         last = groups.pop()
         groups[-1] += last
-    return [
-        Bucket(min(map(words.__getitem__, ids)), max(map(words.__getitem__, ids)), tuple(ids))
-        for ids in groups
-    ]
+    return [Bucket(words[ids[0]], words[ids[-1]], tuple(ids)) for ids in groups]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from rabbench.quality.significance import SystemPair
 from rabbench.report.labels import Labels
-from rabbench.report.page import Cell, Column, Figure, Table, Value
+from rabbench.report.page import Cell, Column, Figure, Record, Table, Value
 from rabbench.report.plots.dots import Dot, dots_figure
 from rabbench.report.quality.rankings import (
     MeanOverDatasets,
@@ -47,8 +47,6 @@ Pairs = Mapping[tuple[str, str], Sequence[SystemPair]]
 Rankings = Mapping[str, Sequence[SystemRow]]
 """The systems of each data set by its first metric, best first."""
 
-Line = list[Cell | Value]
-
 
 def dataset_tables(rows: Iterable[Measurement], pairs: Pairs) -> list[Table]:
     """A table per data set: a line per system, best first, and a column per metric."""
@@ -64,38 +62,33 @@ def _dataset_table(dataset: str, rows: Sequence[Measurement], pairs: Pairs) -> T
         by_label.setdefault(system_label(row, labels), []).append(row)
     is_tested = any((dataset, metric) in pairs for metric in metrics(rows))
     letters = {label: _letter(i) if is_tested else "" for i, label in enumerate(by_label)}
-    columns: list[Column | str] = ["system"]
-    lines: list[Line] = [[Cell(value=label, letter=letters[label])] for label in by_label]
-    for metric in metrics(rows):
-        tests = pairs.get((dataset, metric), ())
-        best = max((row.value or 0.0 for row in rows if row.measure == metric), default=0.0)
-        has_ties = any(_mean_over_ties(row) for row in rows if row.measure == metric)
-        columns.append(Column(metric, "score"))
-        columns += [Column(f"{metric}, mean over tie orders", "score")] if has_ties else []
-        for line, (label, measured) in zip(lines, by_label.items(), strict=True):
-            worse = sorted(
-                letters[test.second] for test in tests if test.significant and test.first == label
-            )
-            cells = [
-                replace(_mean_cell(row, best if len(lines) > 1 else None), letters=worse)
-                for row in measured
-                if row.measure == metric
+    best = {system.row.measure: system.mean for metric in metrics(rows)
+            for system in ranked_systems(rows, metric)[:1] if len(by_label) > 1}  # fmt: skip
+    with_ties = {row.measure for row in rows if _mean_over_ties(row) is not None}
+    records = []
+    for label, measured in by_label.items():
+        record: dict[Column | str, Cell | Value] = {
+            "system": Cell(value=label, letter=letters[label])
+        }
+        for metric in metrics(rows):
+            worse = [
+                letters[test.second]
+                for test in pairs.get((dataset, metric), ())
+                if test.significant and test.first == label
             ]
-            line.append(replace(cells[0], below=cells[1:]) if cells else None)
-            if has_ties:
-                means = [_mean_over_ties(row) for row in measured if row.measure == metric]
-                line.append(next(iter(means), None))
-    for line, measured in zip(lines, by_label.values(), strict=True):
-        line += [max(len(row.samples) for row in measured), measured[0].params.get("tied_queries")]
+            of_metric = [row for row in measured if row.measure == metric]
+            first, *rest = [_mean_cell(row, best.get(metric)) for row in of_metric] or [Cell()]
+            record[Column(metric, "score")] = replace(first, letters=sorted(worse), below=rest)
+            if metric in with_ties:
+                heading = Column(f"{metric}, mean over tie orders", "score")
+                record[heading] = next(map(_mean_over_ties, of_metric), None)
+        record["queries"] = max(len(row.samples) for row in measured)
+        record[Column("queries with ties", "share")] = measured[0].params.get("tied_queries")
+        records.append(record)
     queries = max(len(row.samples) for row in rows)
-    return Table(
-        id=f"quality-{dataset}",
-        caption=f"{dataset}: mean over {queries:,} queries, with 95 % bootstrap interval"
-        f"{MARKS if is_tested else ''}",
-        columns=[*columns, "queries", Column("queries with ties", "share")],
-        rows=lines,
-        paper=True,
-    )
+    caption = f"{dataset}: mean over {queries:,} queries, with 95 % bootstrap interval"
+    caption += MARKS if is_tested else ""
+    return Table.from_records(f"quality-{dataset}", caption, records, paper=True)
 
 
 def _mean_cell(row: Measurement, best: float | None) -> Cell:
@@ -140,46 +133,45 @@ def dots_figures(ranked: Rankings, slots: Mapping[str, int]) -> list[Figure]:
 
 def means_table(means: Sequence[MeanOverDatasets]) -> Table:
     """A line per system, a column per metric, where several data sets have one."""
-    labels = dict.fromkeys(label for mean in means for label in mean.labels)
     names = dict.fromkeys(name for mean in means for name in mean.groups)
-    return Table(
-        id="means",
-        caption=f"Mean over data sets ({', '.join(names)}), with 95 % bootstrap interval",
-        columns=["system", *(f"{mean.metric}, {len(mean.groups)} data sets" for mean in means)],
-        rows=[
-            [
-                label,
-                *(
-                    Cell.estimate(mean.estimate(label), "score") if label in mean.labels else None
-                    for mean in means
-                ),
-            ]
-            for label in labels
-        ],
-        paper=True,
-    )
+    records: list[Record] = [
+        {
+            "system": label,
+            **{
+                f"{mean.metric}, {len(mean.groups)} data sets": Cell.estimate(
+                    mean.estimate(label) if label in mean.labels else None, "score"
+                )
+                for mean in means
+            },
+        }
+        for label in dict.fromkeys(label for mean in means for label in mean.labels)
+    ]
+    caption = f"Mean over data sets ({', '.join(names)}), with 95 % bootstrap interval"
+    return Table.from_records("means", caption, records, paper=True)
 
 
 def ties_table(ranked: Rankings) -> Table:
     """Each system that ties documents: share of queries, and the first metric's range."""
-    lines: list[Line] = []
+    records: list[Record] = []
     for dataset, systems in ranked.items():
         for system in systems:
             params = system.row.params
             share, (worst, best) = params.get("tied_queries"), _tie_range(params)
             if share or worst != best:
-                mean = params.get("expected_under_ties")
-                names = [dataset, system.label, system.row.measure]
-                lines.append([*names, share, system.mean, mean, worst, best])
-    columns: list[Column | str] = [
-        "data set",
-        "system",
-        "metric",
-        Column("queries with ties in ranks 1–10", "share"),
-        *(Column(name, "score")
-          for name in ("by the rule", "mean over orders", "worst order", "best order")),
-    ]  # fmt: skip
-    return Table("ties", "What ties do to a figure", columns, lines)
+                means = {
+                    "by the rule": system.mean,
+                    "mean over orders": params.get("expected_under_ties"),
+                    "worst order": worst,
+                    "best order": best,
+                }
+                records.append({
+                    "data set": dataset,
+                    "system": system.label,
+                    "metric": system.row.measure,
+                    Column("queries with ties in ranks 1–10", "share"): share,
+                    **{Column(name, "score"): mean for name, mean in means.items()},
+                })  # fmt: skip
+    return Table.from_records("ties", "What ties do to a figure", records)
 
 
 def _tie_range(params: Mapping[str, Any]) -> tuple[float | None, float | None]:
@@ -206,7 +198,7 @@ def tie_warnings(ranked: Rankings) -> list[str]:
 
 def truncation_table(rows: Sequence[Measurement]) -> Table:
     """How much of the documents each system read, where its rows have it."""
-    lines: list[Line] = []
+    records: list[Record] = []
     for dataset, part in rows_by_dataset(rows).items():
         labels = Labels(part)
         by_label = {system_label(row, labels): row.params for row in reversed(part)}
@@ -214,15 +206,13 @@ def truncation_table(rows: Sequence[Measurement]) -> Table:
             documents, cut = params.get("documents_read"), params.get("documents_cut")
             if documents and cut is not None:
                 lost, read = params.get("tokens_cut", 0), params.get("tokens_read", 0)
-                line: Line = [dataset, label, documents, cut / documents, read / documents]
-                lines.append([*line, lost / (lost + read) if lost else 0.0])
-    columns: list[Column | str] = [
-        "data set",
-        "system",
-        "documents read",
-        Column("of them cut short", "share"),
-        Column("tokens read, mean", "count"),
-        Column("tokens lost", "share"),
-    ]
+                records.append({
+                    "data set": dataset,
+                    "system": label,
+                    "documents read": documents,
+                    Column("of them cut short", "share"): cut / documents,
+                    Column("tokens read, mean", "count"): read / documents,
+                    Column("tokens lost", "share"): lost / (lost + read) if lost else 0.0,
+                })  # fmt: skip
     caption = "How much of its documents each system read, in its own tokens"
-    return Table("truncation", caption, columns, lines)
+    return Table.from_records("truncation", caption, records)

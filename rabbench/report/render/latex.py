@@ -7,54 +7,27 @@ of ``booktabs`` and, since names are not only ASCII, an engine that reads UTF-8 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 
 from rabbench.report.page import Cell, Page, Table
 from rabbench.report.render.cells import interval_text, lines
 
-COMMANDS: Mapping[str, str] = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': "''",
-    "²": r"\textsuperscript{2}",
-    "µ": r"\textmu{}",
-    "·": r"\textperiodcentered{}",
-    "×": r"\texttimes{}",
-    "±": r"\textpm{}",
-    "–": "--",
-    "—": "---",
-    "−": r"\textminus{}",
-    "’": "'",
-    "“": "``",
-    "”": "''",
-    "…": r"\ldots{}",
-    "\u00a0": "~",
-    "\u202f": r"\,",
-    "≥": r"$\geq$",
-    "≤": r"$\leq$",
-    "→": r"$\rightarrow$",
-    "λ": r"$\lambda$",
-    "τ": r"$\tau$",
-    "Σ": r"$\Sigma$",
-}
+COMMANDS = str.maketrans({
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''",
+    "’": "'", "“": "``", "”": "''", "–": "--", "—": "---", "…": r"\ldots{}",
+    "\u00a0": "~", "\u202f": r"\,", "·": r"\textperiodcentered{}", "µ": r"\textmu{}",
+    "²": r"\textsuperscript{2}", "×": r"\texttimes{}", "±": r"\textpm{}", "−": r"\textminus{}",
+    "≥": r"$\geq$", "≤": r"$\leq$", "→": r"$\rightarrow$",
+    "λ": r"$\lambda$", "τ": r"$\tau$", "Σ": r"$\Sigma$",
+})  # fmt: skip
 """What a sign is in LaTeX's text; ``textcomp`` is part of its kernel since 2020."""
 
 
 def escape(text: str) -> str:
     """Text that LaTeX prints as it is, on one line."""
-    return "".join(COMMANDS.get(sign, sign) for sign in " ".join(text.split()))
+    return " ".join(text.split()).translate(COMMANDS)
 
 
 def render_latex(page: Page, *, source: str) -> str:

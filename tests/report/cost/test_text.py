@@ -90,7 +90,7 @@ def test_a_trained_student_is_spoken_of_first() -> None:
     alone = [row for row in trained if row.system != "teacher"]
     page = _page(alone, "quality")
     assert re.match(
-        r"On beir/scifact the student’s ndcg@10 is 0\.\d{3}, 0\.\d{3} below bm25, the best",
+        r"On beir/scifact the student’s ndcg@10 is 0\.\d{3}; bm25, the best, is above it by \+0\.",
         page.verdict[0],
     )
     assert not any("student" in sentence for sentence in _page(rows, "quality").verdict)

@@ -219,7 +219,7 @@ def test_a_mean_over_nothing_keeps_no_share() -> None:
     few = [row("teacher", "d", [1.0] + [0.0] * 5), row("rabtriever", "d", [0.5] * 6)]
     (kept,) = comparisons.retentions(few)
     assert kept.share.high == math.inf
-    (table,) = comparisons.retention_tables([kept])
+    table, _ = comparisons.retention_tables([kept])
     assert re.fullmatch(r"300\.0 % \(from \d+\.\d %\)", cell_text(column(table, "retention")[0]))
 
 
