@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rabbench.report.wording import duration
 from rabbench.types import Progress, no_progress
 
 PLAIN_S = 10.0  # without a terminal, a line this often
@@ -35,17 +36,11 @@ class RemainingTime:
         self._last = (completed, total)
         start_s, start = self._start
         elapsed_s, steps = now - start_s, completed - start
-        text = f"{100 * completed // max(total, 1)} %, {duration(elapsed_s)} gone"
+        text = f"{100 * completed // max(total, 1)} %, {duration(elapsed_s, rough=True)} gone"
         if elapsed_s >= SURE_S and steps > 0:
-            text += f", about {duration(elapsed_s * (total - completed) / steps)} left"
+            remaining_s = elapsed_s * (total - completed) / steps
+            text += f", about {duration(remaining_s, rough=True)} left"
         return text
-
-
-def duration(seconds: float) -> str:
-    """``8 s``, ``12 min``, ``3.4 h``."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 @contextmanager

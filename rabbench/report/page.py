@@ -7,8 +7,8 @@ renderer and no measurement.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -119,8 +119,6 @@ class Table:
     caption: str
     columns: Sequence[Column | str]
     rows: Sequence[Row]
-    numeric: frozenset[int] = frozenset()
-    links: Mapping[tuple[int, int], str] = field(default_factory=dict)
     grouped: bool = False
     folded: bool = False
     paper: bool = False
@@ -151,30 +149,20 @@ class Table:
     def cells(self) -> list[list[Cell]]:
         """All rows as cells."""
         return [
-            [
-                self._linked(i, j, column.cell(value))
-                for j, (column, value) in enumerate(zip(self.headings, row, strict=True))
-            ]
-            for i, row in enumerate(self.rows)
+            [column.cell(value) for column, value in zip(self.headings, row, strict=True)]
+            for row in self.rows
         ]
-
-    def _linked(self, i: int, j: int, cell: Cell) -> Cell:
-        """Of finished text: a link, and an order of growth by its word (until all are cells)."""
-        text = cell.value if isinstance(cell.value, str) else ""
-        order = text.split("\n")[0] in {"constant", "linear", "quadratic"}
-        role: Role = "order" if order else cell.role
-        return replace(cell, link=self.links.get((i, j), cell.link), role=role)
 
     @cached_property
     def numbers(self) -> frozenset[int]:
         """The columns that hold numbers, and nothing else but gaps."""
         columns = list(zip(*self.cells, strict=True))
-        return self.numeric | {
+        return frozenset(
             i
             for i, cells in enumerate(columns)
             if any(cell.is_number for cell in cells)
             and all(cell.is_number or cell.value is None for cell in cells)
-        }
+        )
 
 
 def figure_data(columns: Sequence[tuple[str, str]], rows: Sequence[Row]) -> Table:

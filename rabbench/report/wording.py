@@ -6,11 +6,11 @@ The one implementation of each. Knows units and rounding, not what is being repo
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rabbench.stats.intervals import Estimate
+if TYPE_CHECKING:
+    from rabbench.stats.intervals import Estimate
 
 SI = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"), (1e-18, "a"))
@@ -56,12 +56,16 @@ def exact(value: float, unit: str) -> str:
     return f"{text}{'' if unit == '×' else ' '}{unit}".rstrip()
 
 
-def duration(seconds: float) -> str:
-    """A time as a person would say it: ``90.3 ms``, ``14.6 min``, ``24.3 h``, ``101 days``."""
+def duration(seconds: float, *, rough: bool = False) -> str:
+    """A time as a person would say it: ``90.3 ms``, ``14.6 min``, ``24.3 h``, ``101 days``.
+
+    A ``rough`` one is an estimate: ``8 s``, ``15 min``, ``3.4 h``.
+    """
     for size, word in ((86_400.0, "days"), (3600.0, "h"), (60.0, "min")):
         if seconds >= 2 * size:
-            return f"{digits(seconds / size)} {word}"
-    return amount(seconds, "s")
+            count = seconds / size
+            return f"{count:.{int(size > 60)}f} {word}" if rough else f"{digits(count)} {word}"
+    return f"{seconds:.0f} s" if rough else amount(seconds, "s")
 
 
 def percent(share: float) -> str:
@@ -120,28 +124,6 @@ def between(estimate: Estimate) -> str:
     if estimate.low == estimate.high or not known:
         return times(estimate.value)
     return f"{times(estimate.value)} ({times(estimate.low)} to {times(estimate.high)})"
-
-
-NUMBER = re.compile(r"[<≤]?\s*([+-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)[\s\u00a0]*(\S*)")
-SIZES = {"min": 60.0, "h": 3600.0, "days": 86_400.0, "million×": 1e6, "billion×": 1e9}
-PREFIXED = re.compile(r"([kMGTPEmµnpfa]|[KMGT]i)(?:FLOP|B|s|J)(?:/\S+)?[,;)]?")
-
-
-def magnitude(text: str) -> float | None:
-    """The first number of a text that this module wrote, in its base unit; None without one.
-
-    What a table is sorted by: ``1.25 TFLOP`` is 1.25e12, ``14.6 min`` 876, ``never`` infinite and
-    ``none`` 0.
-    """
-    found = NUMBER.match(text)
-    if found is None:
-        return {"never": math.inf, "none": 0.0}.get(text.split("\n")[0].split(" (")[0])
-    value, unit = float(found[1].replace(",", "")), found[2]
-    prefixed = PREFIXED.fullmatch(unit)
-    if prefixed is not None:
-        steps = {prefix: size for size, prefix in (*SI, *SMALL, *BINARY)}
-        return value * steps[prefixed[1]]
-    return value * SIZES.get(unit, 1.0)
 
 
 def text_of(name: str, value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rabbench.cli import progress
-from rabbench.cli.progress import RemainingTime, duration, show_progress
+from rabbench.cli.progress import RemainingTime, show_progress
 from rabbench.types import no_progress
 
 
@@ -42,13 +42,6 @@ def test_another_part_begins_its_own_count() -> None:
     clock.now += 10
     assert remaining_time(10, 20) == "50 %, 10 s gone, about 10 s left"
     assert remaining_time(2, 20) == "10 %, 0 s gone"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.4, "0 s"), (99, "99 s"), (180, "3 min"), (12_240, "3.4 h")]
-)
-def test_times_in_words(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_without_a_terminal_there_is_a_line_now_and_then(

@@ -296,8 +296,7 @@ def changes_tables(changes: Sequence[Change]) -> list[Table]:
         table = comparisons.pairs_table(f"changes-{number}", caption, pairs)
         rows = [(c.system, *row) for c, row in zip(of_dataset, table.rows, strict=True)]
         columns = ("system", "in", "less in", *table.columns[2:])
-        numeric = frozenset(place + 1 for place in table.numeric)
-        tables.append(replace(table, columns=columns, rows=rows, numeric=numeric))
+        tables.append(replace(table, columns=columns, rows=rows))
     return tables
 
 

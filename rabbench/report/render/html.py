@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from rabbench.report.page import Cell, Page, Section, Table
+from rabbench.report.page import Page, Section, Table
 from rabbench.report.render.cells import lines, sort_key, table_csv
-from rabbench.report.wording import magnitude
 
 GROUPS = ("Summary", "Cost", "Quality", "Training", "About", "")
 """The parts of the table of contents, in their order; sections without a group come last."""
@@ -33,7 +32,7 @@ def render_html(page: Page) -> str:
         contents=contents(page),
         lines=lines,
         letters=", ".join,
-        sort_key=_sort_key,
+        sort_key=sort_key,
         address=address,
     )
 
@@ -44,27 +43,6 @@ def contents(page: Page) -> list[tuple[str, list[Section]]]:
     for section in page.sections:
         groups.setdefault(section.group, []).append(section)
     return [(name, sections) for name, sections in groups.items() if sections]
-
-
-def _sort_key(cell: Cell, number: bool) -> str:
-    """A cell's key in a column of numbers; of finished text its first number."""
-    if not number:
-        return ""
-    return sort_key(cell) if cell.is_number or cell.value is None else sorted_by(str(cell.value))
-
-
-def sorted_by(text: str) -> str:
-    """What a number's cell is sorted by, where a script could not read that off the cell."""
-    value = magnitude(text)
-    if value is None:
-        return ""
-    try:
-        plain = float(text.replace(",", ""))
-    except ValueError:
-        plain = None
-    if plain == value:
-        return ""
-    return "Infinity" if value == float("inf") else f"{value:.6g}"
 
 
 def address(data: Table) -> str:

@@ -6,8 +6,9 @@
 
   // A column's cells as what they are sorted by; null where nothing was measured.
   const key = (cell, number) => {
-    if (!number) return text(cell) === "–" ? null : text(cell);
-    if (cell.dataset.v) return Number(cell.dataset.v);
+    const given = cell.dataset.v;
+    if (!number) return text(cell) === "–" ? null : given || text(cell);
+    if (given) return Number(given);
     const found = /^[+-]?[\d,]*\.?\d+(e[+-]?\d+)?/.exec(text(cell));
     return found ? Number(found[0].replaceAll(",", "")) : null;
   };

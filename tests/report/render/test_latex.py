@@ -10,7 +10,7 @@ import pytest
 
 from rabbench.quality.significance import compare_systems
 from rabbench.report.build import build_page
-from rabbench.report.page import Table
+from rabbench.report.page import Cell, Table
 from rabbench.report.provenance import source_text
 from rabbench.report.quality.rankings import row_estimate
 from rabbench.report.render import latex
@@ -139,12 +139,16 @@ def test_a_system_that_failed_says_so() -> None:
 def test_a_page_s_table_keeps_its_alignment_groups_and_lines() -> None:
     table = Table(
         "some_id", "50 % of it", ("system", "value"),
-        [("a", "quadratic\n3 s"), ("a", "1"), ("b", "2 & 3")], frozenset({1}), grouped=True,
+        [
+            ("a", Cell(value=2.0, role="exact", below=[Cell(value=3.0, role="amount", unit="s")])),
+            ("a", 1),
+            ("b", Cell(value=2, role="count", note="& 3")),
+        ], grouped=True,
     )  # fmt: skip
     text = latex.render_table(table)
     ((aligned, rows),) = tables(text)
     assert aligned == "lr"
-    assert rows[1:] == [["a", "quadratic (3 s)"], ["", "1"], ["b", r"2 \& 3"]]
+    assert rows[1:] == [["a", "2 (3.00 s)"], ["", "1"], ["b", r"2 \& 3"]]
     assert r"\label{tab:some-id}" in text
     assert r"\caption{50 \% of it}" in text
     assert text.index(r"\addlinespace") < text.index(r"b & 2")
