@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from rabbench.report.page import Cell, figure_data
 from rabbench.report.render.cells import cell_text, sort_key, table_csv
-from rabbench.report.wording import amount, duration, flatten, text_of, times
+from rabbench.report.wording import (
+    amount,
+    between,
+    digits,
+    duration,
+    flatten,
+    interval,
+    text_of,
+    times,
+)
+from rabbench.stats.intervals import Estimate
 
 VALUES = st.floats(min_value=1e-12, max_value=1e15)
 PREFIXES = dict(zip("EPTGMkmµnpfa", (18, 15, 12, 9, 6, 3, -3, -6, -9, -12, -15, -18), strict=True))
@@ -102,3 +112,54 @@ def test_a_value_of_a_configuration_reads_as_its_name_says(
     name: str, value: object, text: str
 ) -> None:
     assert text_of(name, value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (1.25e12, "FLOP", "1.25 TFLOP"),
+        (2048, "FLOP", "2.05 kFLOP"),
+        (0.0953, "s", "95.3 ms"),
+        (61e-6, "s", "61.0 µs"),
+        (980.0, "s", "980 s"),
+        (412 * 2**20, "B", "412 MiB"),
+        (0, "B", "0 B"),
+        (2.9e-7, "s/token²", "290 ns/token²"),
+        (69120, "FLOP/token²", "69.1 kFLOP/token²"),
+        (0.6761, "1", "0.676"),
+        (12.5, "W", "12.5 W"),
+        (-3.0e6, "B", "-2.86 MiB"),
+        (-0.000549, "B/token²", "-5.49e-04 B/token²"),
+    ],
+)
+def test_amounts_read_well(value: float, unit: str, text: str) -> None:
+    assert amount(value, unit) == text
+
+
+def test_factors_and_intervals_read_well() -> None:
+    assert times(3.4) == "3.40×"
+    assert times(143_228) == "143,000×"
+    assert times(1.2e6) == "1.20\u00a0million×"
+    assert times(float("nan")) == "–"
+    assert digits(0) == "0"
+    assert (digits(9.999), digits(99.96), digits(0.09996)) == ("10.0", "100", "0.100")
+    assert between(Estimate(2.0, 1.9, 2.1)) == "2.00× (1.90× to 2.10×)"
+    assert between(Estimate(2.0)) == "2.00×"
+    assert interval(Estimate(1.0, 1.0, 1.0), "s") == "exact"
+    assert interval(Estimate(3e-7, 2.6e-7, 3.4e-7), "s/token²") == "260 to 340 ns/token²"
+    assert interval(Estimate(1e-3, 9e-4, 1.1e-3), "s") == "900 µs to 1.10 ms"
+    assert interval(Estimate(1.0), "s") == "–"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.09, "90.0 ms"),
+        (119.0, "119 s"),
+        (880.0, "14.7 min"),
+        (87_429, "24.3 h"),
+        (9e6, "104 days"),
+    ],
+)
+def test_durations_read_well(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
