@@ -179,10 +179,16 @@ class Bucket:
 
 
 def bucket_queries(words: Mapping[str, int], least: int = LEAST_QUERIES) -> list[Bucket]:
-    """Queries by powers of two of their length; small neighbours are joined."""
+    """Queries by powers of two of their length; small neighbours are joined.
+
+    Within a power they stay in their order, by which resampling goes.
+    """
+
+    def power(query: str) -> int:
+        return max(words[query] - 1, 0).bit_length()
+
     groups: list[list[str]] = []
-    by_length = sorted(words, key=words.__getitem__)
-    for _, query_ids in groupby(by_length, key=lambda query: max(words[query] - 1, 0).bit_length()):
+    for _, query_ids in groupby(sorted(words, key=power), key=power):
         if groups and len(groups[-1]) < least:
             groups[-1] += query_ids
         else:
@@ -190,7 +196,8 @@ def bucket_queries(words: Mapping[str, int], least: int = LEAST_QUERIES) -> list
     if len(groups) > 1 and len(groups[-1]) < least:
         last = groups.pop()
         groups[-1] += last
-    return [Bucket(words[ids[0]], words[ids[-1]], tuple(ids)) for ids in groups]
+    spans = [sorted(map(words.__getitem__, ids)) for ids in groups]
+    return [Bucket(span[0], span[-1], tuple(ids)) for span, ids in zip(spans, groups, strict=True)]
 
 
 @dataclass(frozen=True)
