@@ -315,6 +315,6 @@ def test_a_prediction_stands_beside_what_was_measured(
     rates = [row for row in rows if row["phase"] == "calibration"]
     assert {"matmul_rate", "copy_rate"} <= {row["measure"] for row in rates}
     text = (tmp_path / "report.md").read_text()
-    for heading in ("## What the machine can do", "## Prediction against measurement"):
+    for heading in ("## Roofline", "## Prediction against measurement"):
         assert heading in text
     assert "Other measurements" not in text

@@ -137,7 +137,7 @@ class CostReport:
         return [
             Section(
                 id="ledger",
-                title="How each order was found",
+                title="Orders of growth",
                 text=(FIT_RULE,),
                 tables=ledger.ledger_tables(self.fits, self.labels),
                 detail=True,
@@ -145,7 +145,7 @@ class CostReport:
             ),
             Section(
                 id="counters",
-                title="Do the counters agree?",
+                title="FLOP counters",
                 text=(FLOPS_RULE, *ledger.layer_note(self.costs)) if counters.rows else (),
                 tables=[counters],
                 detail=True,

@@ -104,7 +104,7 @@ class BreakEvenReport:
 
     def section(self, slots: Mapping[str, int], *, draw: bool) -> Section:
         """Definition, tables and maps; empty where no student was measured beside a teacher."""
-        section = Section(id="break-even", title="When the student pays off")
+        section = Section(id="break-even", title="Break-even")
         if not self.pairs:
             return section
         load = self.load

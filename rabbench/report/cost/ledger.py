@@ -120,7 +120,7 @@ def ledger_tables(fits: Sequence[Fit], labels: Labels) -> list[Table]:
                 for fit in of_measure
                 if fit.key.get("pairs", conventions[0]) == pairs
             ]
-            caption = f"{name_of(measure)}{brackets}: how each phase grows with document length"
+            caption = f"{name_of(measure)}{brackets}: growth of each phase with document length"
             columns = ["system", "phase", "order", "coefficient (95 % interval)", "exponent"]
             tables.append(
                 Table(f"ledger-{measure}{suffix}", caption, [*columns, "L*", "why"], rows)
@@ -197,9 +197,9 @@ def counter_agreement(rows: Iterable[Measurement]) -> str:
     differences = [float(row.params["agreement"]) for row in _counter_rows(rows)]
     worst = max(differences, default=0.0)
     if worst > AGREED:
-        return f"no, they are up to {100 * worst:.2g} % apart"
+        return f"they disagree, up to {100 * worst:.2g} % apart"
     bound = "to the digit" if worst == 0 else f"within {100 * worst:.2g} %"
-    return f"yes, {bound} on {len(differences):,} counts" if differences else ""
+    return f"they agree {bound} on {len(differences):,} counts" if differences else ""
 
 
 def layer_note(rows: Iterable[Measurement]) -> list[str]:

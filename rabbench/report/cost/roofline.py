@@ -59,7 +59,7 @@ def sections(rows: Iterable[Measurement], labels: Labels) -> list[Section]:
     return [
         Section(
             id="roofline",
-            title="What the machine can do",
+            title="Roofline",
             text=_ridge(rates),
             tables=[_rate_table(rates), _share_table(shares, labels)],
         ),
@@ -110,7 +110,7 @@ def _rate_table(rates: Sequence[Measurement]) -> Table:
     params = rates[0].params if rates else {}
     machine = f"{params.get('device')}, {params.get('dtype')}, {params.get('threads')} threads"
     columns = ("work", "size", "rate (median)", "lower quartile", "upper quartile", "runs")
-    return Table("machine", f"What the machine can do ({machine})", columns, rows, grouped=True)
+    return Table("machine", f"Rates of the machine ({machine})", columns, rows, grouped=True)
 
 
 def _size_text(template: str, params: Mapping[str, object]) -> str:

@@ -180,7 +180,7 @@ def _factor_table(ratios: Sequence[Ratio], labels: Labels, pairs: str) -> Table:
             if factor is not None:
                 columns.setdefault(heading, {})[ratio.doc_len] = Cell.estimate(factor, "factor")
     measure = ratios[0].measure
-    caption = f"{name_of(measure)}{_in_brackets(pairs)} of a pair: how many times the student’s"
+    caption = f"{name_of(measure)}{_in_brackets(pairs)} of a pair, over the student’s"
     id_ = f"{measure}-factor{_suffix(pairs)}"
     return table_by_length(id_, caption, columns, paper=pairs != "causal")
 
@@ -231,7 +231,7 @@ def limit_table(rows: Iterable[Measurement], labels: Labels) -> Table:
         if row.measure == LONGEST and row.value is not None
     ]
     columns = ("system", "phase", "longest that fits, tokens", "shortest that does not")
-    caption = "How long a document may be on this machine"
+    caption = "Longest documents that fit on this machine"
     return Table("limits", caption, columns, lines)
 
 

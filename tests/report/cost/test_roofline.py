@@ -100,7 +100,7 @@ def test_what_the_machine_can_do_is_said_and_tabled(page: Page) -> None:
     assert "matrix products reach 100 GFLOP/s, copies 9.31 GiB/s" in text[0]
     assert "fewer than 10.0 FLOPs for a byte" in text[0]
     machine = table(page, "machine")
-    assert machine.caption == "What the machine can do (cpu, float32, 2 threads)"
+    assert machine.caption == "Rates of the machine (cpu, float32, 2 threads)"
     assert [row[0].value for row in machine.cells] == [
         "matrix product",
         "matrix product",
