@@ -57,16 +57,16 @@ def nothing_is_drawn() -> Iterator[None]:
 
 def intervals(page: Page) -> dict[Key, dict[str, Interval]]:
     """Every interval of a page: by what it is of, then by where it stands."""
-    found: dict[Key, dict[str, Interval]] = {}
+    by_key: dict[Key, dict[str, Interval]] = {}
     for section in page.sections:
         for table in section.tables:
             scope = "" if table.id == "means" else SCOPE.sub("", table.id)
-            _add(found, table, f"table {table.id}", scope)
+            _add(by_key, table, f"table {table.id}", scope)
         for figure in section.figures:
             if figure.data is not None:
                 scope = FIGURE_SCOPE.sub(r"\1", figure.title)
-                _add(found, _with_cells(figure.data), f"figure {figure.id}", scope)
-    return found
+                _add(by_key, _with_cells(figure.data), f"figure {figure.id}", scope)
+    return by_key
 
 
 def _with_cells(data: Table) -> Table:
@@ -90,7 +90,7 @@ def _with_cells(data: Table) -> Table:
     return Table(data.id, data.caption, heads, rows)
 
 
-def _add(found: dict[Key, dict[str, Interval]], table: Table, where: str, scope: str) -> None:
+def _add(by_key: dict[Key, dict[str, Interval]], table: Table, where: str, scope: str) -> None:
     """A score is known by data set, row and column; an amount by its system and exact value."""
     for number, row in enumerate(table.cells):
         words: list[str] = []
@@ -107,7 +107,9 @@ def _add(found: dict[Key, dict[str, Interval]], table: Table, where: str, scope:
                 else:
                     parts = [scope.removeprefix("mean over "), *words, *heading.name.split(", ")]
                     key = frozenset(filter(None, parts))
-                found.setdefault(key, {})[f"{where}, row {number}, {heading.name}"] = inner.interval
+                by_key.setdefault(key, {})[f"{where}, row {number}, {heading.name}"] = (
+                    inner.interval
+                )
 
 
 def conflicts(page: Page) -> list[str]:
@@ -126,7 +128,7 @@ def strangers(page: Page) -> tuple[int, list[str]]:
     texts = [*page.verdict, *page.findings]
     texts += [f"{figure.value} {figure.label} ({note})" for figure in page.key_figures
               if (note := figure.note.rpartition(", ")[2]).startswith("95 %")]  # fmt: skip
-    shown = {
+    in_tables = {
         (render(cell.value), render(cell.interval[0]).removesuffix(" %"), render(cell.interval[1]))
         for section in page.sections
         for table in section.tables
@@ -137,7 +139,7 @@ def strangers(page: Page) -> tuple[int, list[str]]:
     }
     stated = [match.group("value", "low", "high") for text in texts
               for match in SENTENCE.finditer(text)]  # fmt: skip
-    return len(stated), [str(triple) for triple in stated if triple not in shown]
+    return len(stated), [str(triple) for triple in stated if triple not in in_tables]
 
 
 def _renderings(cell: Cell) -> list[Callable[[float], str]]:

@@ -71,10 +71,10 @@ def test_an_ablation_says_what_its_full_method_is() -> None:
 
     student = StudentConfig(data=TrainingData(suite="demo"), start="state", keep=30.0)
     (section,) = training.sections(TRIED, {"student": asdict(student)})
-    said = section.text[-1]
-    assert "equal first scores for all documents" in said
-    assert "asked about drift" in said  # whatever the weight: there is no start to hold them to
-    assert said.endswith("learning rate 0.0001, training queries: all.")
+    text = section.text[-1]
+    assert "equal first scores for all documents" in text
+    assert "asked about drift" in text  # whatever the weight: there is no start to hold them to
+    assert text.endswith("learning rate 0.0001, training queries: all.")
     sampled = replace(student, data=TrainingData(suite="demo", max_queries=1200), start="answers")
     (section,) = training.sections(TRIED, {"student": asdict(sampled)})
     assert section.text[-1].endswith("training queries: a sample of 1,200.")

@@ -22,13 +22,13 @@ ENVIRONMENTS = re.compile(r"\\(begin|end)\{(\w+)\}")
 
 def tables(text: str) -> list[tuple[str, list[list[str]]]]:
     """Each tabular's column letters and its rows of cells; refuses what LaTeX would."""
-    opened: list[str] = []
+    environments: list[str] = []
     for kind, name in ENVIRONMENTS.findall(text):
         if kind == "begin":
-            opened.append(name)
+            environments.append(name)
         else:
-            assert opened.pop() == name
-    assert opened == []
+            assert environments.pop() == name
+    assert environments == []
     bare = re.sub(r"\\[\\{}]", "", "\n".join(x for x in text.splitlines() if x[:1] != "%"))
     depth = 0
     for sign in bare:
@@ -36,7 +36,7 @@ def tables(text: str) -> list[tuple[str, list[list[str]]]]:
         assert depth >= 0
     assert depth == 0
     assert not re.search(r"(?<!\\)[#_^~]", bare.replace("\u00a0", ""))
-    found = []
+    tabulars = []
     for aligned, body in re.findall(
         r"\\begin\{tabular\}\{(\w+)\}\n(.*?)\\end\{tabular\}", text, flags=re.DOTALL
     ):
@@ -46,8 +46,8 @@ def tables(text: str) -> list[tuple[str, list[list[str]]]]:
         rules = [line for line in body.splitlines() if not line.endswith(r" \\")]
         assert set(rules) <= {r"\toprule", r"\midrule", r"\bottomrule", r"\addlinespace"}
         assert (rules[0], rules[1], rules[-1]) == (r"\toprule", r"\midrule", r"\bottomrule")
-        found.append((aligned, rows))
-    return found
+        tabulars.append((aligned, rows))
+    return tabulars
 
 
 def rendered(results: Results) -> str:
@@ -74,8 +74,7 @@ def test_text_is_escaped(text: str, expected: str) -> None:
 
 def test_the_tables_of_a_demonstration_are_whole(demo: Results) -> None:
     text = rendered(demo)
-    found = tables(text)
-    assert len(found) >= 6
+    assert len(tables(text)) >= 6
     assert text.count(r"\begin{table}") == text.count(r"\caption{") == text.count(r"\label{tab:")
     labels = re.findall(r"\\label\{(.*?)\}", text)
     assert len(set(labels)) == len(labels)
@@ -112,9 +111,9 @@ def test_means_have_intervals_the_best_is_bold_and_marks_are_those_of_the_tests(
     worse = rf"\textsuperscript{{{','.join(sorted((letters['low'], letters['same'])))}}}"
     assert worse in cells["high"]
     assert r"\textsuperscript" not in cells["low"] + cells["same"]
-    known = row_estimate(results.rows[0])
-    assert known is not None
-    assert cells["low"].endswith(rf"[{known.low:.3f}--{known.high:.3f}]}}")
+    estimate = row_estimate(results.rows[0])
+    assert estimate is not None
+    assert cells["low"].endswith(rf"[{estimate.low:.3f}--{estimate.high:.3f}]}}")
     pairs = compare_systems(
         {row.system: row.samples for row in results.rows if isinstance(row.samples, dict)}
     )
