@@ -21,12 +21,12 @@ import torch
 from torch.nn.functional import normalize
 
 from rabbench import trec
+from rabbench.config.options import Options
 from rabbench.config.train import TrainingData
 from rabbench.models.backbone import resolve
 from rabbench.models.biencoder import biencoder_inputs
 from rabbench.quality.datasets import open_suite
 from rabbench.train import data, initialisation
-from rabbench.types import Options
 
 MODEL = "rabbench/demo-smollm2-135m-biencoder"
 

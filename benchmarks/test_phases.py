@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from rabbench import registry
+from rabbench.config.options import Options
 from rabbench.measures.latency import time_workload
 from rabbench.models.catalog import DENSE
 from rabbench.models.locate import package_path
-from rabbench.types import Options, Shape, Workload
+from rabbench.types import Shape, Workload
 
 OPTIONS = Options(
     model="smollm2-135m-shape",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rabbench import cli
-from rabbench.types import Options
+from rabbench.config.options import Options
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 TEMPORARY: list[Path] = []

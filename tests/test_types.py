@@ -7,7 +7,9 @@ from dataclasses import fields
 
 import pytest
 
-from rabbench.types import Measurement, Option, Options, option, rank, top_k, unknown_name_error
+from rabbench.config.declaration import Option, option
+from rabbench.config.options import Options
+from rabbench.types import Measurement, rank, top_k, unknown_name_error
 
 
 def test_ties_go_to_the_larger_document_id_as_in_trec_eval() -> None:

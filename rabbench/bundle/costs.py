@@ -17,12 +17,13 @@ from typing import Any
 
 from rabbench import scaling
 from rabbench.bundle.verify_result import VerifyResult, agrees, disagrees, unverified
+from rabbench.config.options import Options
 from rabbench.measures.flops import TOLERANCE
 from rabbench.models import catalog
 from rabbench.report.labels import is_cost
 from rabbench.scaling import ScalingConfig
 from rabbench.scaling.fits import NOISE_FREE
-from rabbench.types import Measurement, MissingError, Options, RabbenchError, Results
+from rabbench.types import Measurement, MissingError, RabbenchError, Results
 
 SAMPLES, COUNTERS, RECOUNT = "samples", "counters", "recount"
 EXACTLY = 1e-12  # relative: rounding of a float that is written and read again

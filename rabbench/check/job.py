@@ -19,8 +19,9 @@ from rabbench.check.gate import compare_runs
 from rabbench.check.model import Verdict
 from rabbench.check.reading import CONFIG_KEY, baseline_policy, load_baseline, load_run
 from rabbench.config.check import CheckConfig, Policy
+from rabbench.config.options import Options
 from rabbench.results import write_text
-from rabbench.types import BadInputError, Options, Progress, Results, UsageError, no_progress
+from rabbench.types import BadInputError, Progress, Results, UsageError, no_progress
 
 JOBS: Mapping[str, tuple[Any, Any]] = {
     "scaling": (scaling.run, scaling.ScalingConfig),

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from rabbench import quality, scaling
+from rabbench.config.options import Options
 from rabbench.results import save_results
-from rabbench.types import Options, Progress, Results, no_progress
+from rabbench.types import Progress, Results, no_progress
 
 SHORTEST, LONGEST, POINTS = 48, 512, 6
 QUERIES = 16

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from rabbench.config import value_types
-from rabbench.config.declaration import DeclaredOption, declared_options
-from rabbench.types import REQUIRED
+from rabbench.config.declaration import REQUIRED, DeclaredOption, declared_options
 
 PARSERS: Mapping[Any, tuple[Any, str | None]] = {
     int: (value_types.count, "N"),

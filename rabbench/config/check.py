@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
-from rabbench.config.declaration import part
+from rabbench.config.declaration import REQUIRED, option, part
 from rabbench.config.value_types import tolerances
-from rabbench.types import REQUIRED, BadInputError, UsageError, option
+from rabbench.types import BadInputError, UsageError
 
 Tier = Literal["exact", "noisy"]
 TIERS: tuple[Tier, ...] = get_args(Tier)

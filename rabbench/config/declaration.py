@@ -1,23 +1,57 @@
 """The options of a configuration and of its parts, as their fields declare them.
 
-A field is an option (``types.option``), a part that is a configuration of its own (``part``), or
+A field is an option (``option``), a part that is a configuration of its own (``part``), or
 neither: then Python alone sets it. A configuration's ``ORDER`` names the paths that come first (a
 part's for all of its options), its ``GROUP`` heads its options in the help.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
-
-from rabbench.types import Option
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Config = TypeVar("Config", bound="DataclassInstance")
+
+REQUIRED: Any = MISSING
+"""The default of an option that must be given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """How a configuration's field is typed on the command line and named in a report.
+
+    ``help`` may hold ``{default}``. ``flag`` follows from the field's name where it is empty,
+    ``parse`` (a word to a value), ``metavar`` and ``choices`` from its type; choices that are a
+    mapping stand for its values. ``write`` is the inverse of ``parse`` where ``str`` is not.
+    ``typed_default`` is the command line's default where it is not the field's, ``group`` a title
+    in the help. A report names every option in the command that it repeats, one that is
+    ``only_changed`` only where it is not the default.
+    """
+
+    help: str = ""
+    flag: str = ""
+    parse: Callable[[str], Any] | None = None
+    write: Callable[[Any], object] | None = None
+    metavar: str | None = None
+    choices: Sequence[str] | Mapping[str, Any] | None = None
+    nargs: str | None = None
+    repeatable: bool = False
+    typed_default: Any = None
+    only_changed: bool = False
+    group: str = ""
+
+
+def option(default: Any, help: str = "", **settings: Any) -> Any:
+    """A dataclass field with its one declaration as an option; a class makes its own default."""
+    declared = {"option": Option(help=help, **settings)}
+    if isinstance(default, type):
+        return field(default_factory=default, metadata=declared)
+    return field(default=default, metadata=declared)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +96,7 @@ class DeclaredOption:
     """An option where it stands in a configuration: ``path`` is ``options.depth`` or ``suite``.
 
     ``type`` is the field's without None. ``default`` is that of this configuration,
-    ``types.REQUIRED`` where there is none. In a ``partial`` one nothing has to be typed. One that
+    ``REQUIRED`` where there is none. In a ``partial`` one nothing has to be typed. One that
     ``follows`` takes the value of the option with the same flag. ``group`` is a title and a
     description, or empty.
     """

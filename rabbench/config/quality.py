@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rabbench.config.declaration import part
+from rabbench.config.declaration import REQUIRED, option, part
+from rabbench.config.options import MODELS, Options
 from rabbench.config.scaling import SYSTEMS
-from rabbench.types import MODELS, REQUIRED, Options, option
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from rabbench.config.declaration import part
+from rabbench.config.declaration import REQUIRED, option, part
+from rabbench.config.options import MODELS, Options
 from rabbench.config.value_types import as_hours, hours, size
-from rabbench.types import MODELS, REQUIRED, Options, UsageError, option
+from rabbench.types import UsageError
 
 SYSTEMS = ("bm25", "dense", "teacher", "rabtriever")
 MEASURES = ("flops", "index-size", "memory", "latency")

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from rabbench.config.declaration import part
-from rabbench.types import REQUIRED, Options, option
+from rabbench.config.declaration import REQUIRED, option, part
+from rabbench.config.options import Options
 
 Objective = Literal["sft", "dpo", "listwise"]
 Sampling = Literal["on-policy", "uniform"]

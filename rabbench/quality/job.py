@@ -17,19 +17,10 @@ from statistics import fmean
 from typing import Any
 
 from rabbench import registry, trec
+from rabbench.config.options import Options
 from rabbench.quality import metrics, query_cost, ties
 from rabbench.systems._cache_key import cache_key, dataset_key, system_key
-from rabbench.types import (
-    Measurement,
-    Options,
-    Progress,
-    RabbenchError,
-    Run,
-    Status,
-    Suite,
-    System,
-    top_k,
-)
+from rabbench.types import Measurement, Progress, RabbenchError, Run, Status, Suite, System, top_k
 
 TIE_DEPTH = 10  # ranks in which a tie is counted
 CACHE_FOLDER = "kept"  # of scores and vectors, within the results folder

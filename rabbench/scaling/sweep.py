@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from rabbench import environment, registry
+from rabbench.config.options import Options
 from rabbench.config.scaling import ScalingConfig
 from rabbench.results import IDENTITY, ResultsStore
 from rabbench.types import (
     Measurement,
-    Options,
     Phase,
     Point,
     Progress,

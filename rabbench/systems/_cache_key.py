@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rabbench
-from rabbench.types import Options, Suite
+from rabbench.config.options import Options
+from rabbench.types import Suite
 
 if TYPE_CHECKING:
     from rabbench.models.checkpoint import Checkpoint

@@ -18,10 +18,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rabbench import registry
+from rabbench.config.options import Options
 from rabbench.systems._reranker import Reranker
 from rabbench.systems._saved import SCOREDDOCS, SavedRun, ScoredDocs
 from rabbench.systems.hybrid import Hybrid
-from rabbench.types import Options, System, UsageError
+from rabbench.types import System, UsageError
 
 RUN = "run:"
 FORMS = "NAME, NAME>>RERANKER, NAME%50>>RERANKER, NAME+NAME, run:FILE or scoreddocs"

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from rabbench.config.options import Options
 from rabbench.models.closed_form import ModelShape
 from rabbench.models.meta import MetaForward
-from rabbench.types import Options, Phase, Shape, Workload
+from rabbench.types import Phase, Shape, Workload
 
 Block = dict[str, torch.Tensor]
 """Vectors of some documents: tensors whose first dimension is documents, or Σ ``lengths``."""

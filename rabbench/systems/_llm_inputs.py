@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from rabbench.config.options import Options
 from rabbench.models import synthetic
 from rabbench.models.backbone import Backbone, resolve
 from rabbench.models.teacher import Prompt
-from rabbench.types import Options, Shape, UsageError
+from rabbench.types import Shape, UsageError
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ import torch
 from torch.nn.functional import normalize
 from torch.nn.utils.rnn import pad_sequence
 
+from rabbench.config.options import Options
 from rabbench.models.catalog import BiEncoder
 from rabbench.models.locate import progress_bars
 from rabbench.systems._encoder import TransformerEncoder, read_counts
 from rabbench.systems._st_loader import SAFE, first_line
-from rabbench.types import MissingError, Options
+from rabbench.types import MissingError
 
 DTYPE = torch.bfloat16
 OVERHEAD = 1.1  # of the weights' bytes, for the tensors of a forward

@@ -16,18 +16,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from rabbench import registry
+from rabbench.config.options import Options
 from rabbench.systems._score_cache import Rows, ScoreCache, blocks, text_key
-from rabbench.types import (
-    Options,
-    Phase,
-    Progress,
-    Run,
-    Shape,
-    System,
-    Workload,
-    no_progress,
-    top_k,
-)
+from rabbench.types import Phase, Progress, Run, Shape, System, Workload, no_progress, top_k
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,12 @@ from typing import Any
 
 import torch
 
+from rabbench.config.options import Options
 from rabbench.models import synthetic
 from rabbench.models.catalog import BI_ENCODERS, DENSE
 from rabbench.models.locate import package_path, progress_bars
 from rabbench.systems._encoder import TransformerEncoder, read_counts
-from rabbench.types import MissingError, Options, UsageError
+from rabbench.types import MissingError, UsageError
 
 UNTRAINED = "untrained"
 SAFE = {"use_safetensors": True}  # never a pickle

@@ -14,8 +14,9 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import Any
 
+from rabbench.config.options import Options
 from rabbench.models import synthetic
-from rabbench.types import PHASES, Options, Phase, Run, Scores, Shape, Workload, top_k
+from rabbench.types import PHASES, Phase, Run, Scores, Shape, Workload, top_k
 
 # As BEIR's published BM25 figures have them (Anserini's defaults), so that ours can be compared.
 K1, B = 0.9, 0.4

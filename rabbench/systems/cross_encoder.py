@@ -14,12 +14,13 @@ from typing import Any
 
 import torch
 
+from rabbench.config.options import Options
 from rabbench.models.closed_form import ModelShape
 from rabbench.models.meta import MetaForward
 from rabbench.systems._encoder import on_meta, read_counts
 from rabbench.systems._reranker import CandidatePool, Reranker, reranker
 from rabbench.systems._st_loader import StLoader, forward
-from rabbench.types import Options, Phase, Progress, Run, Shape, UsageError, Workload
+from rabbench.types import Phase, Progress, Run, Shape, UsageError, Workload
 
 NAME = "cross-encoder"
 

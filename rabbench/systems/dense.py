@@ -17,11 +17,11 @@ from typing import Any
 
 import torch
 
+from rabbench.config.options import Options
 from rabbench.models.catalog import BI_ENCODERS
 from rabbench.systems._exact import ExactSearch
 from rabbench.systems._published import PublishedCheckpoint
 from rabbench.systems._st_loader import SentenceEncoder, StLoader, forward
-from rabbench.types import Options
 
 NAME = "dense"
 # The names that sentence-transformers looks for; the first that is not empty.

@@ -20,19 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from rabbench import registry
+from rabbench.config.options import Options
 from rabbench.systems._reranker import index_stage
-from rabbench.types import (
-    Options,
-    Phase,
-    Progress,
-    Run,
-    Shape,
-    System,
-    Workload,
-    no_progress,
-    rank,
-    top_k,
-)
+from rabbench.types import Phase, Progress, Run, Shape, System, Workload, no_progress, rank, top_k
 
 PARTS = ("bm25", "dense")
 SMOOTHING = 60

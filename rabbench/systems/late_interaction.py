@@ -21,11 +21,12 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
+from rabbench.config.options import Options
 from rabbench.models.meta import MetaForward
 from rabbench.systems._encoder import Block, on_meta, on_zeros
 from rabbench.systems._exact import ExactSearch
 from rabbench.systems._st_loader import SentenceEncoder, StLoader, forward
-from rabbench.types import Options, Shape, Workload
+from rabbench.types import Shape, Workload
 
 NAME = "late-interaction"
 SIMILARITIES = 1 << 24  # numbers in memory at once while comparing

@@ -15,12 +15,13 @@ from typing import Any
 import torch
 from torch.nn.functional import normalize
 
+from rabbench.config.options import Options
 from rabbench.models.biencoder import BiEncoderInputs, biencoder_inputs
 from rabbench.models.meta import trace_body
 from rabbench.systems._encoder import TextEncoder
 from rabbench.systems._exact import ExactSearch
 from rabbench.systems._llm_inputs import LlmInputs, document_counts
-from rabbench.types import Options, Phase, Workload
+from rabbench.types import Phase, Workload
 
 NAME = "llm-biencoder"
 

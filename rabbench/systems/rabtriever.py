@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
+from rabbench.config.options import Options
 from rabbench.models.meta import MetaForward, trace_body
 from rabbench.models.student import INNER, FoldedPredictor, Predictor
 from rabbench.models.teacher import answer_direction
@@ -25,7 +26,7 @@ from rabbench.systems._encoder import on_zeros
 from rabbench.systems._llm_inputs import LlmInputs
 from rabbench.systems._reranker import CandidatePool, Reranker, reranker
 from rabbench.systems._score_cache import Rows, ScoreCache, text_vectors
-from rabbench.types import PHASES, Options, Phase, Progress, Run, Shape, Workload
+from rabbench.types import PHASES, Phase, Progress, Run, Shape, Workload
 
 NAME = "rabtriever"
 

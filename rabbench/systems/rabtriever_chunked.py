@@ -6,9 +6,9 @@ Query and score phases are Rabtriever's own.
 
 from __future__ import annotations
 
+from rabbench.config.options import Options
 from rabbench.systems._reranker import Reranker, reranker
 from rabbench.systems.rabtriever import StudentScorer
-from rabbench.types import Options
 
 NAME = "rabtriever-chunked"
 WINDOW = 256

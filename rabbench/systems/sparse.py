@@ -22,11 +22,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from rabbench.config.options import Options
 from rabbench.models.meta import MetaForward
 from rabbench.systems._encoder import Block, on_meta
 from rabbench.systems._exact import ExactSearch
 from rabbench.systems._st_loader import SentenceEncoder, StLoader, forward
-from rabbench.types import Options, Shape, Workload
+from rabbench.types import Shape, Workload
 
 NAME = "sparse"
 UNTRAINED_ACTIVE = 256  # weights of a text

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rabbench.config.options import Options
 from rabbench.models.meta import MetaForward, trace_body
 from rabbench.models.teacher import Teacher
 from rabbench.systems._cache_key import checkpoint_key
 from rabbench.systems._llm_inputs import LlmInputs
 from rabbench.systems._reranker import CandidatePool, Reranker, reranker
-from rabbench.types import Options, Phase, Progress, Run, Shape, Workload
+from rabbench.types import Phase, Progress, Run, Shape, Workload
 
 NAME = "teacher"
 

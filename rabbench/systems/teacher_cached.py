@@ -12,12 +12,13 @@ from typing import Any
 
 import torch
 
+from rabbench.config.options import Options
 from rabbench.models.meta import trace_body, trace_suffix
 from rabbench.models.prefix import Prefix
 from rabbench.models.teacher import Teacher
 from rabbench.systems._reranker import CandidatePool, Reranker, reranker
 from rabbench.systems.teacher import TeacherScorer
-from rabbench.types import Options, Phase, Progress, Run, Shape, Workload
+from rabbench.types import Phase, Progress, Run, Shape, Workload
 
 NAME = "teacher-cached"
 

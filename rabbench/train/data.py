@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rabbench import registry
+from rabbench.config.options import Options
 from rabbench.config.train import TrainingData
 from rabbench.quality.datasets import open_suite, sample_queries
-from rabbench.types import Options, Progress, Run, Suite, UsageError, no_progress
+from rabbench.types import Progress, Run, Suite, UsageError, no_progress
 
 HARD_RANKS = 20  # ranks of the first stage that hard negatives come from
 

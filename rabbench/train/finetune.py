@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from transformers import set_seed
 
+from rabbench.config.options import Options
 from rabbench.config.train import Lora
 from rabbench.models import losses
 from rabbench.models.adapters import hide_renaming_warning
@@ -22,7 +23,7 @@ from rabbench.train import data, loop
 from rabbench.train.batches import Inputs, last_states, pad_left
 from rabbench.train.data import TrainingGroup
 from rabbench.train.folder import TrainingFolder
-from rabbench.types import Options, Progress, Results, Suite
+from rabbench.types import Progress, Results, Suite
 
 Collate = Callable[[Sequence[TrainingGroup]], Inputs]
 HELD_OUT_GROUPS = 64  # at most, so that validation stays a small part of training

@@ -14,9 +14,10 @@ import pytest
 
 from rabbench import quality, report, scaling
 from rabbench.bundle import pack
+from rabbench.config.options import Options
 from rabbench.measures import latency
 from rabbench.results import load_results, save_results
-from rabbench.types import Options, Results
+from rabbench.types import Results
 
 Change = Callable[[bytes], bytes]
 Tamper = Callable[..., Path]

@@ -10,7 +10,8 @@ import pytest
 
 from rabbench import check, quality, scaling
 from rabbench.check import CheckResult, Policy
-from rabbench.types import Measurement, Options, Results
+from rabbench.config.options import Options
+from rabbench.types import Measurement, Results
 from tests.check.runs import exact_run, with_changes
 
 TIED = Path(__file__).parents[2] / "benchmarks" / "baselines" / "demo-tied.trec.gz"

@@ -19,11 +19,12 @@ from rabbench.cli.configs import configure, scaling_config
 from rabbench.cli.parser import build_parser
 from rabbench.config import CONFIGS
 from rabbench.config.check import CheckConfig
-from rabbench.config.declaration import DeclaredOption, declared_options
+from rabbench.config.declaration import REQUIRED, DeclaredOption, declared_options
+from rabbench.config.options import Options
 from rabbench.config.quality import QualityConfig, Sizes
 from rabbench.config.scaling import Load, ScalingConfig
 from rabbench.report import command
-from rabbench.types import REQUIRED, Options, UsageError
+from rabbench.types import UsageError
 
 PARSER = build_parser()
 OUTPUT = {"--out", "--resume", "--json", "--quiet"}

@@ -8,8 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from rabbench.config.declaration import build_config, declared_options, part
-from rabbench.types import REQUIRED, option
+from rabbench.config.declaration import REQUIRED, build_config, declared_options, option, part
 
 
 @dataclass(frozen=True, kw_only=True)

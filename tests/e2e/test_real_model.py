@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from rabbench import cli, load_results, scaling
+from rabbench.config.options import Options
 from rabbench.models.backbone import resolve
 from rabbench.models.catalog import CAUSAL, DENSE
 from rabbench.models.locate import package_path
 from rabbench.models.teacher import Prompt, Teacher
 from rabbench.scaling.fits import fit_sweeps
-from rabbench.types import Options
 
 INSTALLED = all(package_path(model) for model in (*CAUSAL.values(), *DENSE.values()))
 pytestmark = [

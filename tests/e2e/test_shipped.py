@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from rabbench import quality
+from rabbench.config.options import Options
 from rabbench.models import checkpoint
 from rabbench.models.backbone import resolve
 from rabbench.models.catalog import CAUSAL, DENSE, SHIPPED
 from rabbench.models.locate import package_path
 from rabbench.models.teacher import Prompt, Teacher
 from rabbench.suites import demo
-from rabbench.types import Options
 
 INSTALLED = all(package_path(model) for model in (*CAUSAL.values(), *DENSE.values()))
 pytestmark = [

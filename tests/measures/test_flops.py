@@ -14,11 +14,12 @@ from fvcore.nn import FlopCountAnalysis
 from torch.utils.flop_counter import flop_registry
 
 from rabbench import registry
+from rabbench.config.options import Options
 from rabbench.measures import flops
 from rabbench.models.backbone import resolve
 from rabbench.models.meta import trace_body
 from rabbench.scaling import sweep as scaling
-from rabbench.types import Measurement, Options, Point, Settings, Shape, Workload
+from rabbench.types import Measurement, Point, Settings, Shape, Workload
 
 TRANSFORMERS = tuple(name for name in registry.names("systems") if name not in {"bm25", "hybrid"})
 

@@ -19,13 +19,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from rabbench import environment
+from rabbench.config.options import Options
 from rabbench.measures import _speed
 from rabbench.models.backbone import resolve
 from rabbench.plan import calibration, cpu_contention, curves, sampling, skeleton
 from rabbench.plan.calibration import Calibration, Timing
 from rabbench.plan.curves import Curve, Target
 from rabbench.plan.skeleton import Forward
-from rabbench.types import Options
 
 
 @pytest.fixture(scope="module")

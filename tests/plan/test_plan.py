@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rabbench import plan
+from rabbench.config.options import Options
 from rabbench.models.backbone import Backbone, resolve
 from rabbench.plan import Sizes
 from rabbench.plan.calibration import Calibration
@@ -18,7 +19,7 @@ from rabbench.plan.reference_layers import reference_layers
 from rabbench.plan.work import CostPredictor, trace_point
 from rabbench.quality import QualityConfig
 from rabbench.scaling import sweep as scaling
-from rabbench.types import MissingError, Options
+from rabbench.types import MissingError
 
 pytestmark = pytest.mark.e2e  # offline, but a quarter of a minute
 TRANSFORMERS = ("teacher", "teacher-cached", "rabtriever", "rabtriever-chunked")

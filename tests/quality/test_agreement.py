@@ -20,8 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rabbench import quality, trec
+from rabbench.config.options import Options
 from rabbench.quality import QualityConfig, metrics
-from rabbench.types import Measurement, Options
+from rabbench.types import Measurement
 from tests.quality.demo_run import write_tied_run
 
 # rabbench -> trec_eval (pytrec_eval's request, and its answer), ir_measures

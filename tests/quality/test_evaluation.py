@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from rabbench import quality, registry, trec
+from rabbench.config.options import Options
 from rabbench.models.catalog import DENSE
 from rabbench.models.locate import package_path
 from rabbench.quality import QualityConfig
@@ -22,7 +23,6 @@ from rabbench.types import (
     BadInputError,
     Measurement,
     MissingError,
-    Options,
     Phase,
     Results,
     Run,

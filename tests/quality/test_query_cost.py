@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from rabbench import registry
+from rabbench.config.options import Options
 from rabbench.quality import query_cost
-from rabbench.types import Options, Phase, Shape, UsageError, Workload
+from rabbench.types import Phase, Shape, UsageError, Workload
 
 SHAPE = Shape(doc_len=40, query_len=7, n_docs=1000)
 CARD = {"doc_words": {"mean": 100.0}, "query_words": {"mean": 10.0}, "n_docs": 1000}

@@ -15,8 +15,8 @@ import pytest
 
 import rabbench
 from rabbench import quality
+from rabbench.config.options import Options
 from rabbench.quality import QualityConfig
-from rabbench.types import Options
 
 SYSTEMS = ("bm25", "dense", "teacher", "teacher-cached", "rabtriever", "bm25>>teacher")
 OF_THIS_RUN = {"index_wall_s", "search_wall_s", "documents_wall_s", "documents_from_cache"}

@@ -12,10 +12,11 @@ from rabbench import quality, scaling
 from rabbench.cli.configs import configure, scaling_config
 from rabbench.cli.parser import build_parser
 from rabbench.config import CONFIGS
+from rabbench.config.options import Options
 from rabbench.report import build, command
 from rabbench.report.page import Table
 from rabbench.report.render import html, markdown
-from rabbench.types import Options, Results
+from rabbench.types import Results
 
 OPTIONS = Options(model="org/name@1a2b", seed=7, batch=4)
 SWEEP = scaling.ScalingConfig(

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from rabbench import registry
+from rabbench.config.options import Options
 from rabbench.results import ResultsStore
 from rabbench.scaling import sweep as scaling
-from rabbench.types import Measurement, MissingError, Options, Point, Settings, UsageError, cost_row
+from rabbench.types import Measurement, MissingError, Point, Settings, UsageError, cost_row
 
 
 def _config(options: Options, **changes: Any) -> scaling.ScalingConfig:

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from rabbench import registry
+from rabbench.config.options import Options
 from rabbench.quality.datasets import open_suite
 from rabbench.suites import beir, bright, irds, msmarco, nano_beir
-from rabbench.types import BadInputError, MissingError, Options, Suite, UsageError
+from rabbench.types import BadInputError, MissingError, Suite, UsageError
 
 HEADER = "query-id\tcorpus-id\tscore\n"
 

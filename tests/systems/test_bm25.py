@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from rabbench.config.options import Options
 from rabbench.models import synthetic
 from rabbench.systems import bm25
-from rabbench.types import Options
 
 
 def test_documents_without_a_shared_term_are_not_found() -> None:

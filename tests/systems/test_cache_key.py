@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rabbench.config.options import Options
 from rabbench.models.catalog import CAUSAL, DENSE
 from rabbench.models.checkpoint import ADAPTER, CARD, PREDICTOR, read
 from rabbench.models.locate import package_path
@@ -20,7 +21,7 @@ from rabbench.systems._cache_key import (
     model_key,
     system_key,
 )
-from rabbench.types import Options, Suite
+from rabbench.types import Suite
 
 SUITE = Suite(
     name="s",

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from rabbench import quality, registry, trec
+from rabbench.config.options import Options
 from rabbench.quality import QualityConfig
 from rabbench.scaling import sweep as scaling
 from rabbench.systems import hybrid
-from rabbench.types import BadInputError, Options, Run, Shape, System, UsageError, rank
+from rabbench.types import BadInputError, Run, Shape, System, UsageError, rank
 
 DOCS = {f"d{i}": f"kettle water number {i} " + "tea " * i for i in range(8)} | {"x": "a broom"}
 QUERY = {"q": "tea from the kettle"}

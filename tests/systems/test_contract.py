@@ -7,8 +7,9 @@ import pickle
 import pytest
 
 from rabbench import registry
+from rabbench.config.options import Options
 from rabbench.scaling import sweep as scaling
-from rabbench.types import Options, Shape, System, rank
+from rabbench.types import Shape, System, rank
 
 SYSTEMS = registry.names("systems")
 DOCS = {

@@ -13,12 +13,13 @@ import torch
 from torch.nn.functional import normalize
 
 from rabbench import registry
+from rabbench.config.options import Options
 from rabbench.measures import flops
 from rabbench.models import catalog
 from rabbench.models.catalog import BI_ENCODERS, BiEncoder
 from rabbench.scaling import sweep as scaling
 from rabbench.systems import _published
-from rabbench.types import MissingError, Options, Settings, Shape, System
+from rabbench.types import MissingError, Settings, Shape, System
 
 DOCS = {"short": "dalabo", "longer": "dalabo fematu " * 9, "empty": ""}
 PRESET = BiEncoder(

@@ -13,10 +13,11 @@ import torch
 from rabbench import registry
 from rabbench.cli.configs import configure
 from rabbench.cli.parser import build_parser
+from rabbench.config.options import Options
 from rabbench.config.quality import QualityConfig
 from rabbench.measures import flops
 from rabbench.scaling import sweep as scaling
-from rabbench.types import MissingError, Options, Settings, Shape, System, UsageError
+from rabbench.types import MissingError, Settings, Shape, System, UsageError
 
 ENCODERS = ("dense", "sparse", "late-interaction", "cross-encoder")
 DOCS = {f"d{i}": "bama bebibo budi " * i + "damedi" for i in range(1, 7)}

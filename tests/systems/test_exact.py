@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from rabbench.config.options import Options
 from rabbench.environment import home
 from rabbench.systems import _exact, _vectors, bm25
 from rabbench.systems._encoder import Block, read_counts
@@ -21,7 +22,7 @@ from rabbench.systems._exact import ExactSearch, merge_best
 from rabbench.systems._reranker import CandidatePool
 from rabbench.systems._score_cache import ScoreCache
 from rabbench.systems._vectors import select_documents
-from rabbench.types import Options, Run, Shape, Workload, no_progress, rank
+from rabbench.types import Run, Shape, Workload, no_progress, rank
 
 WIDTH = 8
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from rabbench import registry
-from rabbench.types import Options, UsageError
+from rabbench.config.options import Options
+from rabbench.types import UsageError
 
 DOCS = {f"d{i}": f"kettle water number {i} " + "tea " * i for i in range(8)}
 QUERY = {"q": "tea from the kettle"}

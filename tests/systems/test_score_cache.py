@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from rabbench import registry
+from rabbench.config.options import Options
 from rabbench.systems import _score_cache
 from rabbench.systems._reranker import CandidatePool, pair_scores
 from rabbench.systems._score_cache import (
@@ -21,7 +22,7 @@ from rabbench.systems._score_cache import (
     text_key,
     text_vectors,
 )
-from rabbench.types import Options, Progress, Run, no_progress
+from rabbench.types import Progress, Run, no_progress
 
 KEYS = [text_key(str(i)) for i in range(7)]
 GROUPS = [[0, 1, 2], [3, 4], [5, 6]]

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from rabbench import registry
-from rabbench.types import Options, Run, Shape, System
+from rabbench.config.options import Options
+from rabbench.types import Run, Shape, System
 
 DOCS = {f"d{i}": f"kettle water number {i} " + "tea " * (3 * i) for i in range(6)}
 QUERIES = {"q1": "tea from the kettle", "q2": "number", "q3": "a much longer query about water"}

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from rabbench import quality
+from rabbench.config.options import Options
 from rabbench.models import checkpoint
 from rabbench.models.student import Predictor
 from rabbench.results import load_results
 from rabbench.train import card
 from rabbench.train import student as students
-from rabbench.types import Measurement, Options, UsageError
+from rabbench.types import Measurement, UsageError
 from tests.train.tiny_training import logged_values, student_config
 
 
