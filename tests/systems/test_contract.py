@@ -71,7 +71,9 @@ def test_points_travel_to_a_child_process(system: System, options: Options) -> N
     config = scaling.ScalingConfig(
         max_doc_len=12, min_doc_len=12, systems=(system.name,), options=options
     )
-    for point in scaling.plan(config):
+    points = scaling.plan(config)
+    assert points
+    for point in points:
         copy = pickle.loads(pickle.dumps(point))  # noqa: S301 - our own bytes
         assert copy.build().phase == point.phase
         assert copy.params == point.params

@@ -105,10 +105,12 @@ def test_a_folder_is_a_trained_model(options: Options, tmp_path: Path, name: str
     config = scaling.ScalingConfig(
         max_doc_len=200, min_doc_len=12, points=2, query_len=7, systems=(name,), options=trained
     )
-    for row in flops.measure(scaling.plan(config), Settings()):
-        if (row.system, row.phase) != ("sparse", "score"):
-            assert row.status == "ok", row.params
-            assert row.params["agreement"] == 0
+    rows = list(flops.measure(scaling.plan(config), Settings()))
+    counted_rows = [row for row in rows if (row.system, row.phase) != ("sparse", "score")]
+    assert counted_rows
+    for row in counted_rows:
+        assert row.status == "ok", row.params
+        assert row.params["agreement"] == 0
 
 
 def test_colberts_markers_and_mask_tokens_are_counted(options: Options, tmp_path: Path) -> None:
