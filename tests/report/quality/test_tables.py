@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rabbench.quality.significance import compare_systems
 from rabbench.report.quality.rankings import means_over_datasets
 from tests.report.quality.rankings import (
     COST,
@@ -95,3 +96,25 @@ def test_many_ties_are_warned_of_with_their_range() -> None:
     assert not [warning for warning in report_page(rows).warnings if "by other orders" in warning]
     assert len(only_table(report_page(rows), "ties").rows) == 1
     assert "ties" not in {section.id for section in report_page(four_systems()).sections}
+
+
+def test_marks_of_a_mean_are_those_of_the_tests() -> None:
+    rows = four_systems()
+    table = only_table(report_page(rows), "quality")
+    letters = {cells[0].value: cells[0].letter for cells in table.cells}
+    assert list(letters.items()) == [
+        ("teacher", "a"), ("rabtriever", "b"), ("dense", "c"), ("bm25", "d"),
+    ]  # fmt: skip
+    means = dict(zip(letters, column(table, "mrr"), strict=True))
+    assert [name for name, cell in means.items() if cell.best] == ["teacher"]
+    pairs = compare_systems({row.system: row.samples for row in rows})  # type: ignore[misc]
+    assert {(pair.first, letters[pair.second]) for pair in pairs if pair.significant} == {
+        (name, letter) for name, cell in means.items() for letter in cell.letters
+    }
+    assert means["teacher"].letters == ["c", "d"]
+    alone = only_table(report_page(rows[:1]), "quality")
+    assert [(cell.letter, cell.letters, cell.best) for cell in alone.cells[0]] == [
+        ("", (), False), ("", [], False), ("", (), False), ("", (), False),
+    ]  # fmt: skip
+    assert "significantly" in table.caption
+    assert "significantly" not in alone.caption
