@@ -5,7 +5,7 @@ Knows rows' params; the same label always means the same sweep in one report.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rabbench.plan.rows import CALIBRATION, PREDICTED, RUN
@@ -57,27 +57,28 @@ def measures_of(names: Iterable[str]) -> list[str]:
 
 
 class Labels:
-    """Labels for the sweeps of these rows.
+    """Labels for the sweeps of these rows, of one run or of several.
 
-    A param is named only where one system was measured with several of its values, so that
-    ``teacher`` stays ``teacher`` until there is ``teacher · eager`` beside ``teacher · sdpa``.
+    A param of ``names`` is in it only where one run measured a system with several of its values,
+    so that ``teacher`` stays ``teacher`` until there is ``teacher · eager`` beside
+    ``teacher · sdpa``.
     """
 
-    def __init__(self, rows: Iterable[Measurement]) -> None:
-        seen: dict[tuple[str, str], set[str]] = {}
-        untrained = set()
-        for row in rows:
-            if row.params.get("trained") is False:
-                untrained.add(row.system)
-            for name in SHOWN:
-                if name in row.params:
-                    seen.setdefault((row.system, name), set()).add(str(row.params[name]))
-        self.untrained = untrained
-        self._varies = {pair for pair, values in seen.items() if len(values) > 1}
+    def __init__(self, *runs: Iterable[Measurement], names: Sequence[str] = SHOWN) -> None:
+        self.names, self.untrained = names, set[str]()
+        self._varies: set[tuple[str, str]] = set()
+        for rows in runs:
+            values: dict[tuple[str, str], set[str]] = {}
+            for row in rows:
+                if row.params.get("trained") is False:
+                    self.untrained.add(row.system)
+                for name in row.params.keys() & set(names):
+                    values.setdefault((row.system, name), set()).add(str(row.params[name]))
+            self._varies |= {pair for pair, several in values.items() if len(several) > 1}
 
     def of(self, system: str, params: Mapping[str, Any]) -> str:
         """The label of a system's sweep with these params."""
-        names = [name for name in SHOWN if (system, name) in self._varies and name in params]
+        names = [n for n in self.names if (system, n) in self._varies and n in params]
         values = [
             f"{name} {params[name]}" if isinstance(params[name], int) else str(params[name])
             for name in names

@@ -37,7 +37,7 @@ def split_tables(fits: Iterable[Fit], labels: Labels) -> tuple[Table, Table]:
     for fit in sorted(fits, key=lambda fit: (rank(fit.system), labels.of(fit.system, fit.key))):
         if is_dense(fit.key) and fit.measure in MEASURES:
             by_phase.setdefault((labels.of(fit.system, fit.key), fit.measure), {})[fit.phase] = fit
-    judged = _judged_measures(measure for _, measure in by_phase)
+    judged = judged_measures(measure for _, measure in by_phase)
 
     def order_table(id_: str, caption: str, measures: Iterable[str]) -> Table:
         rows: list[Row] = []
@@ -58,7 +58,7 @@ def split_tables(fits: Iterable[Fit], labels: Labels) -> tuple[Table, Table]:
     )
 
 
-def _judged_measures(names: Iterable[str]) -> list[str]:
+def judged_measures(names: Iterable[str]) -> list[str]:
     """All costs but peak memory where the memory of the work alone is known."""
     measures = measures_of(names)
     hidden = "peak_memory" if "working_memory" in measures else ""
@@ -109,7 +109,7 @@ def ledger_tables(fits: Sequence[Fit], labels: Labels) -> list[Table]:
         return rank(fit.system), str(fit.key), PHASES.index(fit.phase)
 
     tables = []
-    for measure in _judged_measures(fit.measure for fit in fits):
+    for measure in judged_measures(fit.measure for fit in fits):
         of_measure = sorted((fit for fit in fits if fit.measure == measure), key=place)
         names = {str(fit.key["pairs"]) for fit in of_measure if "pairs" in fit.key}
         conventions = sorted(names, reverse=True) or [""]  # dense first

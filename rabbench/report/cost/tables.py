@@ -83,8 +83,8 @@ def ratios(
                 doc_len=int(row.params["doc_len"]),
                 key=sweep_key(row),
                 over=row.value,
-                score=_estimate(row, pair),
-                with_query=None if query is None else _estimate(row, pair, query),
+                score=estimate_ratio(row, pair),
+                with_query=None if query is None else estimate_ratio(row, pair, query),
             )
         )
     return sorted(factors, key=lambda ratio: (ratio.measure, str(ratio.key), ratio.doc_len))
@@ -116,7 +116,7 @@ def _match(row: Measurement, under: Sequence[Measurement], phase: str) -> Measur
     return min(candidates, key=mismatches, default=None)
 
 
-def _estimate(over: Measurement, *under: Measurement) -> Estimate:
+def estimate_ratio(over: Measurement, *under: Measurement) -> Estimate:
     """The ratio over / Σ under; its interval from repeated runs, each row's resampled."""
     if over.measure in NOISE_FREE:
         value = (over.value or 0.0) / sum(row.value or 0.0 for row in under)
