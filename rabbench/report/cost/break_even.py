@@ -30,7 +30,6 @@ from rabbench.scaling.break_even import (
     terms,
     total,
 )
-from rabbench.stats.intervals import Estimate
 from rabbench.types import Measurement
 
 MILESTONES = (1, 100, 10_000)
@@ -312,28 +311,20 @@ def when(result: BreakEven) -> str:
     if result.kind == "never":
         return "at no number of queries"
     query = "first" if result.queries.value == 1 else ordinal(result.queries.value)
-    return f"from the {query} query on{_bounds(result.queries)}"
-
-
-def _bounds(queries: Estimate) -> str:
-    low, high = queries.low, queries.high
+    low, high = result.queries.low, result.queries.high
+    text = f"from the {query} query on"
     if low == high or math.isinf(low):
-        return ""
-    return f" ({ordinal(low)} {'or later' if math.isinf(high) else 'to ' + ordinal(high)})"
+        return text
+    return f"{text} ({ordinal(low)} {'or later' if math.isinf(high) else f'to {ordinal(high)}'})"
 
 
 def compared_clause(results: Sequence[BreakEven]) -> str:
     """“than the teacher from the 3rd query on in FLOPs and from the 4th (3rd to 5th) in time”."""
-    noun, first = SYSTEM_NOUNS[results[0].reference], results[0].queries
-    queries = [result.queries for result in results]
-    alike = len({(result.kind, q and q.value) for result, q in zip(results, queries, strict=True)})
-    if len(results) == 2 and alike == 1 and first is not None:
-        noisy = next((q for q in queries if q is not None and q != first), None)
-        certain = replace(results[0], queries=Estimate(first.value, first.value, first.value))
-        bounds = _bounds(noisy) if noisy else ""
-        return f"than {noun} {when(certain)} in FLOPs as in time{bounds}"
-    clauses = [f"{when(result)} in {NOUNS[result.measure]}" for result in results]
-    return f"than {noun} {' and '.join(clauses)}"
+    nouns: dict[str, list[str]] = {}
+    for result in results:
+        nouns.setdefault(when(result), []).append(NOUNS[result.measure])
+    clauses = [f"{clause} in {' as in '.join(alike)}" for clause, alike in nouns.items()]
+    return f"than {SYSTEM_NOUNS[results[0].reference]} {' and '.join(clauses)}"
 
 
 def ordinal(value: float) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rabbench.report.cost.tables import is_dense, row_cell, row_order
+from rabbench.report.cost.tables import is_dense, pairs_text, row_cell, row_order
 from rabbench.report.cost.text import POWERS, order_text, unexplained
 from rabbench.report.labels import MEASURES, Labels, is_cost, measures_of, name_of, rank
 from rabbench.report.page import Cell, Column, Row, Table
@@ -114,7 +114,7 @@ def ledger_tables(fits: Sequence[Fit], labels: Labels) -> list[Table]:
         names = {str(fit.key["pairs"]) for fit in of_measure if "pairs" in fit.key}
         conventions = sorted(names, reverse=True) or [""]  # dense first
         for pairs in conventions:
-            brackets, suffix = (f" ({pairs} pairs)", f"-{pairs}") if pairs else ("", "")
+            suffix, brackets = pairs_text(pairs)
             rows = [
                 _ledger_row(fit, fits, labels)
                 for fit in of_measure

@@ -165,9 +165,10 @@ def _phase_table(rows: Sequence[Measurement], labels: Labels, pairs: str) -> Tab
             first_cell = column.setdefault(length, cell)
             if first_cell is not cell:
                 column[length] = replace(first_cell, below=[*first_cell.below, cell])
-    caption = f"{name_of(measure)}{_in_brackets(pairs)}, {PHASE_WORDS[phase]}"
+    suffix, brackets = pairs_text(pairs)
+    caption = f"{name_of(measure)}{brackets}, {PHASE_WORDS[phase]}"
     paper = phase == "score" and pairs != "causal"
-    return table_by_length(f"{measure}-{phase}{_suffix(pairs)}", caption, columns, paper=paper)
+    return table_by_length(f"{measure}-{phase}{suffix}", caption, columns, paper=paper)
 
 
 def _factor_table(ratios: Sequence[Ratio], labels: Labels, pairs: str) -> Table:
@@ -180,9 +181,9 @@ def _factor_table(ratios: Sequence[Ratio], labels: Labels, pairs: str) -> Table:
             if factor is not None:
                 columns.setdefault(heading, {})[ratio.doc_len] = Cell.estimate(factor, "factor")
     measure = ratios[0].measure
-    caption = f"{name_of(measure)}{_in_brackets(pairs)} of a pair, over the student’s"
-    id_ = f"{measure}-factor{_suffix(pairs)}"
-    return table_by_length(id_, caption, columns, paper=pairs != "causal")
+    suffix, brackets = pairs_text(pairs)
+    caption = f"{name_of(measure)}{brackets} of a pair, over the student’s"
+    return table_by_length(f"{measure}-factor{suffix}", caption, columns, paper=pairs != "causal")
 
 
 def table_by_length(
@@ -215,12 +216,9 @@ def row_order(row: Measurement, labels: Labels) -> tuple[tuple[int, str], str, i
     return rank(row.system), label, phase, int(row.params.get("doc_len", 0))
 
 
-def _suffix(pairs: str) -> str:
-    return f"-{pairs}" if pairs else ""
-
-
-def _in_brackets(pairs: str) -> str:
-    return f" ({pairs} pairs)" if pairs else ""
+def pairs_text(pairs: str) -> tuple[str, str]:
+    """A convention of counting as the end of an id, and in brackets."""
+    return (f"-{pairs}", f" ({pairs} pairs)") if pairs else ("", "")
 
 
 def limit_table(rows: Iterable[Measurement], labels: Labels) -> Table:

@@ -200,13 +200,7 @@ class CostText:
 def opening_sentences(
     cost: Sequence[str], quality: Sequence[str], training: Sequence[str]
 ) -> list[str]:
-    """The sentences that open a report: of cost and of quality where there are both.
-
-    Args:
-        cost: sentences about cost, the most telling first.
-        quality: about quality, the most telling first.
-        training: about a training.
-    """
+    """Of sentences, the most telling first, those that open a report; of training if alone."""
     room = MOST_SENTENCES - min(len(quality), 1) if cost else 0
     sentences = [*cost[:room], *quality[: MOST_SENTENCES - min(len(cost), room)]]
     return (sentences or list(training))[:MOST_SENTENCES]
