@@ -33,7 +33,7 @@ MOST_KEYS = 6
 
 def build_page(results: Results, *, draw: bool = True) -> Page:
     """The page of a results file; ``draw`` leaves the figures out where nobody sees them."""
-    results = _named(results)
+    results = _with_suite_names(results)
     rows = list(results.rows)
     colours = slots(rows)
     quality = QualityReport(results, colours, draw=draw)
@@ -60,7 +60,7 @@ def build_page(results: Results, *, draw: bool = True) -> Page:
     )
 
 
-def _named(results: Results) -> Results:
+def _with_suite_names(results: Results) -> Results:
     """Results in which a data set called by its split alone has its suite's name too."""
     names = {
         str(card["name"]): str(card["id"])

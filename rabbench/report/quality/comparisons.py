@@ -24,7 +24,6 @@ from rabbench.report.render.cells import line
 from rabbench.stats.intervals import Estimate, mean_ratio
 from rabbench.types import Measurement
 
-STAGES = ">>"  # between the stages in a composed system's name
 METHOD = (
     "Every two systems are compared on the same queries, by the first metric of each data set: a "
     "paired permutation test (all sign patterns where at most 13 queries differ, else 9,999 drawn "
@@ -179,15 +178,14 @@ def retentions(rows: Sequence[Measurement], baseline: str | None = None) -> list
 
 def _teachers(student: SystemRow, systems: Sequence[SystemRow]) -> list[SystemRow]:
     """The teachers of a student among the systems of its data set; none of another system."""
-    first_stages, _, role = student.row.system.rpartition(STAGES)
+    first_stages, role = student.stages
     if not role.startswith(STUDENT):
         return []
     for name in (TEACHER, CACHED):
         teachers = [
             system
             for system in systems
-            if system.row.system.rpartition(STAGES)[::2] == (first_stages, name)
-            and _has_same_model(student.row, system.row)
+            if system.stages == (first_stages, name) and _has_same_model(student.row, system.row)
         ]
         if teachers:
             return teachers

@@ -25,6 +25,8 @@ from rabbench.stats.intervals import (
 )
 from rabbench.types import Measurement
 
+STAGES = ">>"  # between the stages in a composed system's name
+
 
 @dataclass(frozen=True)
 class SystemRow:
@@ -47,6 +49,12 @@ class SystemRow:
     def estimate(self) -> Estimate:
         """The mean with its interval over queries."""
         return row_estimate(self.row) or UNKNOWN
+
+    @property
+    def stages(self) -> tuple[str, str]:
+        """What stands before the last stage of the system's name, and that stage."""
+        before, _, last = self.row.system.rpartition(STAGES)
+        return before, last
 
     @property
     def is_trained(self) -> bool:

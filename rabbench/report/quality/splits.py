@@ -15,7 +15,6 @@ from typing import Any
 from rabbench.report.labels import FIRST, STUDENT, TEACHER
 from rabbench.report.page import Cell, Column, Figure, Row, Table, figure_data
 from rabbench.report.plots.dots import draw_buckets, draw_differences
-from rabbench.report.quality.comparisons import STAGES
 from rabbench.report.quality.rankings import SystemRow, metrics, ranked_systems, rows_by_dataset
 from rabbench.stats.intervals import Estimate, mean_interval
 from rabbench.types import Measurement
@@ -75,7 +74,7 @@ def pairwise_diffs(rows: Sequence[Measurement]) -> list[PairwiseDiff]:
         system = next(filter(_is_student, systems), systems[0])
         rest = [row for row in systems if row is not system]
         rest = [row for row in rest if row.is_trained] or rest
-        teachers = [row for row in rest if _last_stage(row).startswith(TEACHER)]
+        teachers = [row for row in rest if row.stages[1].startswith(TEACHER)]
         reference = teachers[0] if teachers and _is_student(system) else rest[0]
         diff = PairwiseDiff(dataset, metric, system, reference, systems)
         if diff.differences:
@@ -83,12 +82,8 @@ def pairwise_diffs(rows: Sequence[Measurement]) -> list[PairwiseDiff]:
     return diffs
 
 
-def _last_stage(system: SystemRow) -> str:
-    return system.row.system.rpartition(STAGES)[2]
-
-
 def _is_student(system: SystemRow) -> bool:
-    return _last_stage(system).startswith(STUDENT) and system.is_trained
+    return system.stages[1].startswith(STUDENT) and system.is_trained
 
 
 def _telling_metric(rows: Sequence[Measurement]) -> str:
