@@ -25,7 +25,6 @@ from rabbench.types import Measurement
 
 PHASES = {"score": "per pair", "index": "per document, offline"}
 DRAWN = ("flops", "latency", "working_memory")
-UNTRAINED = "untrained"
 MEMORY = ("working_memory", "peak_memory", "index_size")
 FLOPS_RULE = (
     "FLOPs mean matrix products, a multiply-accumulate counted as two. Dense counts every "
@@ -211,11 +210,9 @@ def merge_series(series: Sequence[Series]) -> list[Series]:
             merged.append(replace(line, hollow=bool(kin), crossover=crossover))
             continue
         system, *details = merged[twin].label.split(SEPARATOR)
-        details = [*details, *line.label.split(SEPARATOR)[1:]]
-        names = ", ".join(name for name in dict.fromkeys(details) if name != UNTRAINED)
-        parts = [system, names, UNTRAINED if UNTRAINED in details else ""]
-        label, failed = SEPARATOR.join(filter(None, parts)), merged[twin].failed or line.failed
-        merged[twin] = replace(merged[twin], label=label, failed=failed)
+        names = ", ".join(dict.fromkeys([*details, *line.label.split(SEPARATOR)[1:]]))
+        label, failed = SEPARATOR.join(filter(None, [system, names])), merged[twin].failed
+        merged[twin] = replace(merged[twin], label=label, failed=failed or line.failed)
     return merged
 
 
@@ -234,10 +231,6 @@ def _cost_figure(fits: Sequence[Fit], series: Sequence[Series], labels: Labels) 
     return Figure(id_, title, alt, svg, _data(series, unit), _note(series))
 
 
-def _turns(line: Series) -> bool:
-    return line.crossover is not None and line.crossover < line.reach
-
-
 def _note(series: Sequence[Series]) -> str:
     """The legend of the marks that there are."""
     parts = ["Marks are measured"]
@@ -246,7 +239,7 @@ def _note(series: Sequence[Series]) -> str:
         bands = [line.band(line.reach) for line in fitted if line.band is not None]
         wide = any(high - low > 1e-9 * abs(high) for low, high in bands)  # an exact count has none
         parts[0] += f", lines are fits{' with 95 % bands' if wide else ''}"
-    if any(map(_turns, fitted)):
+    if any(line.turn is not None for line in fitted):
         parts.append("L*: from here on the quadratic term is the larger")
     if any(line.failed for line in series):
         parts.append("×: nothing measured")
@@ -259,8 +252,8 @@ def _ends(series: Sequence[Series]) -> str:
     """Turns and ends of the lines in words."""
     parts = []
     for line in series:
-        if _turns(line):
-            parts.append(f"{line.label}: L* at {line.crossover:,.0f} tokens")
+        if line.turn is not None:
+            parts.append(f"{line.label}: L* at {line.turn:,.0f} tokens")
         parts += [f"{line.label}: {status} at {length:,} tokens" for length, status in line.failed]
         if line.longest is not None:
             parts.append(f"{line.label}: the longest that fits is {line.longest:,} tokens")
@@ -281,10 +274,10 @@ def _data(series: Sequence[Series], unit: str) -> Table:
                 fit = Cell(value=value, role="amount", unit=unit, low=low, high=high)
             point = line.points.get(length)
             rows.append([line.label, length, point, fit, statuses.get(length, "ok")])
-    columns = [("system", ""), ("document tokens", ""), ("value", unit)]
+    columns = [("system", ""), ("document tokens", ""), ("value", unit), ("fit", unit)]
+    columns += [("status", "")]
     fitted, failed = any(line.curve for line in series), any(line.failed for line in series)
     filled = [True, True, True, fitted, failed]
-    columns += [("fit", unit), ("status", "")]
     rows = [list(compress(row, filled)) for row in rows]
     return figure_data(list(compress(columns, filled)), rows)
 

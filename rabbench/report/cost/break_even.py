@@ -297,7 +297,7 @@ def query_cell(result: BreakEven) -> Cell:
     if result.queries is None:
         return Cell(words=f"not measured ({result.why})")
     if result.kind == "until":
-        return Cell(value=result.queries.value, words=f"1 to {result.last:,} only")
+        return Cell(words=f"1 to {result.last:,} only")
     cell = Cell.estimate(result.queries, "count")
     return replace(cell, words="never") if math.isinf(result.queries.value) else cell
 

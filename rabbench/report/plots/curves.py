@@ -48,6 +48,12 @@ class Series:
         return max(self.fitted or self.points, default=0)
 
     @property
+    def turn(self) -> float | None:
+        """The crossover where the curve reaches it."""
+        turns = self.crossover is not None and self.crossover < self.reach
+        return self.crossover if turns else None
+
+    @property
     def ink(self) -> str:
         """The line's colour."""
         return plots.color(self.slot)
@@ -162,7 +168,7 @@ def _failures(axes: Any, series: Sequence[Series]) -> None:
 def _crossovers(axes: Any, series: Sequence[Series]) -> None:
     """A dotted line down from each curve's L*; its length next to it, clear of lines and labels."""
     first, _ = axes.get_xlim()
-    turning = [s for s in series if s.curve and first < (s.crossover or 0.0) < s.reach]
+    turning = [line for line in series if line.curve and first < (line.turn or 0.0)]
     turns = [_turn(axes, line) for line in turning]
     labels: list[tuple[float, float, float]] = []  # dotted line, label's middle and height, of axes
     for line, (x, top) in zip(turning, turns, strict=True):
