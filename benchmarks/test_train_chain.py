@@ -13,7 +13,7 @@ import train_thresholds
 
 from rabbench import cli
 from rabbench.cli.parser import build_parser
-from rabbench.results import FILENAME, write_text
+from rabbench.results import FILENAME, write_file
 
 
 @pytest.mark.parametrize("size", train_chain.SIZES)
@@ -46,10 +46,10 @@ def chain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     def main(command: list[str]) -> int:
         folder = Path(command[command.index("--out") + 1])
         if folder.name == script["stop"]:
-            write_text(folder / FILENAME, "{}")
+            write_file(folder / FILENAME, "{}")
             return 130
         script["ran"].append(folder.name)
-        write_text(folder / "report.md", "")
+        write_file(folder / "report.md", "")
         return 0
 
     monkeypatch.setattr(cli, "main", main)

@@ -24,7 +24,7 @@ from pathlib import Path
 import train_thresholds
 
 from rabbench import cli
-from rabbench.results import FILENAME, load_results, write_text
+from rabbench.results import FILENAME, load_results, write_file
 from rabbench.train import card
 
 BASE = "smollm2-135m"
@@ -249,7 +249,7 @@ def main() -> int:
                 continue
             print(f"{name}: rabbench {' '.join(command)}", file=sys.stderr, flush=True)
             code = run_step(folder, [*command, "--device", arguments.device], seconds)
-            write_text(path, json.dumps(seconds, indent=1) + "\n")
+            write_file(path, json.dumps(seconds, indent=1) + "\n")
             if code:
                 return code
             if folder.name == "quality":

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rabbench.quality.significance import compare_systems
-from rabbench.results import load_results, write_text
+from rabbench.results import load_results, write_file
 from rabbench.stats.intervals import LEVEL, QueryScores, mean_ratio, paired
 
 MEASURES = ("hit_rate@1", "mrr")
@@ -116,7 +116,7 @@ def record(folder: Path, required: Collection[str] = CLAIMS) -> list[Verdict]:
     """:func:`judge`, and write the verdicts to the folder's ``thresholds.json``."""
     verdicts = judge(folder, required)
     entries = [verdict.to_json() for verdict in verdicts]
-    write_text(folder / FILENAME, json.dumps(entries, indent=1) + "\n")
+    write_file(folder / FILENAME, json.dumps(entries, indent=1) + "\n")
     return verdicts
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import rabbench
-from rabbench.types import MissingError, UsageError
+from rabbench.types import MissingError, unknown_name_error
 
 PACKAGES = (
     "torch", "transformers", "sentence-transformers", "bm25s", "ranx", "ir-datasets", "fvcore",
@@ -45,21 +45,19 @@ def device(name: str) -> str:
     import torch
 
     if name not in {"auto", "cpu", "cuda"}:
-        raise UsageError(f"unknown device {name!r}; known: auto, cpu, cuda")
+        raise unknown_name_error("device", name, ("auto", "cpu", "cuda"))
     has_cuda = torch.cuda.is_available()
     if name == "cuda" and not has_cuda:
         raise MissingError("--device cuda: torch sees no CUDA device here; use --device cpu")
     return "cuda" if has_cuda and name != "cpu" else "cpu"
 
 
-def _versions() -> dict[str, str]:
-    versions = {"rabbench": rabbench.__version__, "python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
+def installed_version(package: str) -> str | None:
+    """The version of an installed package, or None."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _git(*arguments: str) -> str | None:
@@ -93,11 +91,9 @@ def clock() -> dict[str, float]:
 
 def _cpu() -> str:
     info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    lines = info.read_text().splitlines() if info.is_file() else []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.processor() or platform.machine())
 
 
 def describe() -> dict[str, Any]:
@@ -112,6 +108,7 @@ def describe() -> dict[str, Any]:
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     hardware = f"{platform.node()} {_cpu()} {psutil.cpu_count()} {memory >> 30} {gpus}"
     status = _git("status", "--porcelain", "--untracked-files=no")
+    versions = {package: installed_version(package) or "not installed" for package in PACKAGES}
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": hashlib.sha256(hardware.encode()).hexdigest()[:12],
@@ -126,5 +123,9 @@ def describe() -> dict[str, Any]:
         "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "commit": _git("rev-parse", "HEAD"),
         "modified": bool(status) if status is not None else None,
-        "versions": _versions(),
+        "versions": {
+            "rabbench": rabbench.__version__,
+            "python": platform.python_version(),
+            **versions,
+        },
     }

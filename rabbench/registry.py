@@ -1,8 +1,7 @@
 """Finds systems, suites and measures by name: the folder is the registry, entry points add to it.
 
-Knows folder names and entry-point groups (``rabbench.systems`` …); holds no table of names and
-imports a module only when its name is loaded. A composed name (``bm25>>teacher``, ``run:FILE``,
-``trec:…``) is read by the folder's own ``_compose``.
+Knows entry-point groups (``rabbench.systems`` …) and imports a module only when its name is loaded.
+The folder's ``_compose`` reads a composed name (``bm25>>teacher``, ``run:FILE``, ``trec:…``).
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 FILENAME = "results.json"
+HEAD = ("command", "config", "environment", "suites")
 FIELDS = ("system", "phase", "measure", "value", "unit", "better", "status")
 IDENTITY = (
     "doc_len", "query_len", "n_docs", "n_queries", "k", "batch", "pairs",
@@ -47,18 +48,7 @@ def results_to_json(results: Results) -> dict[str, Any]:
 
 
 def _head(results: Results) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA,
-        "command": results.command,
-        "config": _clean(results.config),
-        "environment": _clean(results.environment),
-        "suites": _clean(list(results.suites)),
-    }
-
-
-def _text(row: Measurement) -> str:
-    """A row as one line of the file."""
-    return json.dumps(_clean(asdict(row)), allow_nan=False)
+    return {"schema": SCHEMA} | {name: _clean(getattr(results, name)) for name in HEAD}
 
 
 def _document(results: Results, rows: Iterable[str]) -> str:
@@ -67,31 +57,31 @@ def _document(results: Results, rows: Iterable[str]) -> str:
     return head + ',\n "rows": [\n' + ",\n".join(rows) + "\n]\n}\n"
 
 
-def write_text(path: Path, text: str) -> None:
+def write_file(path: Path, data: str | bytes) -> None:
     """Write a file whole or not at all: a temporary sibling, then a rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
+    partial.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
     partial.replace(path)
+
+
+def _text(row: Measurement) -> str:
+    return json.dumps(_clean(asdict(row)), allow_nan=False)
 
 
 def save_results(results: Results, out: Path) -> Path:
     """Write ``out/results.json`` atomically and return its path."""
-    path = out / FILENAME
-    write_text(path, _document(results, map(_text, results.rows)))
-    return path
+    write_file(out / FILENAME, _document(results, map(_text, results.rows)))
+    return out / FILENAME
 
 
 def load_results(path: Path | str) -> Results:
     """Read a results file, or the one in a results folder.
 
     Raises:
-        BadInputError: if it is absent, not JSON, of another schema, or lacks a field; the message
-            says which and what to do.
+        BadInputError: if it is absent, not JSON, of another schema, or lacks a field.
     """
-    path = Path(path)
-    if path.is_dir():
-        path = path / FILENAME
+    path = Path(path) / FILENAME if Path(path).is_dir() else Path(path)
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -107,11 +97,9 @@ def load_results(path: Path | str) -> Results:
             "that wrote it, or measure again into another --out folder"
         )
     try:
-        return Results(
-            rows=tuple(Measurement(**row) for row in raw["rows"]),
-            suites=tuple(raw["suites"]),
-            **{key: raw[key] for key in ("command", "config", "environment")},
-        )
+        rows = tuple(Measurement(**row) for row in raw["rows"])
+        head = {name: raw[name] for name in HEAD} | {"suites": tuple(raw["suites"])}
+        return Results(rows=rows, **head)
     except (KeyError, TypeError, ValueError) as error:
         raise BadInputError(f"{path} is damaged: {type(error).__name__}: {error}") from None
 
@@ -176,7 +164,7 @@ class ResultsStore:
         self.results = replace(self.results, **changes)
         if self.out is not None:
             lines = (self._line(row)[2] for row in self.results.rows)
-            write_text(self.out / FILENAME, _document(self.results, lines))
+            write_file(self.out / FILENAME, _document(self.results, lines))
 
 
 def _refuse_other_run(earlier: Results, now: Results, out: Path) -> None:
@@ -201,12 +189,8 @@ def _refuse_other_run(earlier: Results, now: Results, out: Path) -> None:
 def frame(results: Results) -> pd.DataFrame:
     """One row a measurement; each param is a column, and ``n_samples`` counts the raw samples.
 
-    Args:
-        results: of any command.
-
-    Returns:
-        Columns ``system, phase, measure, value, unit, better, status, n_samples`` and the params.
-        A value that was not measured is NaN, with its reason in the status.
+    The columns are ``system, phase, measure, value, unit, better, status, n_samples`` and the
+    params. A value that was not measured is NaN, with its reason in the status.
     """
     import pandas as pd
 

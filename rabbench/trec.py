@@ -1,8 +1,7 @@
-"""Reads and writes TREC files, runs and qrels.
+"""Reads and writes TREC runs (``qid Q0 docid rank score tag``) and qrels (``qid 0 docid grade``).
 
-Knows the line formats ``qid Q0 docid rank score tag`` and ``qid 0 docid grade``, and gzip;
-knows no metric. Blank lines and tags with spaces are read; a line that breaks the format is
-refused with its file and number.
+Knows the formats and gzip; knows no metric. Blank lines and tags with spaces are read; a line that
+breaks the format is refused with its file and number.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from rabbench.results import write_file
 from rabbench.types import BadInputError, Qrels, Run, rank
 
 RUN_FORMAT = "'qid Q0 docid rank score tag'"
@@ -87,12 +87,8 @@ def parse_qrels(
 ) -> dict[str, dict[str, int]]:
     """Judgements of a file whose lines begin with the query and end with document and grade.
 
-    Args:
-        path: of the file.
-        columns: fields of a line.
-        expected: the format, for messages.
-        separator: between fields; None for any white space.
-        header: a first line to skip.
+    A line has ``columns`` fields with ``separator`` between them (None: any white space), in the
+    format that messages call ``expected``. A first line equal to ``header`` is skipped.
 
     Raises:
         BadInputError: for a broken line, two different grades of one document, or a grade that is
@@ -126,9 +122,8 @@ def parse_qrels(
 def write_run(path: Path | str, run: Mapping[str, Mapping[str, float]], tag: str) -> Path:
     """Write a run whole or not at all, gzipped where the name ends in ``.gz``.
 
-    The order is that of :func:`rabbench.types.rank`, which is trec_eval's. Scores are written in
-    full; trec_eval itself compares them in single precision. A query without documents has no
-    line. The same run gives the same bytes.
+    In the order of :func:`rabbench.types.rank`. Scores are written in full; trec_eval itself
+    compares them in single precision. The same run gives the same bytes.
 
     Raises:
         BadInputError: if an id or the tag is empty or has a space in it.
@@ -168,8 +163,5 @@ def _check_field(kind: str, text: str) -> None:
 
 def _write(path: Path, lines: list[str]) -> Path:
     data = "".join(lines).encode("utf-8")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
-    partial.replace(path)
+    write_file(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
     return path

@@ -43,8 +43,6 @@ class RabbenchError(Exception):
 class UsageError(RabbenchError):
     """A wrong request: an unknown name, an impossible option (exit code 2)."""
 
-    exit_code = 2
-
 
 class MissingError(RabbenchError):
     """Something that the request needs is not on this machine (exit code 3)."""
@@ -264,16 +262,14 @@ def cost_row(
 def rank(scores: Mapping[str, float], k: int | None = None) -> list[tuple[str, float]]:
     """Order one query's documents: score descending, equal scores by document id descending.
 
-    The only place that orders a ranking or breaks a tie. The rule is trec_eval's (ties by
-    document id, largest first), so that an exported run scores the same in the field's own tools.
+    The only place that orders a ranking or breaks a tie. The rule is trec_eval's, so that an
+    exported run scores the same in the field's own tools.
 
     Raises:
         ValueError: if a score is NaN, which has no place in an order.
     """
-    nan_ids = [doc_id for doc_id, score in scores.items() if math.isnan(score)]
-    if nan_ids:
-        count = f"{len(nan_ids)} in all"
-        raise ValueError(f"NaN score for document {nan_ids[0]!r} ({count}): cannot rank")
+    if nan := [doc_id for doc_id, score in scores.items() if math.isnan(score)]:
+        raise ValueError(f"NaN score for document {nan[0]!r} ({len(nan)} in all): cannot rank")
     ordered = sorted(scores.items(), key=lambda item: item[0], reverse=True)
     ordered.sort(key=lambda item: item[1], reverse=True)
     return ordered if k is None else ordered[:k]

@@ -15,7 +15,7 @@ from rabbench.check.exact import check_exact
 from rabbench.check.ratios import choose_references
 from rabbench.check.reading import CONFIG_KEY, Reading, read_runs, row_text, tier
 from rabbench.config.check import TIERS, Policy, Tier
-from rabbench.results import save_results, write_text
+from rabbench.results import save_results, write_file
 from rabbench.types import BadInputError, MissingError, Results, UsageError
 
 FAILED = {"oom", "timeout", "error"}
@@ -80,7 +80,7 @@ def write_baseline(baseline: Results, path: Path) -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         text = save_results(baseline, Path(folder)).read_text(encoding="utf-8")
-    write_text(path, text)
+    write_file(path, text)
 
 
 def _refuse_failed(runs: Sequence[Results]) -> None:

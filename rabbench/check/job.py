@@ -20,7 +20,7 @@ from rabbench.check.model import Verdict
 from rabbench.check.reading import CONFIG_KEY, baseline_policy, load_baseline, load_run
 from rabbench.config.check import CheckConfig, Policy
 from rabbench.config.options import Options
-from rabbench.results import write_text
+from rabbench.results import write_file
 from rabbench.types import BadInputError, Progress, Results, UsageError, no_progress
 
 JOBS: Mapping[str, tuple[Any, Any]] = {
@@ -83,12 +83,12 @@ def _load_baselines(config: CheckConfig) -> list[Results]:
 
 def _write(config: CheckConfig, verdict: Verdict) -> None:
     if config.junit is not None:
-        write_text(config.junit, junit.render_xml(verdict))
+        write_file(config.junit, junit.render_xml(verdict))
     if config.benchmark_json is not None:
         for name, better in DIRECTIONS.items():
             entries = github.benchmark(verdict, better)
             if entries:  # github-action-benchmark takes an empty list for an error
-                write_text(config.benchmark_json / name, json.dumps(entries, indent=1) + "\n")
+                write_file(config.benchmark_json / name, json.dumps(entries, indent=1) + "\n")
     if config.summary:
         github.append_summary(verdict, config.baseline[0])
 

@@ -48,24 +48,17 @@ class Policy:
     )
 
     def __post_init__(self) -> None:
-        """Refuse a number that would let everything or nothing through.
-
-        Raises:
-            UsageError: if a number is not finite, or out of its range, or there are too many
-                references.
-        """
-        numbers = {f"tolerance of {name}": value for name, value in self.tolerance.items()}
-        for name, value in numbers.items():
-            _within(name, value, 0.0, 1e9)
+        """Refuse a number that would let everything or nothing through, and broken references."""
+        for name, value in self.tolerance.items():
+            _within(f"tolerance of {name}", value, 0.0, 1e9)
         for name in ("floor", "elsewhere", "ceiling"):
             _within(name, getattr(self, name), 0.01, 10.0)
         if len(self.references) > 2:
             raise UsageError(f"references {self.references}: give one or two as SYSTEM/PHASE")
         for reference in self.references:
             if reference.count("/") != 1:
-                raise UsageError(
-                    f"reference {reference!r}: write it as SYSTEM/PHASE, as teacher/score"
-                )
+                form = "write it as SYSTEM/PHASE, as teacher/score"
+                raise UsageError(f"reference {reference!r}: {form}")
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Policy:

@@ -83,18 +83,9 @@ class Lora:
 
 
 TRAINING_ORDER = (
-    "data.suite",
-    "data.dataset",
-    "data.max_queries",
-    "data.held_out",
-    "options.max_doc_len",
-    "options.max_query_len",
-    "schedule",
-    "options",
-    "data",
-    "lora",
-)
-
+    "data.suite", "data.dataset", "data.max_queries", "data.held_out",
+    "options.max_doc_len", "options.max_query_len", "schedule", "options", "data", "lora",
+)  # fmt: skip
 
 OFFERED = ("max_doc_len", "max_query_len", "device", "dtype", "attention", "model")
 """What a training takes of a system's options; the schedule's seed is theirs too."""

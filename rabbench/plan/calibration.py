@@ -23,7 +23,7 @@ from rabbench import environment
 from rabbench.plan.cpu_contention import cpu_contention, cpu_times
 from rabbench.plan.curves import Curve, Target, trace_curve
 from rabbench.plan.sampling import sample_rounds
-from rabbench.results import write_text
+from rabbench.results import write_file
 from rabbench.types import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def calibrate(
     if missing or calibration.busy_share is None:
         busy_share = max(calibration.busy_share or 0.0, cpu_contention(before, cpu_times()))
         calibration = replace(calibration, busy_share=busy_share)
-    write_text(path, json.dumps(calibration.to_json(), indent=1) + "\n")
+    write_file(path, json.dumps(calibration.to_json(), indent=1) + "\n")
     return calibration
 
 

@@ -35,11 +35,11 @@ def write(results: Results, out: Path) -> Written:
     from rabbench.report.render.cells import table_lines
     from rabbench.report.render.html import render_html
     from rabbench.report.render.markdown import render_markdown
-    from rabbench.results import write_text
+    from rabbench.results import write_file
 
     page = build_page(results)
-    write_text(out / MARKDOWN, render_markdown(page))
-    write_text(out / HTML, render_html(page))
+    write_file(out / MARKDOWN, render_markdown(page))
+    write_file(out / HTML, render_html(page))
     tables = [table for section in page.sections for table in section.tables]
     printed = [table_lines(table) for table in tables if table.id == training.ABLATION]
     return Written((out / MARKDOWN, out / HTML), list(page.verdict), printed)

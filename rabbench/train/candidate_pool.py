@@ -14,7 +14,7 @@ import torch
 
 from rabbench.config.train import StudentConfig
 from rabbench.models.teacher import Prompt
-from rabbench.results import write_text
+from rabbench.results import write_file
 from rabbench.train import data, devices
 from rabbench.train.distil import StandardisedPredictor, gumbel_top_k
 from rabbench.train.states import TeacherStates
@@ -134,7 +134,7 @@ class CandidatePool:
         path = self.folder / f"round-{self.n_rounds}.json"
         if devices.is_first() and not path.is_file():
             draws = [self._draw(row, student) for row in range(len(self.columns))]
-            write_text(path, json.dumps(draws))
+            write_file(path, json.dumps(draws))
         devices.wait()
         for pool, columns in zip(self.columns, json.loads(path.read_text()), strict=True):
             pool += [column for column in columns if column not in pool]

@@ -12,7 +12,7 @@ from typing import Any
 
 from rabbench.models import checkpoint
 from rabbench.models.catalog import CAUSAL
-from rabbench.results import write_text
+from rabbench.results import write_file
 from rabbench.types import Results
 
 SYSTEMS = {
@@ -28,8 +28,8 @@ SCORE_KEY = ("system", "dataset", "metric", "n_queries", "depth")
 
 def write(folder: Path, card: Mapping[str, Any]) -> None:
     """Write ``README.md`` and, last, ``rabbench.json``."""
-    write_text(folder / "README.md", render_model_card(card))
-    write_text(folder / checkpoint.CARD, json.dumps(card, indent=1) + "\n")
+    write_file(folder / "README.md", render_model_card(card))
+    write_file(folder / checkpoint.CARD, json.dumps(card, indent=1) + "\n")
 
 
 def add_scores(folder: Path, results: Results) -> None:

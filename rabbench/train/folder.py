@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from rabbench import environment
 from rabbench.models import checkpoint
 from rabbench.models.backbone import Backbone
-from rabbench.results import ResultsStore, write_text
+from rabbench.results import ResultsStore, write_file
 from rabbench.train import card, devices, loop
 from rabbench.train.data import SplitSuite
 from rabbench.types import Results, UsageError
@@ -152,7 +152,7 @@ def _save_weights(model: Any, out: Path, base: Backbone) -> None:
         path = out / ADAPTER_CONFIG
         settings = json.loads(path.read_text())
         settings["base_model_name_or_path"] = base.name  # not where it lay on this machine
-        write_text(path, json.dumps(settings, indent=1, sort_keys=True) + "\n")
+        write_file(path, json.dumps(settings, indent=1, sort_keys=True) + "\n")
     elif hasattr(model, "save_pretrained"):
         model.save_pretrained(str(out))
         base.tokenizer.save_pretrained(str(out))

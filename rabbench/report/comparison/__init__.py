@@ -123,7 +123,7 @@ def write(folders: Sequence[Path], out: Path) -> tuple[list[str], list[Path]]:
     """
     from rabbench.report.render.html import render_html
     from rabbench.report.render.markdown import render_markdown
-    from rabbench.results import write_text
+    from rabbench.results import write_file
 
     if out.resolve() in {folder.resolve() for folder in folders}:
         raise UsageError(f"--out {out} is one of the folders compared; choose another")
@@ -132,7 +132,7 @@ def write(folders: Sequence[Path], out: Path) -> tuple[list[str], list[Path]]:
     data = json.dumps(comparison_data(comparison, page), indent=1, allow_nan=False)
     texts = {MARKDOWN: render_markdown(page), HTML: render_html(page), DATA: f"{data}\n"}
     for name, text in texts.items():
-        write_text(out / name, text)
+        write_file(out / name, text)
     return list(page.verdict), [out / name for name in texts]
 
 
