@@ -1,9 +1,9 @@
 """A few layers of a point's own model, timed with its samples: the machine's speed.
 
 Neighbours on the same host, heat and power limits change a machine's speed by tens of percent
-within a minute, and that of short forwards, which wait for memory, otherwise than that of long
-ones. The layers that the calibration timed, run again over the same tokens, tell such changes from
-errors of the prediction. Knows points and calibrations; takes no times.
+within a minute; short forwards, which wait for memory, change otherwise than long ones. The layers
+that the calibration timed, run again over the same tokens, tell such changes from errors of the
+prediction. Knows points and calibrations; takes no times.
 """
 
 from __future__ import annotations

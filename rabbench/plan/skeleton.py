@@ -1,8 +1,8 @@
 """A transformer's body from its configuration alone: some layers to time, or fake ones to weigh.
 
-Knows torch and transformers; loads no weights and no tokenizer. Layers of one model are alike, so
-a few of them with random weights tell the time of all, and tensors without storage tell how many
-bytes a forward holds at its peak.
+Knows torch and transformers; loads no weights and no tokenizer. Layers of one model are alike: a
+few of them with random weights tell the time of all. Tensors without storage tell how many bytes a
+forward holds at its peak.
 """
 
 from __future__ import annotations
