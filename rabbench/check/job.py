@@ -46,8 +46,7 @@ def run(config: CheckConfig, *, progress: Progress = no_progress) -> Verdict | N
     if config.update and len(config.baseline) > 1:
         raise UsageError("--update writes one baseline; give --baseline once")
     baseline = _load_baselines(config)
-    policy = baseline_policy(baseline[0]) if baseline else Policy()
-    policy = replace(policy, **config.policy)
+    policy = replace(baseline_policy(baseline[0]) if baseline else Policy(), **config.policy)
     compare = partial(
         compare_runs, baseline, policy=policy, tiers=config.tiers, absolute=config.absolute
     )
