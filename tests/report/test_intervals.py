@@ -199,5 +199,5 @@ def test_a_second_way_to_an_interval_is_seen(monkeypatch: pytest.MonkeyPatch) ->
 def test_an_interval_that_only_a_sentence_has_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     results = load_results(REPORTS / "quality-demo")
     assert strangers(build_page(results)) == (6, [])
-    monkeypatch.setattr(comparisons, "line", lambda _: "0.333 (0.123 to 0.456)")
+    monkeypatch.setattr(comparisons, "sentence_text", lambda _: "0.333 (0.123 to 0.456)")
     assert strangers(build_page(results))[1]

@@ -82,7 +82,7 @@ class QualityReport:
             sentences += [
                 f"On {dataset} the student’s {student.row.measure} is {student.mean:.3f}; "
                 f"{best.label}, the best, is above it by "
-                f"{cells.line(Cell.estimate(test.difference, 'change'))}"
+                f"{cells.sentence_text(Cell.estimate(test.difference, 'change'))}"
                 f"{'' if test.significant else ', not significantly'}."
                 for test in self.pairs.get(dataset, ())
                 if (test.first, test.second) == (best.label, student.label)
@@ -92,7 +92,7 @@ class QualityReport:
     def _mean_sentences(self) -> list[str]:
         return [
             f"Over {len(mean.groups)} data sets {mean.labels[0]} ranks best: mean {mean.metric} "
-            f"{cells.line(Cell.estimate(mean.estimate(mean.labels[0]), 'score'))}."
+            f"{cells.sentence_text(Cell.estimate(mean.estimate(mean.labels[0]), 'score'))}."
             for mean in self.means
         ]
 

@@ -20,7 +20,7 @@ from rabbench.report.quality.rankings import (
     ranked_systems,
     rows_by_dataset,
 )
-from rabbench.report.render.cells import line
+from rabbench.report.render.cells import sentence_text
 from rabbench.stats.intervals import Estimate, mean_ratio
 from rabbench.types import Measurement
 
@@ -58,7 +58,7 @@ def significance_sentences(
         name, *tied = tied_with_best(tests)
         best = next(system for system in ranked[dataset] if system.label == name)
         sentence = f"On {dataset} {name} ranks best by {best.row.measure}, "
-        sentence += line(Cell.estimate(best.estimate, "score"))
+        sentence += sentence_text(Cell.estimate(best.estimate, "score"))
         if tied:
             sentence += f"; not significantly different: {', '.join(tied)}"
         else:
@@ -237,7 +237,7 @@ def retention_sentences(shares: Sequence[Retention]) -> list[str]:
         system = share.student
         name = "the student" if system.row.system == STUDENT else system.label
         sentences.append(
-            f"On {share.dataset} {name} retains {line(share.cell)} of its teacher’s "
+            f"On {share.dataset} {name} retains {sentence_text(share.cell)} of its teacher’s "
             f"{share.metric}; the paper’s retains {paper.RETENTION_RANGE}."
         )
     return sentences

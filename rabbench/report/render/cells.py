@@ -60,6 +60,12 @@ def interval_text(cell: Cell) -> str:
     return f"{lower.removesuffix(' %')} to {upper}"
 
 
+def sentence_text(cell: Cell) -> str:
+    """A value with its interval in a sentence: ``0.529 (95 % interval 0.466 to 0.592)``."""
+    interval = interval_text(cell).replace("–", " to ")
+    return f"{value_text(cell)} (95 % interval {interval})" if interval else value_text(cell)
+
+
 def line(cell: Cell) -> str:
     """A cell's first line: lead, value, interval, note."""
     interval = interval_text(cell)

@@ -83,7 +83,7 @@ def test_a_trained_student_is_spoken_of_first() -> None:
     ]
     page = _page(trained, "quality")
     assert re.match(
-        r"On beir/scifact the student retains [\d.]+ % \([\d.]+ to [\d.]+ %\) of its teacher",
+        r"On beir/scifact the student retains [\d.]+ % \(95 % interval [\d.]+ to [\d.]+ %\) of its",
         page.verdict[0],
     )
     assert page.key_figures[0].label.startswith("retention")

@@ -47,7 +47,7 @@ def test_the_verdict_says_who_is_tied_with_the_best_and_what_could_be_shown() ->
     rows = four_systems()
     findings = report_page(rows).findings
     power = r"; the 40 queries show a difference of 0\.0\d\d with 80 % power"
-    best = r"On esconv teacher ranks best by mrr, 0\.\d{3} \(0\.\d{3}–0\.\d{3}\)"
+    best = r"On esconv teacher ranks best by mrr, 0\.\d{3} \(95 % interval 0\.\d{3} to 0\.\d{3}\)"
     tied = best + "; not significantly different: rabtriever" + power
     assert any(re.match(tied, sentence) for sentence in findings)
     alone = best + ", significantly better than every other system" + power
@@ -78,7 +78,8 @@ def test_a_student_is_set_over_its_own_teacher() -> None:
     (cell,) = column(table, "retention")
     assert (cell.value, cell.low, cell.high) == (share.value, share.low, share.high)
     assert column(table, "the paper")[0].words == "94–95 %"
-    text = f"{100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f} %)"
+    low, high = 100 * share.low, 100 * share.high
+    text = f"{100 * share.value:.1f} % (95 % interval {low:.1f} to {high:.1f} %)"
     assert (
         f"On esconv the student retains {text} of its teacher’s mrr; the paper’s retains 94–95 %."
         in report.findings
