@@ -22,6 +22,13 @@ from rabbench.report.render import cells
 from rabbench.stats.intervals import Estimate
 from rabbench.types import Results
 
+DETAILS = {
+    "truncation": "how much of its documents each system read",
+    "ties": "what equal scores do to a figure",
+    "pairs": "the tests of all pairs, not of the best system’s alone",
+}
+"""Sections that are closed at first, and what they come to."""
+
 
 class QualityReport:
     """What a report says of the rankings in some results; ``slots`` are the systems' colours."""
@@ -168,30 +175,19 @@ class QualityReport:
                 figures=length_figures,
                 tables=splits.length_tables(by_length),
             ),
-            _section(
-                "truncation",
-                "Truncation",
-                [tables.truncation_table(self.rows)],
-                detail=True,
-                summary="how much of its documents each system read",
-            ),
-            _section(
-                "ties",
-                "Ties",
-                [tables.ties_table(self.rankings)],
-                tables.TIE_RULE,
-                detail=True,
-                summary="what equal scores do to a figure",
-            ),
-            _section(
-                "pairs",
-                "Every pair of systems",
-                comparisons.all_pairs_tables(self.pairs),
-                detail=True,
-                summary="the tests of all pairs, not of the best system’s alone",
-            ),
+            _section("truncation", "Truncation", [tables.truncation_table(self.rows)]),
+            _section("ties", "Ties", [tables.ties_table(self.rankings)], tables.TIE_RULE),
+            _section("pairs", "Every pair of systems", comparisons.all_pairs_tables(self.pairs)),
         ]
-        return [replace(section, group="Quality") for section in sections]
+        return [
+            replace(
+                section,
+                group="Quality",
+                detail=section.id in DETAILS,
+                summary=DETAILS.get(section.id, ""),
+            )
+            for section in sections
+        ]
 
 
 def _section(id_: str, title: str, contents: Sequence[Table], *text: str, **rest: Any) -> Section:

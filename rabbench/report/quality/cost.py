@@ -5,7 +5,7 @@ Reads quality rows: FLOPs per query come from the systems' closed forms, times f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -68,11 +68,6 @@ class CostQualityView:
     def front(self) -> list[ParetoPoint]:
         """The points on the Pareto front."""
         return [point for point in self.points if point.on_front]
-
-    @property
-    def axes(self) -> str:
-        """Both axes and the data: “mrr against FLOPs per query, esconv”."""
-        return f"{self.metric} against {COSTS[self.kind][0]}, {self.name}"
 
     def cost_text(self, point: ParetoPoint) -> str:
         """A point's cost in words."""
@@ -197,18 +192,14 @@ def _pareto_figure(view: CostQualityView, slots: Mapping[str, int]) -> Figure:
     return Figure(id_, f"{view.metric} against {cost}: {view.name}", alt, svg, data, note)
 
 
-def main_view(views: Iterable[CostQualityView]) -> CostQualityView | None:
-    """The view that a sentence is about: of the mean over data sets or the first, by FLOPs."""
-    return min(views, key=lambda view: view.kind != "flops", default=None)
-
-
 def front_sentences(views: Sequence[CostQualityView]) -> list[str]:
-    """The Pareto front of the view that tells most."""
-    view = main_view(views)
+    """The Pareto front of one view: of the mean over data sets or of the first, by FLOPs."""
+    view = min(views, key=lambda view: view.kind != "flops", default=None)
     if view is None:
         return []
     points = ", ".join(
         f"{point.label} ({point.quality.value:.3f}, {view.cost_text(point)})"
         for point in view.front
     )
-    return [f"On the Pareto front of {view.axes}: {points}."]
+    cost = f"{view.metric} against {COSTS[view.kind][0]}, {view.name}"
+    return [f"On the Pareto front of {cost}: {points}."]
