@@ -155,13 +155,9 @@ def _report(arguments: argparse.Namespace) -> int:
     load, (folder, *_) = typed_fields(Load, arguments), arguments.folders
     comparison_out = comparison_folder(arguments, load)
     if arguments.export:
-        from rabbench.report.render import export
-
-        _print(export.text(arguments.export, arguments.folders))
+        _print(report.export(arguments.export, arguments.folders))
     elif comparison_out is not None:
-        from rabbench.report import comparison
-
-        verdict, paths = comparison.write(arguments.folders, comparison_out)
+        verdict, paths = report.write_comparison(arguments.folders, comparison_out)
         _print(*verdict, "", *map(str, paths))
     else:
         results = report.with_load(load_results(folder), load)

@@ -8,20 +8,20 @@ the figure is no longer the one in its own report, which is said. Differences ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import chain
+from typing import NamedTuple
 
 from rabbench.quality.significance import SystemPair, compare_systems
-from rabbench.report.comparison.runs import LeftOut, Side, shortened
+from rabbench.report.comparison.runs import LeftOut, Side, group_by, shortened
 from rabbench.report.labels import Labels
 from rabbench.report.page import Cell, Row, Table
 from rabbench.report.quality import comparisons
-from rabbench.report.quality.rankings import rows_by_dataset, system_label
+from rabbench.report.quality.rankings import SystemRow, rows_by_dataset, system_label
 from rabbench.report.wording import join_words, plural
-from rabbench.stats.intervals import Estimate, mean_interval
+from rabbench.stats.intervals import Estimate, QueryScores, mean_interval
 from rabbench.stats.permutation import holm
-from rabbench.types import Measurement
 
 RULE = (
     "Each data set is known by its fingerprint. A mean stands beside another only over the same "
@@ -34,62 +34,28 @@ METHOD = (
     "that is not significant is not thereby nothing."
 )
 
-QueryScores = Mapping[str, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RankedMetric:
-    """One data set by one metric at one depth, over the ``queries`` that all sides scored.
-
-    ``scores`` by system, then by side, of these queries alone; ``cut``: whether a side had more.
-    """
-
-    dataset: str
-    fingerprint: str
-    metric: str
-    depth: str
-    sides: tuple[str, ...]
-    queries: int
-    scores: Mapping[str, Mapping[str, QueryScores]]
-    cut: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """A system in a later run (``comparison.first``) against itself in an earlier one."""
-
-    dataset: str
-    metric: str
-    system: str
-    comparison: SystemPair
-
 
 @dataclass(frozen=True)
-class _SideRow:
+class SideRow(SystemRow):
     """A row with what must agree before it is compared."""
 
     side: str
     dataset: str
     fingerprint: str
-    label: str
-    row: Measurement
 
     @property
-    def name(self) -> str:
-        return f"{self.label} on {self.dataset}, {self.row.measure}"
+    def metric(self) -> str:
+        """The metric's name."""
+        return self.row.measure
 
     @property
     def depth(self) -> str:
+        """How many candidates were ranked."""
         params = self.row.params
         return f"{params.get('depth')} candidates, {params.get('k')} ranked"
 
     @property
-    def scores(self) -> QueryScores:
-        samples = self.row.samples
-        return samples if isinstance(samples, Mapping) else {}
-
-    @property
-    def reason(self) -> str:
+    def obstacle(self) -> str:
         """Why it cannot be compared, if it cannot."""
         if self.row.value is None:
             return f"not measured ({self.row.status})"
@@ -97,119 +63,121 @@ class _SideRow:
             return "its data have no fingerprint"
         return "" if self.scores else "no scores of single queries"
 
+    def left_out(self, reason: str) -> LeftOut:
+        """The row alone as left out."""
+        return LeftOut(f"{self.label} on {self.dataset}, {self.metric}", (self.side,), reason)
 
-def _rows(sides: Sequence[Side]) -> Iterator[_SideRow]:
+
+@dataclass(frozen=True, kw_only=True)
+class RankedMetric:
+    """A data set by a metric at a depth, as its ``first`` row has them.
+
+    ``scores`` by system, then by side, of the ``queries`` that all sides scored; ``cut``: whether a
+    side had more.
+    """
+
+    first: SideRow
+    sides: tuple[str, ...]
+    queries: Sequence[str]
+    scores: Mapping[str, Mapping[str, QueryScores]]
+    cut: bool
+
+
+class Change(NamedTuple):
+    """A system in a later run (``pair.first``) against itself in an earlier one."""
+
+    dataset: str
+    metric: str
+    system: str
+    pair: SystemPair
+
+
+def _rows(sides: Sequence[Side]) -> Iterator[SideRow]:
     for side in sides:
         cards = {str(card.get("name")): card for card in side.results.suites}
         for dataset, rows in rows_by_dataset(side.results.rows).items():
             labels, card = Labels(rows), cards.get(dataset, {})
             fingerprint, name = str(card.get("fingerprint") or ""), str(card.get("id") or dataset)
             for row in rows:
-                yield _SideRow(side.label, name, fingerprint, system_label(row, labels), row)
+                yield SideRow(system_label(row, labels), row, side.label, name, fingerprint)
 
 
-def compare_rankings(sides: Sequence[Side]) -> tuple[list[RankedMetric], list[LeftOut]]:
+def _sides(rows: Sequence[SideRow]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(row.side for row in rows))
+
+
+def match_rankings(sides: Sequence[Side]) -> Iterator[RankedMetric | LeftOut]:
     """All that is comparable of the rankings, and what is not."""
-    rows = list(_rows(sides))
-    left_out = [LeftOut(row.name, (row.side,), row.reason) for row in rows if row.reason]
-    rows = [row for row in rows if not row.reason]
-    left_out += _other_content(rows)
-    ranked: list[RankedMetric] = []
-    by_metric: dict[tuple[str, str], dict[str, list[_SideRow]]] = {}
-    for row in rows:
-        depths = by_metric.setdefault((row.fingerprint, row.row.measure), {})
-        depths.setdefault(row.depth, []).append(row)
-    for depths in by_metric.values():
+    all_rows = list(_rows(sides))
+    yield from (row.left_out(row.obstacle) for row in all_rows if row.obstacle)
+    rows = [row for row in all_rows if not row.obstacle]
+    yield from _other_content(rows)
+    for of_metric in group_by(rows, lambda row: (row.fingerprint, row.metric)).values():
+        depths = group_by(of_metric, lambda row: row.depth)
         for depth, group in depths.items():
-            if len({row.side for row in group}) > 1:
-                metric, lost = _compare_metric(group)
-                ranked += [metric] if metric else []
-                left_out += lost
+            if len(_sides(group)) > 1:
+                yield from _match_metric(group)
             elif len(depths) > 1:
                 elsewhere = join_words([name for name in depths if name != depth])
                 reason = f"ranked with {depth}, elsewhere with {elsewhere}"
-                left_out += [LeftOut(row.name, (row.side,), reason) for row in group]
-    return ranked, left_out + (_of_one_side(rows) if len(sides) > 1 else [])
+                yield from (row.left_out(reason) for row in group)
+    if len(sides) > 1:
+        yield from _of_one_side(rows)
 
 
-def _by_fingerprint(rows: Sequence[_SideRow]) -> dict[str, list[_SideRow]]:
-    groups: dict[str, list[_SideRow]] = {}
-    for row in rows:
-        groups.setdefault(row.fingerprint, []).append(row)
-    return groups
-
-
-def _other_content(rows: Sequence[_SideRow]) -> list[LeftOut]:
+def _other_content(rows: Sequence[SideRow]) -> Iterator[LeftOut]:
     """Data sets of one name and different content."""
-    left_out = []
-    for dataset in dict.fromkeys(row.dataset for row in rows):
-        groups = _by_fingerprint([row for row in rows if row.dataset == dataset])
-        sides = {
-            print_: [*dict.fromkeys(r.side for r in group)] for print_, group in groups.items()
-        }
+    for dataset, of_name in group_by(rows, lambda row: row.dataset).items():
+        groups = group_by(of_name, lambda row: row.fingerprint)
+        sides = {fingerprint: _sides(group) for fingerprint, group in groups.items()}
         if len(sides) > 1:
-            reason = "other content under one name: " + "; ".join(
-                f"{join_words(names)} have {shortened(print_)}" for print_, names in sides.items()
-            )
-            everyone = tuple(side for names in sides.values() for side in names)
-            left_out.append(LeftOut(f"data set {dataset}", everyone, reason))
-    return left_out
+            contents = [f"{join_words(s)} have {shortened(f)}" for f, s in sides.items()]
+            reason = f"other content under one name: {'; '.join(contents)}"
+            yield LeftOut(f"data set {dataset}", tuple(chain(*sides.values())), reason)
 
 
-def _of_one_side(rows: Sequence[_SideRow]) -> list[LeftOut]:
+def _of_one_side(rows: Sequence[SideRow]) -> Iterator[LeftOut]:
     """Data sets and metrics that one run alone has."""
-    left_out = []
-    for group in _by_fingerprint(rows).values():
-        dataset, sides = group[0].dataset, {row.side for row in group}
+    for group in group_by(rows, lambda row: row.fingerprint).values():
+        dataset, sides = group[0].dataset, _sides(group)
         if len(sides) == 1:
-            (side,) = sides
-            left_out.append(LeftOut(f"data set {dataset}", (side,), f"only {side} ranked it"))
+            yield LeftOut(f"data set {dataset}", sides, f"only {sides[0]} ranked it")
             continue
-        for metric in dict.fromkeys(row.row.measure for row in group):
-            having = {row.side for row in group if row.row.measure == metric}
-            if len(having) == 1:
-                (side,) = having
-                reason = f"only {side} has this metric"
-                left_out.append(LeftOut(f"{metric} on {dataset}", (side,), reason))
-    return left_out
+        for metric, of_metric in group_by(group, lambda row: row.metric).items():
+            sides = _sides(of_metric)
+            if len(sides) == 1:
+                yield LeftOut(f"{metric} on {dataset}", sides, f"only {sides[0]} has this metric")
 
 
-def _compare_metric(group: Sequence[_SideRow]) -> tuple[RankedMetric | None, list[LeftOut]]:
+def _match_metric(group: Sequence[SideRow]) -> Iterator[RankedMetric | LeftOut]:
     """One metric of one data set at one depth, over the queries that all sides scored."""
-    first = group[0]
-    dataset, metric = first.dataset, first.row.measure
-    sides = tuple(dict.fromkeys(row.side for row in group))
-    shared = [query for query in first.scores if all(query in row.scores for row in group)]
+    first, sides = group[0], _sides(group)
+    dataset = first.dataset
+    queries = [query for query in first.scores if all(query in row.scores for row in group)]
     counts = {side: max(len(row.scores) for row in group if row.side == side) for side in sides}
-    if len(shared) < 2:
-        having = "; ".join(f"{count:,} in {side}" for side, count in counts.items())
-        reason = f"fewer than two queries in common ({having})"
-        return None, [LeftOut(f"{metric} on {dataset}", sides, reason)]
-    scores: dict[str, dict[str, QueryScores]] = {}
-    for row in group:
-        of_system = scores.setdefault(row.label, {})
-        of_system[row.side] = {query: row.scores[query] for query in shared}
-    left_out = []
+    if len(queries) < 2:
+        sizes = "; ".join(f"{count:,} in {side}" for side, count in counts.items())
+        reason = f"fewer than two queries in common ({sizes})"
+        yield LeftOut(f"{first.metric} on {dataset}", sides, reason)
+        return
     for side, count in counts.items():
-        if more := count - len(shared):
-            what = f"{more:,} {'query' if more == 1 else 'queries'} of {dataset}"
-            reason = f"not all runs scored them; {len(shared):,} are compared"
-            left_out.append(LeftOut(what, (side,), reason))
-    for label, of_system in scores.items():
-        if len(of_system) == 1:
-            (side,) = of_system
-            left_out.append(LeftOut(f"{label} on {dataset}", (side,), f"only {side} ranked by it"))
-    ranked = RankedMetric(
-        dataset=dataset,
-        fingerprint=first.fingerprint,
-        metric=metric,
-        depth=first.depth,
-        sides=sides,
-        queries=len(shared),
-        scores=scores,
-        cut=any(len(row.scores) > len(shared) for row in group),
-    )
-    return ranked, left_out
+        if more := count - len(queries):
+            subject = f"{more:,} {'query' if more == 1 else 'queries'} of {dataset}"
+            reason = f"not all runs scored them; {len(queries):,} are compared"
+            yield LeftOut(subject, (side,), reason)
+    scores: dict[str, dict[str, QueryScores]] = {}
+    for label, rows in group_by(group, lambda row: row.label).items():
+        scores[label] = {row.side: {q: row.scores[q] for q in queries} for row in rows}
+        if len(scores[label]) == 1:
+            side = rows[0].side
+            yield LeftOut(f"{label} on {dataset}", (side,), f"only {side} ranked by it")
+    cut = any(count > len(queries) for count in counts.values())
+    yield RankedMetric(first=first, sides=sides, queries=queries, scores=scores, cut=cut)
+
+
+def _by_ranking(ranked: Iterable[RankedMetric]) -> Iterable[list[RankedMetric]]:
+    """The metrics of each data set and depth."""
+    return group_by(ranked, lambda metric: (metric.first.fingerprint, metric.first.depth)).values()
 
 
 def find_changes(ranked: Sequence[RankedMetric]) -> list[Change]:
@@ -218,23 +186,16 @@ def find_changes(ranked: Sequence[RankedMetric]) -> list[Change]:
     Holm's correction is over all lines of a data set, in place of that over one system's.
     """
     changes = []
-    firsts: dict[tuple[str, str], RankedMetric] = {}
-    for metric in ranked:
-        firsts.setdefault((metric.fingerprint, metric.depth), metric)
-    for metric in firsts.values():
+    for metric, *_ in _by_ranking(ranked):
         pairs = [
             (system, _later_less_earlier(pair, metric.sides))
             for system, scores in metric.scores.items()
             for pair in compare_systems(scores)
         ]
         adjusted = holm([pair.p for _, pair in pairs])
+        dataset, measure = metric.first.dataset, metric.first.metric
         changes += [
-            Change(
-                dataset=metric.dataset,
-                metric=metric.metric,
-                system=system,
-                comparison=replace(pair, adjusted=float(p)),
-            )
+            Change(dataset, measure, system, replace(pair, adjusted=float(p)))
             for (system, pair), p in zip(pairs, adjusted, strict=True)
         ]
     return changes
@@ -258,43 +219,32 @@ def _later_less_earlier(pair: SystemPair, sides: Sequence[str]) -> SystemPair:
 def means_tables(ranked: Sequence[RankedMetric]) -> list[Table]:
     """A table for each data set and depth: a line for each metric and system."""
     tables = []
-    groups = groupby(ranked, key=lambda metric: (metric.fingerprint, metric.depth))
-    for number, (_, group) in enumerate(groups):
-        metrics = list(group)
-        first = metrics[0]
-        sides = tuple(dict.fromkeys(side for metric in metrics for side in metric.sides))
-        rows: list[Row] = [
-            (system, metric.metric, *(_mean(scores.get(side)) for side in sides))
-            for metric in metrics
-            for system, scores in metric.scores.items()
-        ]
+    for number, metrics in enumerate(_by_ranking(ranked)):
+        first = metrics[0].first
+        sides = dict.fromkeys(side for metric in metrics for side in metric.sides)
+        rows: list[Row] = []
+        for metric in metrics:
+            for system, scores in metric.scores.items():
+                means = (mean_interval(scores.get(side, {}).values()) for side in sides)
+                cells = (Cell.estimate(mean, "score") for mean in means)
+                rows.append((system, metric.first.metric, *cells))
         cut = " that all scored" if any(metric.cut for metric in metrics) else ""
-        tables.append(
-            Table(
-                id=f"means-{number}",
-                caption=f"{first.dataset} ({shortened(first.fingerprint)}), {first.depth}: mean "
-                f"over {first.queries:,} queries{cut}, with 95 % bootstrap interval",
-                columns=("system", "metric", *sides),
-                rows=rows,
-            )
+        caption = (
+            f"{first.dataset} ({shortened(first.fingerprint)}), {first.depth}: mean over "
+            f"{len(metrics[0].queries):,} queries{cut}, with 95 % bootstrap interval"
         )
+        tables.append(Table(f"means-{number}", caption, ("system", "metric", *sides), rows))
     return tables
-
-
-def _mean(scores: QueryScores | None) -> Cell:
-    return Cell.estimate(mean_interval(scores.values()) if scores else None, "score")
 
 
 def changes_tables(changes: Sequence[Change]) -> list[Table]:
     """A table for each data set: a line for each system and two runs."""
     tables = []
-    groups = groupby(changes, key=lambda change: change.dataset)
-    for number, (dataset, group) in enumerate(groups):
-        of_dataset = list(group)
-        pairs = [change.comparison for change in of_dataset]
-        caption = f"{dataset}, {of_dataset[0].metric}: what changed"
+    for number, group in enumerate(group_by(changes, lambda change: change.dataset).values()):
+        caption = f"{group[0].dataset}, {group[0].metric}: what changed"
+        pairs = [change.pair for change in group]
         table = comparisons.pairs_table(f"changes-{number}", caption, pairs)
-        rows = [(c.system, *row) for c, row in zip(of_dataset, table.rows, strict=True)]
+        rows = [(change.system, *row) for change, row in zip(group, table.rows, strict=True)]
         columns = ("system", "in", "less in", *table.columns[2:])
         tables.append(replace(table, columns=columns, rows=rows))
     return tables
@@ -303,21 +253,20 @@ def changes_tables(changes: Sequence[Change]) -> list[Table]:
 def change_sentences(changes: Sequence[Change]) -> list[str]:
     """For each data set, which systems changed significantly, or that none did."""
     sentences = []
-    for dataset in dict.fromkeys(change.dataset for change in changes):
-        of_dataset = [change for change in changes if change.dataset == dataset]
-        significant = [change for change in of_dataset if change.comparison.significant]
-        pairs = [change.comparison for change in of_dataset]
-        where = f"On {dataset}, by {of_dataset[0].metric},"
+    for dataset, group in group_by(changes, lambda change: change.dataset).items():
+        pairs = [change.pair for change in group]
+        significant = [change for change in group if change.pair.significant]
+        where = f"On {dataset}, by {group[0].metric},"
         if all(pair.wins == pair.losses == 0 for pair in pairs):
-            systems = join_words([*dict.fromkeys(change.system for change in of_dataset)])
+            systems = join_words([*dict.fromkeys(change.system for change in group)])
             sentences.append(
                 f"{where} {systems} score the same on each of {pairs[0].ties:,} queries."
             )
         elif not significant:
-            tests = plural(len(of_dataset), "comparison")
+            tests = plural(len(group), "comparison")
             sentences.append(f"{where} no system’s change is significant ({tests}).")
         for change in significant:
-            pair, difference = change.comparison, change.comparison.difference
+            pair, difference = change.pair, change.pair.difference
             sentences.append(
                 f"On {dataset}, {change.system} changes by {difference.value:+.3f} "
                 f"({difference.low:+.3f} to {difference.high:+.3f}) {change.metric} from "

@@ -6,42 +6,31 @@ order in which a cost grows. Ratios of other work (another query length) are not
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 
-from rabbench.report.comparison.costs import SHAPE, CostComparison
-from rabbench.report.comparison.runs import LeftOut, Side
-from rabbench.report.cost.tables import Ratio, ratios
-from rabbench.report.cost.text import DECIDING
-from rabbench.report.labels import (
-    CACHED,
-    CHUNKED,
-    STUDENT,
-    TEACHER,
-    is_cost,
-    measures_of,
-    name_of,
-    rank,
-)
-from rabbench.report.page import Cell, Row, Table
-from rabbench.report.wording import join_words
+from rabbench.report.comparison.costs import SHAPE
+from rabbench.report.comparison.runs import LeftOut, Side, group_by
+from rabbench.report.cost.ledger import judged_measures
+from rabbench.report.cost.tables import Ratio, all_ratios, is_dense, table_by_length
+from rabbench.report.cost.text import DECIDING, NOUNS, POWERS, order_text
+from rabbench.report.labels import STUDENT, TEACHER, Labels, measures_of, name_of, rank
+from rabbench.report.page import Cell, KeyFigure, Row, Table
+from rabbench.report.wording import between, join_words, times
 from rabbench.scaling.fits import NOISE_FREE, Fit, fit_sweeps
 from rabbench.stats.intervals import Estimate
 from rabbench.types import PHASES
 
-RatiosByLength = dict[int, Ratio]
 
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class RatioComparison:
-    """One ratio of one cost, in each side that has it: ``columns`` by the side's label."""
+    """One ratio of one cost, in each side that has it: ``columns`` by side, then length."""
 
     over: str
     under: str
     measure: str
     pairs: str
-    columns: dict[str, RatiosByLength]
+    columns: Mapping[str, Mapping[int, Ratio]]
 
     @property
     def id(self) -> str:
@@ -57,36 +46,52 @@ class RatioComparison:
     @property
     def shared(self) -> list[int]:
         """The document lengths that every side has."""
-        return sorted(set.intersection(*(set(column) for column in self.columns.values())))
+        return sorted(set.intersection(*map(set, self.columns.values())))
+
+    def factors(self, *, with_query: bool) -> dict[str, dict[int, Estimate]]:
+        """By side and length: the pair alone, or with the query's encoding where it adds up."""
+        return {
+            side: {
+                length: factor
+                for length, ratio in column.items()
+                if (factor := ratio.with_query if with_query else ratio.score) is not None
+            }
+            for side, column in self.columns.items()
+        }
+
+    def at_end(self) -> dict[str, Estimate]:
+        """By side, at the longest document that all have, the query counted in where it adds up."""
+        end = self.shared[-1]
+        return {side: c[end].with_query or c[end].score for side, c in self.columns.items()}
 
 
-def compare_ratios(
-    sides: Sequence[Side], costs: CostComparison
-) -> tuple[list[RatioComparison], list[LeftOut]]:
+def match_ratios(sides: Sequence[Side], labels: Labels) -> Iterator[RatioComparison | LeftOut]:
     """Teacher over student in each of its forms, and what of it is not set side by side."""
-    works: dict[tuple[str, ...], dict[tuple[str, ...], dict[str, RatiosByLength]]] = {}
-    for side, over, under in product(sides, (TEACHER, CACHED), (STUDENT, CHUNKED)):
-        rows = [row for row in side.results.rows if is_cost(row)]
-        for ratio in ratios(rows, over=over, under=under):
-            label, pairs = costs.label_of(over, ratio.key), str(ratio.key.get("pairs", ""))
-            shape = tuple(str(ratio.key.get(name)) for name in SHAPE)
-            by_shape = works.setdefault((label, under, ratio.measure, pairs), {})
-            columns = by_shape.setdefault(shape, {})
-            columns.setdefault(side.label, {})[ratio.doc_len] = ratio
-    comparisons, left_out = [], []
-    for (over, under, measure, pairs), by_shape in works.items():
-        for columns in by_shape.values():
-            comparison = RatioComparison(
-                over=over, under=under, measure=measure, pairs=pairs, columns=columns
-            )
+
+    def key(item: tuple[Side, Ratio]) -> tuple[str, str, str, str]:
+        ratio = item[1]
+        over = labels.of(ratio.over_system, ratio.key)
+        return over, ratio.under_system, ratio.measure, str(ratio.key.get("pairs", ""))
+
+    def shape(item: tuple[Side, Ratio]) -> tuple[str, ...]:
+        return tuple(str(item[1].key.get(name)) for name in SHAPE)
+
+    items = [(side, ratio) for side in sides for ratio in all_ratios(side.costs)]
+    measures = measures_of(ratio.measure for _, ratio in items)
+    items.sort(key=lambda item: measures.index(item[1].measure))
+    for names, of_key in group_by(items, key).items():
+        by_shape = group_by(of_key, shape)
+        for group in by_shape.values():
+            columns = {
+                label: {ratio.doc_len: ratio for _, ratio in of_side}
+                for label, of_side in group_by(group, lambda item: item[0].label).items()
+            }
+            comparison = RatioComparison(*names, columns)
             if len(columns) > 1:
-                comparisons.append(comparison)
+                yield comparison
             elif len(by_shape) > 1:
                 reason = "measured at another shape than in the other runs"
-                left_out.append(LeftOut(f"ratio {comparison.name}", (*columns,), reason))
-    order = measures_of(comparison.measure for comparison in comparisons)
-    comparisons.sort(key=lambda comparison: order.index(comparison.measure))
-    return comparisons, left_out
+                yield LeftOut(f"ratio {comparison.name}", tuple(columns), reason)
 
 
 def ratio_tables(comparisons: Sequence[RatioComparison]) -> list[Table]:
@@ -96,60 +101,86 @@ def ratio_tables(comparisons: Sequence[RatioComparison]) -> list[Table]:
     Peak memory, in which the weights are, is left to where the memory of the work is not known.
     """
     tables = []
-    measures = {comparison.measure for comparison in comparisons}
-    twice = {"peak_memory"} if "working_memory" in measures else set()
+    measures = judged_measures(comparison.measure for comparison in comparisons)
     for comparison in comparisons:
-        if comparison.pairs == "causal" or comparison.measure in twice:
-            continue
-        columns = comparison.columns.items()
-        alone = {side: {n: r.score for n, r in ratio.items()} for side, ratio in columns}
-        whole = {
-            side: {n: r.with_query for n, r in ratio.items() if r.with_query is not None}
-            for side, ratio in columns
-        }
-        id_, name = f"factor-{comparison.id}", comparison.name
-        if any(whole.values()):
-            tables.append(_length_table(id_, f"{name}, the query’s encoding counted in", whole))
-            folded = _length_table(f"{id_}-alone", f"{name} alone", alone)
-            tables.append(replace(folded, folded=True))
-        else:
-            tables.append(_length_table(id_, name, alone))
+        if comparison.pairs != "causal" and comparison.measure in measures:
+            alone, whole = (_factor_table(comparison, with_query=q) for q in (False, True))
+            if whole.rows:
+                tables.append(whole)
+                caption = f"{alone.caption} alone"
+                alone = replace(alone, id=f"{alone.id}-alone", caption=caption, folded=True)
+            tables.append(alone)
     return tables
 
 
-def _length_table(id_: str, caption: str, columns: Mapping[str, Mapping[int, Estimate]]) -> Table:
-    lengths = sorted({length for column in columns.values() for length in column})
-    rows: list[Row] = [
-        (n, *(Cell.estimate(column.get(n), "factor") for column in columns.values()))
-        for n in lengths
+def _factor_table(comparison: RatioComparison, *, with_query: bool) -> Table:
+    columns = {
+        side: {length: Cell.estimate(factor, "factor") for length, factor in column.items()}
+        for side, column in comparison.factors(with_query=with_query).items()
+    }
+    caption = comparison.name + (", the query’s encoding counted in" if with_query else "")
+    return table_by_length(f"factor-{comparison.id}", caption, columns)
+
+
+def main_ratios(comparisons: Sequence[RatioComparison]) -> list[RatioComparison]:
+    """Teacher over student in FLOPs and in time, at dense counts, with a length that all have."""
+    main = {
+        ratio.measure: ratio
+        for ratio in reversed(comparisons)
+        if (ratio.over, ratio.under) == (TEACHER, STUDENT)
+        if ratio.pairs != "causal" and ratio.shared
+    }
+    return [main[measure] for measure in DECIDING if measure in main]
+
+
+def ratio_sentences(main: Sequence[RatioComparison]) -> list[str]:
+    """Teacher over student in every run, in FLOPs and in time."""
+    if not main:
+        return []
+    at, parts = main[0].shared[-1], []
+    for ratio in main:
+        end = ratio.shared[-1]
+        where = "" if at == end else f", at {end:,} tokens,"
+        factors = [f"{between(factor)} in {side}" for side, factor in ratio.at_end().items()]
+        parts.append(f"{NOUNS[ratio.measure]}{where} {join_words(factors)}")
+    return [
+        f"At {at:,} tokens, the longest that these runs share, the teacher over the student for a "
+        f"pair, its query’s encoding counted in: {'; '.join(parts)}."
     ]
-    return Table(id_, caption, ("document tokens", *columns), rows)
+
+
+def key_figures(main: Sequence[RatioComparison]) -> list[KeyFigure]:
+    """Teacher over student in each run, at the longest document that all have."""
+    if not main:
+        return []
+    first, end = main[0], main[0].shared[-1]
+    note = f"{name_of(first.measure)} of a pair at {end:,} tokens, teacher over student"
+    return [KeyFigure(times(f.value), side, note) for side, f in first.at_end().items()]
 
 
 FitsBySide = Mapping[tuple[str, str, str], Mapping[str, Fit]]
 """By system's label, measure and phase, then side: the fit of a cost; of FLOPs the dense count."""
 
 
-def fit_costs(sides: Sequence[Side], costs: CostComparison) -> FitsBySide:
+def fit_costs(sides: Sequence[Side], labels: Labels) -> FitsBySide:
     """Every cost's fit in every side that measured it."""
     by_side: dict[tuple[str, str, str], dict[str, Fit]] = {}
     for side in sides:
-        for fit in fit_sweeps([row for row in side.results.rows if is_cost(row)]):
-            if fit.key.get("pairs", "dense") == "dense" and fit.values:
-                label = costs.label_of(fit.system, fit.key)
-                by_side.setdefault((label, fit.measure, fit.phase), {})[side.label] = fit
+        for fit in fit_sweeps(side.costs):
+            if is_dense(fit.key) and fit.values:
+                key = labels.of(fit.system, fit.key), fit.measure, fit.phase
+                by_side.setdefault(key, {})[side.label] = fit
     return by_side
 
 
-def compare_orders(sides: Sequence[Side], fits: FitsBySide) -> tuple[Table | None, list[str]]:
+def compare_orders(sides: Sequence[Side], fits: FitsBySide) -> tuple[Table, list[str]]:
     """The order of growth of each cost in each side, and sentences on counts and times that differ.
 
     A coefficient stands only beside counts: a time's belongs to its machine.
     """
-    twice = {"peak_memory"} if any(m == "working_memory" for _, m, _ in fits) else set()
-    shared = {key: f for key, f in fits.items() if len(f) > 1 and key[1] not in twice}
-    measures = measures_of(measure for _, measure, _ in shared)
-    phases: tuple[str, ...] = PHASES
+    measures = judged_measures(measure for _, measure, _ in fits)
+    shared = {k: f for k, f in fits.items() if len(f) > 1 and k[1] in measures}
+    phases = list[str](PHASES)
 
     def place(key: tuple[str, str, str]) -> tuple[object, ...]:
         label, measure, phase = key
@@ -157,20 +188,18 @@ def compare_orders(sides: Sequence[Side], fits: FitsBySide) -> tuple[Table | Non
         return rank(system), label, measures.index(measure), phases.index(phase)
 
     rows: list[Row] = []
-    differing = []
+    sentences = []
     for key in sorted(shared, key=place):
         (label, measure, phase), by_side = key, shared[key]
         cells = [_order_cell(by_side.get(side.label)) for side in sides]
-        rows.append((label, name_of(measure), phase, *cells))
+        rows.append([label, name_of(measure), phase, *cells])
         judged = {fit.order for fit in by_side.values()} - {"not judged"}
         if len(judged) > 1 and measure in DECIDING and phase != "query":
             orders = join_words([f"{fit.order} in {side}" for side, fit in by_side.items()])
-            differing.append(f"{label}, {phase}, {name_of(measure)}: {orders}.")
-    if not rows:
-        return None, []
+            sentences.append(f"{label}, {phase}, {name_of(measure)}: {orders}.")
     caption = "How each cost grows with document length, in each run"
     columns = ("system", "cost", "phase", *(side.label for side in sides))
-    return Table("orders", caption, columns, rows), differing
+    return Table("orders", caption, columns, rows), sentences
 
 
 def _order_cell(fit: Fit | None) -> Cell:
@@ -180,18 +209,15 @@ def _order_cell(fit: Fit | None) -> Cell:
     """
     if fit is None:
         return Cell()
-    order, end = fit.order, f"{fit.lengths[-1]:,} tokens"
+    order, end = order_text(fit), fit.lengths[-1]
     if fit.measure in NOISE_FREE and fit.exact and fit.leading is not None:
-        per = {"linear": "/token", "quadratic": "/token²"}.get(fit.order, "")
-        below = Cell(value=fit.leading.value, role="amount", unit=fit.unit + per)
-    elif fit.order == "linear" and fit.leading is None:
-        return Cell(
-            value="at most linear",
-            role="order",
-            below=[Cell(value=fit.lengths[-1], role="count", lead="to", note="tokens")],
-        )
+        rate = fit.unit + POWERS.get(fit.order, "")
+        below = Cell(value=fit.leading.value, role="amount", unit=rate)
+    elif order != fit.order:
+        below = Cell(value=end, role="count", lead="to", note="tokens")
     elif fit.order in {"linear", "quadratic"}:
-        below = Cell(value=fit.exponents[-1], role="digits", lead="exponent", note=f"at {end}")
+        steepness = fit.exponents[-1]
+        below = Cell(value=steepness, role="digits", lead="exponent", note=f"at {end:,} tokens")
     else:
-        below = Cell(value=fit.n_points, role="count", note=f"lengths to {end}")
+        below = Cell(value=fit.n_points, role="count", note=f"lengths to {end:,} tokens")
     return Cell(value=order, role="order", below=[below])

@@ -7,23 +7,37 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
+from rabbench.report import warnings
+from rabbench.report.labels import is_cost
 from rabbench.report.page import Table
-from rabbench.report.wording import amount, join_words
+from rabbench.report.wording import flatten, join_words, text_of
 from rabbench.results import FILENAME, load_results
-from rabbench.types import Results, UsageError
+from rabbench.types import Measurement, Results, UsageError
 
+LISTED = 4  # keys that differ, in a sentence
 MOMENTARY = frozenset({"date", "clock", "load_average"})
 """Of an environment, what differs between any two runs and says nothing of their kind."""
-
 
 HASH = re.compile(r"(sha256:)?[0-9a-f]{40,}")
 OF_MACHINE = frozenset({"machine", "cpu", "cores", "gpus"})
 """What the line of the machine says."""
+
+UNLIKE = ("threads", "config.options.device", "config.options.dtype", "versions.torch")
+"""What makes runs on one machine unlike each other."""
+
+MODIFIED = "its code had changes that no commit holds, so its commit does not say what ran."
+
+Differences = Mapping[str, Mapping[str, str]]
+"""Of each key that differs between runs, its value by the run's label, as text."""
+
+Item = TypeVar("Item")
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +55,26 @@ class Side:
         machine = self.results.environment.get("machine")
         return str(machine) if machine else None
 
+    @cached_property
+    def costs(self) -> list[Measurement]:
+        """Its rows of cost by document length."""
+        return [row for row in self.results.rows if is_cost(row)]
 
-@dataclass(frozen=True)
-class LeftOut:
-    """What stands in no comparison: what, of which sides, and why it is not compared."""
 
-    what: str
+class LeftOut(NamedTuple):
+    """What stands in no comparison: its subject, of which sides, and why it is not compared."""
+
+    subject: str
     sides: tuple[str, ...]
     reason: str
+
+
+def group_by(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
+    """Items by their key, both in the order of the items."""
+    groups: dict[Key, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
 
 
 def load_sides(folders: Sequence[Path]) -> list[Side]:
@@ -85,17 +111,15 @@ def short_labels(folders: Sequence[Path]) -> list[str]:
     deepest, several, depth = max(map(len, parts)), len(set(parts)), 1
     while len({path[-depth:] for path in parts}) < several and depth < deepest:
         depth += 1
-    tails = [list(path[-depth:]) for path in parts]
+    tails = [path[-depth:] for path in parts]
     while min(map(len, tails)) > 1 and len({path[-1] for path in tails}) == 1:
         tails = [path[:-1] for path in tails]
-    names = ["/".join(path) for path in tails]
-    words = [name.split("-") for name in names]
-    while len({first for first, *_ in words}) == 1:
-        shorter = [rest for _, *rest in words]
-        if not all(re.search("[A-Za-z]", "-".join(rest)) for rest in shorter):
+    short = ["/".join(path) for path in tails]
+    while len({name.split("-")[0] for name in short}) == 1:
+        shorter = [name.partition("-")[2] for name in short]
+        if not all(re.search("[A-Za-z]", name) for name in shorter):
             break
-        words = shorter
-    short = ["-".join(rest) for rest in words]
+        short = shorter
     # One file of several in a folder has its folder's name: tell them apart by number.
     return [
         name if short.count(name) == 1 else f"{name} {short[: i + 1].count(name)}"
@@ -103,18 +127,88 @@ def short_labels(folders: Sequence[Path]) -> list[str]:
     ]
 
 
-def overview(sides: Sequence[Side], differing: Mapping[str, Sequence[str]]) -> Table:
+def find_differences(sides: Sequence[Side]) -> Differences:
+    """Each key of command, configuration, environment and data that is not the same everywhere.
+
+    An absent key and None are the same: an option that a release did not have yet was not set.
+    """
+    flat = {side.label: _flat(side.results) for side in sides}
+    names = dict.fromkeys(name for values in flat.values() for name in values)
+    texts = {
+        name: {label: _text(name, values.get(name)) for label, values in flat.items()}
+        for name in names
+    }
+    return {name: values for name, values in texts.items() if len(set(values.values())) > 1}
+
+
+def _flat(results: Results) -> dict[str, Any]:
+    """Command, configuration, environment and fingerprints with dotted names."""
+    environment = {k: v for k, v in results.environment.items() if k not in MOMENTARY}
+    data = {str(suite.get("name")): suite.get("fingerprint") for suite in results.suites}
+    return flatten(
+        {"command": results.command, "config": results.config, **environment, "data": data}
+    )
+
+
+def _text(name: str, value: Any) -> str:
+    text = text_of(name, value)
+    return shortened(text) if HASH.fullmatch(text) else text
+
+
+def shortened(digest: str) -> str:
+    """The beginning of a hash, enough to tell two apart."""
+    digest = digest.removeprefix("sha256:")
+    return f"{digest[:12]}…" if len(digest) > 12 else digest
+
+
+def difference_sentence(sides: Sequence[Side], differences: Differences) -> str:
+    """In what the runs differ: the first keys, and how many more."""
+    names = join_words([side.label for side in sides])
+    keys = [key.removeprefix("config.").removeprefix("options.") for key in differences]
+    if not keys:
+        return f"{names} differ in nothing that their results record: the same run again."
+    more = f" and {len(keys) - LISTED} more" if len(keys) > LISTED else ""
+    return f"{names} differ in {', '.join(keys[:LISTED])}{more}."
+
+
+def unlike_sentences(differences: Differences) -> list[str]:
+    """What makes runs on one machine unlike each other, where it is known."""
+    sentences = []
+    for name in UNLIKE:
+        settings = [f"{value} in {label}" for label, value in differences.get(name, {}).items()]
+        if settings:
+            noun = name.rpartition(".")[2]
+            sentences.append(f"They also differ in {noun}: {join_words(settings)}.")
+    return sentences
+
+
+def find_warnings(sides: Sequence[Side]) -> list[str]:
+    """What must be known of each run before its figures are believed."""
+    labels: dict[str, list[str]] = {}
+    for side in sides:
+        modified = [MODIFIED] if side.results.environment.get("modified") else []
+        for text in [*warnings.find_warnings(side.results.rows), *modified]:
+            labels.setdefault(text, []).append(side.label)
+    return [f"{join_words(names)}: {text}" for text, names in labels.items()]
+
+
+def overview(sides: Sequence[Side], differences: Differences) -> Table:
     """What each side is, a column each: where it lies and ran, and every key that differs."""
-    always = {
+    differing = {
+        name: list(values.values())
+        for name, values in differences.items()
+        if name not in OF_MACHINE
+    }
+    lines = {
         "folder": [str(side.path) for side in sides],
         "machine": [_machine(side) for side in sides],
         "date": [str(side.results.environment.get("date") or "–") for side in sides],
         "results.json, SHA-256": [shortened(side.sha256) for side in sides],
+        **differing,
     }
-    differing = {name: values for name, values in differing.items() if name not in OF_MACHINE}
-    rows = [(name, *values) for name, values in {**always, **differing}.items()]
     caption = "The runs, and where they differ" if differing else "The runs"
-    return Table("runs", caption, ("", *(side.label for side in sides)), rows)
+    columns = ("", *(side.label for side in sides))
+    return Table("runs", caption, columns, [(name, *values) for name, values in lines.items()])
 
 
 def _machine(side: Side) -> str:
@@ -129,55 +223,7 @@ def _machine(side: Side) -> str:
     return ", ".join(filter(None, parts))
 
 
-def shortened(digest: str) -> str:
-    """The beginning of a hash, enough to tell two apart."""
-    digest = digest.removeprefix("sha256:")
-    return f"{digest[:12]}…" if len(digest) > 12 else digest
-
-
-def differences(sides: Sequence[Side]) -> dict[str, list[str]]:
-    """Each key of command, configuration, environment and data that is not the same everywhere.
-
-    An absent key and None are the same: an option that a release did not have yet was not set.
-    """
-    flat = [_flat(side.results) for side in sides]
-    names = dict.fromkeys(name for one in flat for name in one)
-    found = {name: [said(name, one.get(name)) for one in flat] for name in names}
-    return {name: values for name, values in found.items() if len(set(values)) > 1}
-
-
-def _flat(results: Results) -> dict[str, Any]:
-    """Command, configuration, environment and fingerprints with dotted names."""
-    environment = {k: v for k, v in results.environment.items() if k not in MOMENTARY}
-    data = {str(suite.get("name")): suite.get("fingerprint") for suite in results.suites}
-    whole = {"command": results.command, "config": results.config, **environment, "data": data}
-    return dict(_leaves("", whole))
-
-
-def _leaves(prefix: str, value: Any) -> Iterable[tuple[str, Any]]:
-    if not isinstance(value, Mapping):
-        yield prefix, value
-        return
-    for name, inner in value.items():
-        yield from _leaves(f"{prefix}.{name}" if prefix else str(name), inner)
-
-
-def said(name: str, value: Any) -> str:
-    """A value of a configuration in words."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(said("", item) for item in value) or "–"
-    if isinstance(value, int) and name.endswith("_bytes"):
-        return amount(value, "B")
-    if isinstance(value, str) and HASH.fullmatch(value):
-        return shortened(value)
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def left_out_table(left_out: Sequence[LeftOut]) -> Table | None:
+def left_out_table(left_out: Sequence[LeftOut]) -> Table:
     """A line for each thing that is left out."""
-    rows = [(item.what, join_words(item.sides), item.reason) for item in dict.fromkeys(left_out)]
-    return Table("left-out", "What is not compared", ("what", "of", "why"), rows) if rows else None
+    rows = [(subject, join_words(sides), reason) for subject, sides, reason in left_out]
+    return Table("left-out", "What is not compared", ("what", "of", "why"), rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rabbench.report.render import export
+from rabbench import report
 from rabbench.results import save_results
 from rabbench.types import Results, UsageError
 
@@ -21,7 +21,7 @@ def folders(demo: Results, tmp_path: Path) -> list[Path]:
 
 
 def test_csv_has_every_row_with_its_value_or_status(demo: Results, folders: list[Path]) -> None:
-    lines = list(csv.DictReader(export.text("csv", folders[:1]).splitlines()))
+    lines = list(csv.DictReader(report.export("csv", folders[:1]).splitlines()))
     assert len(lines) == len(demo.rows)
     for line, row in zip(lines, demo.rows, strict=True):
         assert (line["system"], line["phase"], line["measure"], line["status"]) == (
@@ -29,26 +29,26 @@ def test_csv_has_every_row_with_its_value_or_status(demo: Results, folders: list
         )  # fmt: skip
         assert line["value"] == "" if row.value is None else float(line["value"]) == row.value
         assert int(line["n_samples"]) == len(row.samples)
-        told = {key for key, value in row.params.items() if value is not None}
-        assert all(line[key] != "" for key in told)
+        present = {key for key, value in row.params.items() if value is not None}
+        assert all(line[key] != "" for key in present)
 
 
 def test_json_has_everything_that_the_file_has(demo: Results, folders: list[Path]) -> None:
-    whole = json.loads(export.text("json", folders[:1]), parse_constant=pytest.fail)
+    whole = json.loads(report.export("json", folders[:1]), parse_constant=pytest.fail)
     assert whole == json.loads((folders[0] / "results.json").read_text())
     assert len(whole["rows"]) == len(demo.rows)
 
 
 def test_of_several_each_row_says_its_run(demo: Results, folders: list[Path]) -> None:
-    lines = list(csv.DictReader(export.text("csv", folders).splitlines()))
+    lines = list(csv.DictReader(report.export("csv", folders).splitlines()))
     assert [line["run"] for line in lines] == ["one"] * len(demo.rows) + ["two"] * len(demo.rows)
-    runs = json.loads(export.text("json", folders))["runs"]
+    runs = json.loads(report.export("json", folders))["runs"]
     assert [run["run"] for run in runs] == ["one", "two"]
     assert {len(run["rows"]) for run in runs} == {len(demo.rows)}
 
 
 def test_of_several_the_tables_are_those_of_the_comparison(folders: list[Path]) -> None:
-    text = export.text("latex", folders)
+    text = report.export("latex", folders)
     assert r"\label{tab:runs}" in text
     assert r"\label{tab:costs-counts-0}" in text
     assert r"\label{tab:length-flops-0}" not in text  # details are not for a paper
@@ -56,6 +56,6 @@ def test_of_several_the_tables_are_those_of_the_comparison(folders: list[Path]) 
 
 
 @pytest.mark.parametrize("kind", ["csv", "json", "latex"])
-def test_a_folder_given_twice_is_refused(kind: export.Kind, folders: list[Path]) -> None:
+def test_a_folder_given_twice_is_refused(kind: report.Format, folders: list[Path]) -> None:
     with pytest.raises(UsageError, match="is given twice"):
-        export.text(kind, [folders[0], folders[0]])
+        report.export(kind, [folders[0], folders[0]])
