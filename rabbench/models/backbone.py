@@ -1,12 +1,13 @@
 """A causal language model and its tokenizer, by name: folder, hub, packaged GGUF, or shape only.
 
-Knows the source of weights and the forward to final hidden states; knows nothing of documents,
-queries or scores. Weights and tokenizer load on first use, so that counting FLOPs of a 7B model
-needs neither.
+Knows the source of weights, the forward to final hidden states and the head's logits; knows nothing
+of documents or queries. Weights and tokenizer load on first use: counting a 7B model's FLOPs needs
+neither.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +16,9 @@ from typing import Any
 
 import torch
 
-from rabbench.models import adapters
 from rabbench.models.catalog import PRESETS
 from rabbench.models.checkpoint import Checkpoint, find
 from rabbench.models.closed_form import ModelShape
-from rabbench.models.head import vocabulary_logits
 from rabbench.models.locate import locate, missing_model_error, progress_bars
 from rabbench.models.prefix import Prefix, build_cache, cache_arguments, pad, read_cache
 from rabbench.types import Progress, UsageError, no_progress
@@ -102,7 +101,11 @@ class Backbone:
             with self._load_errors(), torch.device(self.device):
                 model = AutoModelForCausalLM.from_config(self.config, **kind)
         if self.checkpoint is not None and self.checkpoint.adapter is not None:
-            model = adapters.merge_adapter(model, self.checkpoint.adapter)
+            from peft import PeftModel
+
+            with hide_renaming_warning():
+                adapted = PeftModel.from_pretrained(model, str(self.checkpoint.adapter))
+                model = adapted.merge_and_unload()
         model = model.to(self.device).eval().requires_grad_(False)
         for parameter in model.parameters():
             # A memory-mapped weight is not resident until it is read; the peak memory of the first
@@ -127,17 +130,11 @@ class Backbone:
     def hidden(
         self, sequences: Sequence[Sequence[int]], *, prefix: Prefix | None = None
     ) -> torch.Tensor:
-        """Final hidden states (after the last norm) at the last token of each sequence.
+        """Final states (after the last norm) at the last token of B sequences, none empty: (B, d).
 
-        Sequences are padded on the right. No mask is needed: under causal attention a token
-        never sees the padding behind it, so the fast causal kernel applies.
-
-        Args:
-            sequences: B lists of token ids, none empty.
-            prefix: keys and values of P tokens before every sequence, which are not run again.
-
-        Returns:
-            (B, d) in the model's dtype, on its device.
+        In the model's dtype, on its device. ``prefix`` has the keys and values of P tokens before
+        every sequence, which are not run again. Sequences are padded on the right without a mask:
+        under causal attention no token sees the padding behind it, and the fast kernel applies.
         """
         tokens, ends = pad(sequences)  # (B, L), (B,)
         body, arguments = self.model.base_model, {"use_cache": False}
@@ -155,15 +152,7 @@ class Backbone:
     def encode(
         self, sequences: Sequence[Sequence[int]], *, batch: int, progress: Progress = no_progress
     ) -> torch.Tensor:
-        """:meth:`hidden` of any number of sequences, in batches of similar length.
-
-        Args:
-            sequences: N lists of token ids.
-            batch: sequences in one forward.
-            progress: called before each batch.
-
-        Returns:
-            (N, d), in the order of ``sequences``.
+        """:meth:`hidden` of N sequences, in their order: (N, d); run in batches of similar length.
 
         Raises:
             UsageError: if a sequence is longer than the model's context.
@@ -189,15 +178,7 @@ class Backbone:
         return [(layer.keys, layer.values) for layer in cache.layers]
 
     def logits(self, hidden: torch.Tensor, tokens: Sequence[int] | None = None) -> torch.Tensor:
-        """Vocabulary logits in float32 of final hidden states.
-
-        Args:
-            hidden: (B, d).
-            tokens: T of the vocabulary, computed in float32; None for all, in the model's dtype.
-
-        Returns:
-            (B, V) or (B, T), with the configuration's soft cap and scale where it has them.
-        """
+        """:func:`vocabulary_logits` of final states (B, d): (B, V), or (B, T) of T tokens."""
         with torch.inference_mode():
             return vocabulary_logits(self.model, hidden, tokens)
 
@@ -226,6 +207,38 @@ class Backbone:
             raise UsageError(f"{self.name} {lack}") from error
 
 
+def vocabulary_logits(
+    model: Any, hidden: torch.Tensor, tokens: Sequence[int] | None = None
+) -> torch.Tensor:
+    """Logits in float32 of final hidden states (B, d): (B, V), or of some tokens alone (B, T).
+
+    With the configuration's soft cap and scale where it has them. A few tokens' logits cost next
+    to nothing, the whole vocabulary's as much as several layers of a small model; the few are
+    multiplied in float32 whatever the model's type, since the difference of two is what counts.
+    """
+    head, config = model.get_output_embeddings(), model.config
+    if tokens is None:
+        logits: torch.Tensor = head(hidden).float()
+    else:
+        rows = list(tokens)
+        bias = None if head.bias is None else head.bias[rows].float()
+        with torch.autocast(hidden.device.type, enabled=False):
+            logits = torch.nn.functional.linear(hidden.float(), head.weight[rows].float(), bias)
+    if scale := getattr(config, "logits_scaling", None):
+        logits = logits / scale
+    if cap := getattr(config, "final_logit_softcapping", None):
+        logits = cap * torch.tanh(logits / cap)
+    return logits
+
+
+@contextmanager
+def hide_renaming_warning() -> Iterator[None]:
+    """Hide peft 0.21's warning about a name that transformers 5.23 replaced."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+        yield
+
+
 @lru_cache(maxsize=4)
 def resolve(
     name: str,
@@ -235,15 +248,10 @@ def resolve(
     attention: str = "sdpa",
     seed: int = 0,
 ) -> Backbone:
-    """Find a model by name; nothing heavy is loaded.
+    """Find a model by name; nothing heavy is loaded. The rest are fields of :class:`Backbone`.
 
-    Args:
-        name: a short name (``smollm2-135m``), a shape preset (``qwen2-7b``), a folder of a model
-            or of a trained checkpoint, or a hub id ``org/name`` with an optional ``@revision``.
-        device: ``cpu`` or ``cuda``.
-        dtype: a torch dtype's name.
-        attention: transformers' attention implementation (``sdpa`` or ``eager``).
-        seed: of a preset's random weights.
+    The name is short (``smollm2-135m``), of a shape preset (``qwen2-7b``), a folder of a model or
+    of a trained checkpoint, or a hub id ``org/name`` with an optional ``@revision``.
 
     Raises:
         UsageError: if the name is none of these; the message lists the short names.

@@ -71,12 +71,9 @@ def find(name: str) -> Checkpoint | None:
     """
     shipped_folder = Path(__file__).parent.parent / "checkpoints"
     folder = shipped_folder / SHIPPED[name] if name in SHIPPED else Path(name).expanduser()
-    return read(folder) if (folder / CARD).is_file() else None
-
-
-def read(folder: Path) -> Checkpoint:
-    """Read a checkpoint's folder; errors as in :func:`find`."""
     path = folder / CARD
+    if not path.is_file():
+        return None
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         if card["schema"] != SCHEMA:

@@ -23,10 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def locate(name: str) -> tuple[str, str, str | None]:
-    """Find a model by name.
-
-    Returns:
-        Source (``preset``, ``folder``, ``package`` or ``hub``), location, and a revision.
+    """The source of a model (``preset``, ``folder``, ``package`` or ``hub``), location, revision.
 
     Raises:
         UsageError: for a name that is none of these.

@@ -13,13 +13,10 @@ from torch.nn import functional
 def sft(logits: torch.Tensor, relevant: torch.Tensor, answers: tuple[int, int]) -> torch.Tensor:
     """Cross-entropy on the answer token over the whole vocabulary (arXiv 2412.16615).
 
-    Args:
-        logits: (B, V) at the position where the answer is read.
-        relevant: (B,) bool, whether the document answers the query.
-        answers: the token ids of yes and no.
+    Of logits (B, V) where the answer is read, documents that are ``relevant`` (B,) bool, and the
+    token ids of yes and no.
     """
-    yes, no = answers
-    target = torch.where(relevant, yes, no)  # (B,)
+    target = torch.where(relevant, *answers)  # (B,)
     return functional.cross_entropy(logits.float(), target)
 
 
@@ -29,13 +26,8 @@ def dpo(
     """Direct preference of the right answer over the other (Rafailov et al., arXiv 2305.18290).
 
     Both answers are single tokens after the same prompt, so the log-ratio of their probabilities
-    is the log-odds s, and the loss is -log sigmoid(±β(s - s_ref)).
-
-    Args:
-        log_odds: (B,) of yes against no under the model that is trained.
-        reference: (B,) under the model before training.
-        relevant: (B,) bool.
-        beta: β, the strength of the tie to the reference.
+    is the log-odds s (B,) of yes against no, and the loss is -log sigmoid(±β(s - s_ref)), with +
+    for ``relevant`` (B,) bool documents. ``reference`` s_ref (B,) is the model's before training.
     """
     sign = torch.where(relevant, 1.0, -1.0)  # (B,)
     return -functional.logsigmoid(beta * sign * (log_odds - reference)).mean()
@@ -44,9 +36,7 @@ def dpo(
 def listwise(scores: torch.Tensor, temperature: float = 1.0) -> torch.Tensor:
     """Softmax cross-entropy of the relevant document within its group (InfoNCE).
 
-    Args:
-        scores: (G, K), the relevant document's in the first column; -inf marks an empty place.
-        temperature: the scores are divided by it.
+    Of scores (G, K), the relevant document's in the first column; -inf marks an empty place.
     """
     first = torch.zeros(len(scores), dtype=torch.long, device=scores.device)
     return functional.cross_entropy(scores.float() / temperature, first)
@@ -57,14 +47,8 @@ def contrastive(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """InfoNCE over a batch's documents: the relevant one of a query is a negative of the others.
 
-    Args:
-        scores: (Q, N), similarities.
-        first: (Q,), the column of each query's relevant document.
-        barred: (Q, N) bool, documents that are no negatives of a query.
-        temperature: the scores are divided by it.
-
-    Returns:
-        The loss, and (Q,) whether the relevant document comes first.
+    Of similarities (Q, N); ``first`` (Q,) is the column of a query's relevant document, ``barred``
+    (Q, N) marks what is no negative of it. Returns the loss, and (Q,) whether that document leads.
     """
     positive = scores.gather(1, first[:, None])  # (Q, 1)
     negatives = scores.masked_fill(barred, -torch.inf).scatter(1, first[:, None], -torch.inf)

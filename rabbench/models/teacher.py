@@ -182,15 +182,7 @@ class Teacher:
     def score(
         self, pairs: Sequence[Sequence[int]], *, batch: int = 16, progress: Progress = no_progress
     ) -> torch.Tensor:
-        """Score pairs.
-
-        Args:
-            pairs: N lists of token ids, document part then query part.
-            batch: pairs in one forward.
-            progress: called before each batch.
-
-        Returns:
-            (N,) float32 log-odds.
+        """Log-odds (N,) float32 of N pairs, each the ids of a document part and a query part.
 
         Raises:
             UsageError: if a pair is longer than the model's context.

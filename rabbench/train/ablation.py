@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,8 @@ def run(
 ) -> Results:
     """Train and evaluate every variant with every seed; a row for each metric of each student.
 
-    Args:
-        config: the variants.
-        out: ``out/VARIANT-SEED`` are the students' folders, ``out`` holds the table.
-        resume: keep the students that are finished, go on with the one that is not.
-        progress: told which student is at work.
+    ``out/VARIANT-SEED`` are the students' folders, ``out`` holds the table. ``resume`` keeps the
+    students that are finished and goes on with the one that is not.
 
     Raises:
         UsageError: for an unknown variant.
@@ -40,7 +38,7 @@ def run(
     students = [(name, seed) for seed in range(config.seeds) for name in names]
     for i, (name, seed) in enumerate(students):
         label = f"{name}, seed {seed} ({i + 1} of {len(students)})"
-        labelled = _label_progress(label, progress)
+        labelled = partial(_report_step, progress, label)
         folder = out / f"{name}-{seed}"
         schedule = replace(config.student.schedule, seed=seed)
         variant = replace(config.student, **VARIANTS[name], schedule=schedule)
@@ -52,9 +50,9 @@ def run(
     return store.results
 
 
-def _label_progress(label: str, progress: Progress) -> Progress:
-    """A progress whose every step names the student."""
-    return lambda step, done, total: progress(f"{label}: {step}", done, total)
+def _report_step(progress: Progress, label: str, step: str, completed: int, total: int) -> None:
+    """Report a step of one student under its name."""
+    progress(f"{label}: {step}", completed, total)
 
 
 def _evaluate(

@@ -7,7 +7,6 @@ random negative set a query and every other document of the batch as further neg
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,37 +22,28 @@ from rabbench.train.folder import TrainingFolder
 from rabbench.types import Progress, Results, Suite, no_progress
 
 
-@dataclass(frozen=True)
-class ContrastiveLoss:
-    """InfoNCE over the batch's documents; the positive of one query is a negative of others."""
-
-    temperature: float
-
-    def __call__(self, model: Any, inputs: Inputs) -> tuple[torch.Tensor, dict[str, float]]:
-        """The loss of one batch of Q queries and N documents."""
-        documents = last_states(model, inputs, "document_")  # (N, d)
-        loss, hits = finetune.contrastive_loss(model, inputs, documents, self.temperature)
-        return loss, {"first_in_batch": hits}
+def batch_loss(
+    model: Any, inputs: Inputs, *, temperature: float
+) -> tuple[torch.Tensor, dict[str, float]]:
+    """InfoNCE over the batch's N documents; the positive of one query is a negative of others."""
+    documents = last_states(model, inputs, "document_")  # (N, d)
+    loss, hits = finetune.contrastive_loss(model, inputs, documents, temperature)
+    return loss, {"first_in_batch": hits}
 
 
-@dataclass(frozen=True)
-class TextCollator:
-    """Groups to the token ids of their queries and of all their documents, each once."""
-
-    texts: BiEncoderInputs
-    suite: Suite
-
-    def __call__(self, groups: Sequence[TrainingGroup]) -> dict[str, torch.Tensor]:
-        """Token ids of Q queries and N documents, and what :func:`contrastive_loss` needs."""
-        ids = dict.fromkeys(id_ for group in groups for id_ in (group.positive, *group.negatives))
-        doc_ids, query_ids = list(ids), [group.query_id for group in groups]
-        documents = [self.texts.document(self.suite.docs[doc_id]) for doc_id in doc_ids]
-        return pad_left(documents, "document_") | finetune.contrastive_inputs(
-            self.suite,
-            [(query_id, self.texts.query(self.suite.queries[query_id])) for query_id in query_ids],
-            doc_ids=doc_ids,
-            positives=[doc_ids.index(group.positive) for group in groups],
-        )
+def collate(
+    texts: BiEncoderInputs, suite: Suite, groups: Sequence[TrainingGroup]
+) -> dict[str, torch.Tensor]:
+    """Token ids of the groups' queries and of all their documents, each once."""
+    ids = dict.fromkeys(id_ for group in groups for id_ in (group.positive, *group.negatives))
+    doc_ids, query_ids = list(ids), [group.query_id for group in groups]
+    documents = [texts.document(suite.docs[doc_id]) for doc_id in doc_ids]
+    return pad_left(documents, "document_") | finetune.contrastive_inputs(
+        suite,
+        [(query_id, texts.query(suite.queries[query_id])) for query_id in query_ids],
+        doc_ids=doc_ids,
+        positives=[doc_ids.index(group.positive) for group in groups],
+    )
 
 
 def run(
@@ -67,8 +57,8 @@ def run(
         TrainingFolder("biencoder", config, out, resume=resume),
         backbone,
         texts=texts.prompt.texts,
-        build_collate=partial(TextCollator, texts),
-        loss=ContrastiveLoss(config.temperature),
+        build_collate=lambda suite: partial(collate, texts, suite),
+        loss=partial(batch_loss, temperature=config.temperature),
         validation_batch=finetune.HELD_OUT_GROUPS,  # all at once, being negatives of another
         progress=progress,
     )

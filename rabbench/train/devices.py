@@ -2,9 +2,8 @@
 
     accelerate launch --num_processes 4 -m rabbench train teacher …
 
-The Trainer gives each process its share of a step's queries and averages the gradients. The rest
-is here: the first process writes, all read what it wrote, and divisible work is divided. Processes
-share one disk. A training in one process is unchanged by all of this.
+The Trainer divides a step's queries and averages the gradients. The rest is here: the first process
+writes, all read what it wrote, and divisible work is divided. Processes share one disk.
 """
 
 from __future__ import annotations
@@ -22,11 +21,7 @@ T = TypeVar("T")
 
 @contextmanager
 def process_group(device: str) -> Iterator[bool]:
-    """Join the other processes of this training; yields whether this is the first.
-
-    Args:
-        device: ``cpu`` or ``cuda``, of which each process then has its own.
-    """
+    """Join the other processes, each with a ``device`` of its own; yields whether this is first."""
     state = PartialState(cpu=device == "cpu")
     try:
         yield bool(state.is_main_process)
@@ -49,17 +44,11 @@ def wait() -> None:
     PartialState().wait_for_everyone()
 
 
-def broadcast(value: T) -> T:
-    """The first process's value, in all of them."""
-    values = [value]
-    broadcast_object_list(values)  # in place
-    return values[0]
-
-
 def share(items: Sequence[T]) -> Sequence[T]:
-    """This process's part of the items; each item is in one process's part."""
-    state = PartialState()
-    return items[state.process_index :: state.num_processes]
+    """This process's part of the first one's items; each item is in one process's part."""
+    state, values = PartialState(), [items]
+    broadcast_object_list(values)  # in place
+    return values[0][state.process_index :: state.num_processes]
 
 
 def maximum(value: int) -> int:

@@ -7,7 +7,6 @@ vocabulary, N documents. Knows tensors; knows no text, no file and no training l
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -101,15 +100,6 @@ def gumbel_top_k(
     return keys.topk(min(count, int(allowed.sum()))).indices
 
 
-@dataclass(frozen=True)
-class LossWeights:
-    """Weights of ‖ĥ - h_T‖², of the reverse KL (λ), and of the squared error within a query."""
-
-    mse: float
-    reverse_kl: float
-    within_query: float
-
-
 def distillation_step(
     student: nn.Module,
     head: Head,
@@ -118,9 +108,11 @@ def distillation_step(
     z_d: torch.Tensor,
     h_t: torch.Tensor,
     mask: torch.Tensor,
-    weights: LossWeights,
+    mse: float,
+    reverse_kl: float,
+    within_query: float,
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    """The losses of one batch.
+    """Each weighted loss of one batch, a mean over pairs, by name; and the student's ĥ (B, K, d).
 
     Args:
         student: predicts ĥ from h_q and z_d.
@@ -129,28 +121,27 @@ def distillation_step(
         z_d: (B, K, d), the candidates' latents.
         h_t: (B, K, d), the teacher's states of the pairs.
         mask: (B, K), true for a candidate, false for padding.
-        weights: of the losses.
-
-    Returns:
-        Each weighted loss, a mean over pairs, by name; and ĥ (B, K, d).
+        mse: weight of ‖ĥ - h_T‖².
+        reverse_kl: λ, weight of the reverse KL.
+        within_query: weight of the squared error within a query.
     """
     predicted = student(h_q[:, None].expand_as(z_d), z_d)  # (B, K, d)
     parts = {}
-    if weights.mse:
-        parts["mse"] = weights.mse * _masked_mean(losses.mse(predicted, h_t), mask)
-    if weights.reverse_kl:
+    if mse:
+        parts["mse"] = mse * _masked_mean(losses.mse(predicted, h_t), mask)
+    if reverse_kl:
         divergence = losses.reverse_kl(head(predicted[mask]), head(h_t[mask]))  # (pairs,)
-        parts["reverse_kl"] = weights.reverse_kl * divergence.mean()
-    if weights.within_query:
+        parts["reverse_kl"] = reverse_kl * divergence.mean()
+    if within_query:
         error = losses.mse(_centre(predicted, mask), _centre(h_t, mask))  # (B, K)
-        parts["within"] = weights.within_query * _masked_mean(error, mask)
+        parts["within"] = within_query * _masked_mean(error, mask)
     return parts, predicted
 
 
 def score_drift(now: torch.Tensor, before: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """How far scores have moved among a query's documents: (B, K), (B, K), (B, K) → a scalar.
+    """How far scores (B, K) have moved among a query's documents, as a mean square.
 
-    The mean square of the changes, less what all documents of a query have in common.
+    Less what all documents of a query have in common.
     """
     return _masked_mean(_centre((now - before)[..., None], mask).square().sum(-1), mask)
 

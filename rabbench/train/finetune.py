@@ -17,8 +17,7 @@ from transformers import set_seed
 from rabbench.config.options import Options
 from rabbench.config.train import Lora
 from rabbench.models import losses
-from rabbench.models.adapters import hide_renaming_warning
-from rabbench.models.backbone import Backbone, resolve
+from rabbench.models.backbone import Backbone, hide_renaming_warning, resolve
 from rabbench.train import data, loop
 from rabbench.train.batches import Inputs, last_states, pad_left
 from rabbench.train.data import TrainingGroup
@@ -130,17 +129,11 @@ def train(
     negative_queries: bool = False,
     progress: Progress,
 ) -> Results:
-    """Train the backbone and fill its folder: weights, card, log and report rows.
+    """Train the backbone of :func:`resolve_base` and fill its folder; a finished one stays.
 
-    Args:
-        folder: has the configuration; one that is finished stays as it is.
-        backbone: of :func:`resolve_base`.
-        texts: the prompt's, for the card.
-        build_collate: from the suite that is trained on.
-        loss: of a batch.
-        validation_batch: groups that are validated together.
-        negative_queries: whether negatives come with queries of theirs.
-        progress: told after each update.
+    ``texts`` are the prompt's, for the card; ``build_collate`` takes the suite. So many groups as
+    ``validation_batch`` are validated together. With ``negative_queries`` the groups' negatives
+    come with queries of theirs.
     """
     if folder.finished:
         return folder.results

@@ -83,13 +83,8 @@ class TrainingFolder:
     ) -> Results:
         """Write weights, rows and card; remove the training's state. The first process does.
 
-        Args:
-            model: what was trained.
-            log: of the loop.
-            base: the backbone that was trained from.
-            texts: the prompt's.
-            split: the data that were trained on.
-            extra: further entries of the card.
+        ``base`` is the backbone that was trained from, ``texts`` are the prompt's; ``extra`` has
+        further entries of the card.
         """
         if devices.is_first():
             _save_weights(model, self.out, base)

@@ -147,17 +147,9 @@ def fit(
 ) -> list[Figures]:
     """Train a model in place and return the log: a dictionary for each logged step.
 
-    Args:
-        name: what is trained, for the progress.
-        model: a module; a PEFT model's state on disk is its adapter alone.
-        config: has the schedule, and the device among its options.
-        loss: of a batch of inputs.
-        items: what the batches are made of, in training order.
-        collate: items to tensors.
-        validate: figures on held-out queries.
-        out: its folder ``state`` holds the state while training lasts; if there is one already,
-            training goes on from it.
-        progress: told after each update.
+    ``name`` is for the progress. ``config`` has the schedule, and the device among its options.
+    ``items`` stand in training order. ``out/state`` holds the state while training lasts, a PEFT
+    model's adapter alone; if there is one already, training goes on from it.
     """
     newest = _newest_state(out / STATE)
     trainer = _LossTrainer(

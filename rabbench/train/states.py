@@ -98,7 +98,7 @@ class TeacherStates:
 
     def _divide(self, items: list[Item], run: Callable[[Sequence[Item]], None]) -> None:
         """Run the items, each process its share."""
-        run(devices.share(devices.broadcast(items)))
+        run(devices.share(items))
         if devices.count() > 1:
             self.flush()
             devices.wait()

@@ -26,7 +26,7 @@ from rabbench.models.teacher import Prompt, answer_direction
 from rabbench.train import data, devices, distil, initialisation, loop
 from rabbench.train.batches import Inputs
 from rabbench.train.candidate_pool import CandidatePool, EncodedSuite, encode
-from rabbench.train.distil import LossWeights, StandardisedPredictor
+from rabbench.train.distil import StandardisedPredictor
 from rabbench.train.folder import TrainingFolder
 from rabbench.train.states import TeacherStates, states_folder
 from rabbench.types import Progress, Results, UsageError, no_progress
@@ -42,7 +42,6 @@ class StudentLoss:
     ) -> None:
         self.pool, self.config, self.direction = pool, config, student.direction
         self.initial_student = deepcopy(student).requires_grad_(False)
-        self.weights = LossWeights(config.mse, config.reverse_kl, config.within)
         self.anchor_weight = 0.0 if config.start == "state" else config.keep
         vocabulary = pool.teacher.backbone.model.get_output_embeddings().weight  # (V, d)
         rows = _sample_rows(len(vocabulary), config)
@@ -66,7 +65,9 @@ class StudentLoss:
             z_d=z_d,
             h_t=h_t,
             mask=mask,
-            weights=self.weights,
+            mse=self.config.mse,
+            reverse_kl=self.config.reverse_kl,
+            within_query=self.config.within,
         )
         if self.anchor_weight:
             drift = self._anchor_drift(model, queries, inputs["epoch"].tolist())
@@ -135,11 +136,7 @@ def run(
 ) -> Results:
     """Distil and write the student's folder: predictor, adapter, card, log and report rows.
 
-    Args:
-        config: ``options.model`` is the trained teacher's folder or name.
-        out: the checkpoint's folder.
-        resume: go on where an interrupted training of the same configuration stopped.
-        progress: told after each update, and while the teacher works.
+    ``resume`` goes on where an interrupted training of the same configuration stopped.
 
     Raises:
         UsageError: if there is nothing to learn (no loss), or the teacher's head is not linear.

@@ -17,13 +17,13 @@ from torch.nn.utils.rnn import pad_sequence
 
 from rabbench.config.train import PROMPTS, TeacherConfig
 from rabbench.models import losses
-from rabbench.models.head import vocabulary_logits
+from rabbench.models.backbone import vocabulary_logits
 from rabbench.models.teacher import Prompt
 from rabbench.train import finetune
 from rabbench.train.batches import Inputs, block_pairs, pair_states, unwrap
 from rabbench.train.data import TrainingGroup
 from rabbench.train.folder import TrainingFolder
-from rabbench.types import Progress, Results, Suite, UsageError, no_progress
+from rabbench.types import Progress, Results, Suite, UsageError, no_progress, unknown_name_error
 
 
 @dataclass(frozen=True)
@@ -122,29 +122,24 @@ def run(
 ) -> Results:
     """Train a teacher and write its folder: adapter, card, log and report rows.
 
-    Args:
-        config: data, objective and schedule.
-        out: the checkpoint's folder.
-        resume: go on where an interrupted training of the same configuration stopped.
-        progress: told after each update.
+    ``resume`` goes on where an interrupted training of the same configuration stopped.
 
     Raises:
         UsageError: for unknown data, an unknown prompt, or a model without weights.
         MissingError: if the model or the data are not there.
     """
     if config.prompt not in PROMPTS:
-        raise UsageError(f"unknown prompt {config.prompt!r}; known: {', '.join(PROMPTS)}")
+        raise unknown_name_error("prompt", config.prompt, PROMPTS)
     options = config.options
     backbone = finetune.resolve_base(options, config.lora)
     texts = PROMPTS[config.prompt]
     prompt = Prompt(backbone, options.max_doc_len, options.max_query_len, custom_texts=texts)
-    loss = TeacherLoss(config, prompt.answers)
     return finetune.train(
         TrainingFolder("teacher", config, out, resume=resume),
         backbone,
         texts=texts,
         build_collate=partial(PairCollator, prompt),
-        loss=loss,
+        loss=TeacherLoss(config, prompt.answers),
         validation_batch=config.schedule.batch,
         negative_queries=config.contrastive > 0,
         progress=progress,

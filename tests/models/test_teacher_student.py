@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rabbench.models.backbone import resolve
-from rabbench.models.head import vocabulary_logits
+from rabbench.models.backbone import resolve, vocabulary_logits
 from rabbench.models.student import FoldedPredictor, Predictor
 from rabbench.models.teacher import Prompt, Teacher, answer_direction
 from rabbench.types import MissingError, UsageError

@@ -67,7 +67,7 @@ def test_an_ablation_states_differences_paired_by_seed() -> None:
 def test_an_ablation_says_what_its_full_method_is() -> None:
     from dataclasses import asdict, replace
 
-    from rabbench.train import StudentConfig, TrainingData
+    from rabbench.config.train import StudentConfig, TrainingData
 
     student = StudentConfig(data=TrainingData(suite="demo"), start="state", keep=30.0)
     (section,) = training.sections(TRIED, {"student": asdict(student)})

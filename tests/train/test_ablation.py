@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rabbench.config.train import AblationConfig
-from rabbench.train import Schedule, ablation
+from rabbench.config.train import AblationConfig, Schedule
+from rabbench.train import ablation
 from rabbench.types import UsageError
 from tests.train.tiny_training import student_config
 

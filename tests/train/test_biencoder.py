@@ -9,8 +9,8 @@ import pytest
 
 from rabbench import quality
 from rabbench.config.options import Options
-from rabbench.config.train import Lora
-from rabbench.train import BiencoderConfig, Schedule, biencoder
+from rabbench.config.train import BiencoderConfig, Lora, Schedule
+from rabbench.train import biencoder
 from tests.train.tiny_training import DATA, logged_values
 
 

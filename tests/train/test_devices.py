@@ -96,6 +96,5 @@ def test_one_process_has_all_the_work_and_the_word() -> None:
         assert devices.count() == 1
     devices.wait()
     assert devices.share([1, 2, 3]) == [1, 2, 3]
-    assert devices.broadcast({"a": 1}) == {"a": 1}
     assert devices.maximum(3) == 3
     assert devices.mean({"b": 2.0, "a": 1.0}) == {"a": 1.0, "b": 2.0}

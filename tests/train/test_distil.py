@@ -7,7 +7,7 @@ import torch
 
 from rabbench.models.student import FoldedPredictor, Predictor
 from rabbench.train import distil
-from rabbench.train.distil import LossWeights, StandardisedPredictor
+from rabbench.train.distil import StandardisedPredictor
 
 D, M, B, K, N, V = 12, 20, 3, 4, 9, 30
 
@@ -83,7 +83,6 @@ def test_draws_follow_the_ranking_and_leave_out_what_is_not_allowed() -> None:
 
 def test_padding_changes_no_loss(states: dict[str, torch.Tensor]) -> None:
     student = _student(states)
-    weights = LossWeights(mse=1.0, reverse_kl=0.5, within_query=0.25)
     mask = torch.ones(B, K, dtype=torch.bool)
     mask[1, 2:] = False
 
@@ -92,7 +91,7 @@ def test_padding_changes_no_loss(states: dict[str, torch.Tensor]) -> None:
         z_k[~mask], h_t[~mask] = junk, -junk
         parts, _ = distil.distillation_step(
             student, lambda h: h @ states["head"].T, h_q=states["h_q"], z_d=z_k, h_t=h_t,
-            mask=mask, weights=weights,
+            mask=mask, mse=1.0, reverse_kl=0.5, within_query=0.25,
         )  # fmt: skip
         return {name: float(part.detach()) for name, part in parts.items()}
 
@@ -110,7 +109,7 @@ def test_a_weight_of_zero_leaves_a_loss_out(states: dict[str, torch.Tensor]) -> 
     parts, _ = distil.distillation_step(
         student, lambda h: h @ states["head"].T, h_q=states["h_q"], z_d=states["z_k"],
         h_t=states["h_t"], mask=torch.ones(B, K, dtype=torch.bool),
-        weights=LossWeights(0.0, 1.0, 0.0),
+        mse=0.0, reverse_kl=1.0, within_query=0.0,
     )  # fmt: skip
     assert list(parts) == ["reverse_kl"]
     shares = distil.gradient_shares(parts, list(student.parameters()))

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from rabbench.config.train import Lora
+from rabbench.config.train import Lora, Schedule, StudentConfig, TeacherConfig
 from rabbench.models import checkpoint
 from rabbench.models.backbone import resolve
 from rabbench.models.teacher import Prompt, Teacher
-from rabbench.train import Schedule, StudentConfig, TeacherConfig, batches
+from rabbench.train import batches
 from rabbench.train import student as students
 from rabbench.train import teacher as teachers
 from rabbench.types import UsageError

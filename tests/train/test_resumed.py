@@ -105,5 +105,5 @@ def test_a_teacher_is_not_written_over_by_its_student(teacher_folder: Path, tmp_
     out = shutil.copytree(teacher_folder, tmp_path / "teacher")
     with pytest.raises(UsageError, match="is the model that is trained from"):
         students.run(student_config(out), out=out)
-    before, after = (checkpoint.read(folder).card for folder in (teacher_folder, out))
+    before, after = (checkpoint.find(str(folder)).card for folder in (teacher_folder, out))
     assert before == after

@@ -12,11 +12,11 @@ import torch
 from safetensors.torch import load_file
 
 from rabbench import cli
-from rabbench.config.train import Lora
+from rabbench.config.train import Lora, Schedule
 from rabbench.models import checkpoint
 from rabbench.models.backbone import resolve
 from rabbench.models.teacher import Prompt, Teacher
-from rabbench.train import Schedule, batches, data
+from rabbench.train import batches, data
 from rabbench.train import teacher as teachers
 from tests.train.tiny_training import DATA, logged_values, teacher_config
 

@@ -10,8 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from rabbench.config.options import Options
-from rabbench.config.train import Lora
-from rabbench.train import Schedule, StudentConfig, TeacherConfig, TrainingData
+from rabbench.config.train import Lora, Schedule, StudentConfig, TeacherConfig, TrainingData
 from rabbench.types import Results
 
 DATA = TrainingData(suite="demo", max_queries=16, held_out=0.25, per_query=2)
