@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from rabbench.systems._encoder import TextEncoder
-from rabbench.systems._reranker import CandidatePool
+from rabbench.systems._reranker import CandidateSet
 from rabbench.systems._score_cache import ScoreCache
 from rabbench.systems._vectors import VectorStore, select_documents
 from rabbench.types import PHASES, Phase, Progress, Run, Scores, Shape, Workload, no_progress, top_k
@@ -100,7 +100,7 @@ class CandidateScorer(_Encoded):
             notes["kept_wall_s"] = earlier_s
         return {**notes, "documents_wall_s": self._documents_s + earlier_s}
 
-    def score(self, pool: CandidatePool, progress: Progress) -> Run:
+    def score(self, pool: CandidateSet, progress: Progress) -> Run:
         """The score of every candidate."""
         run = pool.run((), ())
         self._store.folder = self.cache.folder

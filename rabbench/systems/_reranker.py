@@ -22,7 +22,7 @@ from rabbench.types import Phase, Progress, Run, Shape, System, Workload, no_pro
 
 
 @dataclass(frozen=True)
-class CandidatePool:
+class CandidateSet:
     """Queries, the collection, and the candidates of each query; texts and candidates by id."""
 
     queries: Mapping[str, str]
@@ -71,7 +71,7 @@ class Scorer(Protocol):
     def notes(self) -> Mapping[str, Any]:
         """Counts of the scoring so far, for the row (documents cut, tokens cut)."""
 
-    def score(self, pool: CandidatePool, progress: Progress) -> Run:
+    def score(self, pool: CandidateSet, progress: Progress) -> Run:
         """Score every query's candidates."""
 
     def workloads(self, shape: Shape) -> Iterator[Workload]:
@@ -165,7 +165,7 @@ class Reranker:
         if self._first is not None:
             candidates = self._first.search(queries, self.depth)
             doc_ids = {query_id: list(scores) for query_id, scores in candidates.items()}
-        pool = CandidatePool(queries, self._docs, doc_ids)
+        pool = CandidateSet(queries, self._docs, doc_ids)
         self._cache = ScoreCache(self.keep, lambda: self.scorer.notes)
         if "query" in self.scorer.phases:  # it caches vectors, not scores
             if hasattr(self.scorer, "cache"):
@@ -196,8 +196,8 @@ def reranker(name: str, scorer: Scorer, options: Options) -> Reranker:
 
 def pair_scores(
     cache: ScoreCache,
-    score: Callable[[CandidatePool, Progress], Run],
-    pool: CandidatePool,
+    score: Callable[[CandidateSet, Progress], Run],
+    pool: CandidateSet,
     *,
     progress: Progress,
 ) -> Run:
@@ -217,7 +217,7 @@ def pair_scores(
             query_id, doc_id = pairs[place]
             doc_ids.setdefault(query_id, []).append(doc_id)
         queries = {query_id: pool.queries[query_id] for query_id in doc_ids}
-        run = score(CandidatePool(queries, pool.docs, doc_ids), within)
+        run = score(CandidateSet(queries, pool.docs, doc_ids), within)
         return np.array([run[query_id][doc_id] for query_id, doc_id in (pairs[i] for i in places)])
 
     keys = [text_key(pool.queries[query_id], pool.docs[doc_id]) for query_id, doc_id in pairs]

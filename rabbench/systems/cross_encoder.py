@@ -18,7 +18,7 @@ from rabbench.config.options import Options
 from rabbench.models.closed_form import ModelShape
 from rabbench.models.meta import MetaForward
 from rabbench.systems._encoder import on_meta, read_counts
-from rabbench.systems._reranker import CandidatePool, Reranker, reranker
+from rabbench.systems._reranker import CandidateSet, Reranker, reranker
 from rabbench.systems._st_loader import StLoader, forward
 from rabbench.types import Phase, Progress, Run, Shape, UsageError, Workload
 
@@ -64,7 +64,7 @@ class PairScorer:
             )
         return model
 
-    def score(self, pool: CandidatePool, progress: Progress) -> Run:
+    def score(self, pool: CandidateSet, progress: Progress) -> Run:
         """The logit of every candidate."""
         self._count(pool)
         run: Run = {}
@@ -80,7 +80,7 @@ class PairScorer:
             run[query_id] = dict(zip(doc_ids, map(float, scores), strict=True))
         return run
 
-    def _count(self, pool: CandidatePool) -> None:
+    def _count(self, pool: CandidateSet) -> None:
         """Add the tokens read of these documents, each beside its longest query."""
         texts = [*pool.queries.values(), *pool.texts.values()]
         lengths = iter(self.loader.lengths(texts))

@@ -24,7 +24,7 @@ from rabbench.models.student import INNER, FoldedPredictor, Predictor
 from rabbench.models.teacher import answer_direction
 from rabbench.systems._encoder import on_zeros
 from rabbench.systems._llm_inputs import LlmInputs
-from rabbench.systems._reranker import CandidatePool, Reranker, reranker
+from rabbench.systems._reranker import CandidateSet, Reranker, reranker
 from rabbench.systems._score_cache import Rows, ScoreCache, text_vectors
 from rabbench.types import PHASES, Phase, Progress, Run, Shape, Workload
 
@@ -114,7 +114,7 @@ class StudentScorer:
         self.documents_wall_s = time.perf_counter() - start + self.cache.seconds
         return torch.from_numpy(states).to(self.inputs.backbone.device)
 
-    def score(self, pool: CandidatePool, progress: Progress) -> Run:
+    def score(self, pool: CandidateSet, progress: Progress) -> Run:
         """The student's score of every candidate."""
         run = pool.run((), ())
         if not pool.pairs:

@@ -14,7 +14,7 @@ from rabbench.models.meta import MetaForward, trace_body
 from rabbench.models.teacher import Teacher
 from rabbench.systems._cache_key import checkpoint_key
 from rabbench.systems._llm_inputs import LlmInputs
-from rabbench.systems._reranker import CandidatePool, Reranker, reranker
+from rabbench.systems._reranker import CandidateSet, Reranker, reranker
 from rabbench.types import Phase, Progress, Run, Shape, Workload
 
 NAME = "teacher"
@@ -54,7 +54,7 @@ class TeacherScorer:
         """Documents and tokens that truncation cut."""
         return self.inputs.notes
 
-    def score(self, pool: CandidatePool, progress: Progress) -> Run:
+    def score(self, pool: CandidateSet, progress: Progress) -> Run:
         """The log-odds of every candidate."""
         if not pool.pairs:
             return pool.run((), ())

@@ -16,7 +16,7 @@ from rabbench.config.options import Options
 from rabbench.models.meta import trace_body, trace_suffix
 from rabbench.models.prefix import Prefix
 from rabbench.models.teacher import Teacher
-from rabbench.systems._reranker import CandidatePool, Reranker, reranker
+from rabbench.systems._reranker import CandidateSet, Reranker, reranker
 from rabbench.systems.teacher import TeacherScorer
 from rabbench.types import Phase, Progress, Run, Shape, Workload
 
@@ -33,7 +33,7 @@ class CachedScorer(TeacherScorer):
 
     phases: tuple[Phase, ...] = ("index", "score")
 
-    def score(self, pool: CandidatePool, progress: Progress) -> Run:
+    def score(self, pool: CandidateSet, progress: Progress) -> Run:
         """The log-odds of every candidate, document by document."""
         prompt, model = self.inputs.prompt, self.inputs.backbone
         teacher = Teacher(model, prompt)

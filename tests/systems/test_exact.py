@@ -19,7 +19,7 @@ from rabbench.environment import home
 from rabbench.systems import _exact, _vectors, bm25
 from rabbench.systems._encoder import Block, read_counts
 from rabbench.systems._exact import ExactSearch, merge_best
-from rabbench.systems._reranker import CandidatePool
+from rabbench.systems._reranker import CandidateSet
 from rabbench.systems._score_cache import ScoreCache
 from rabbench.systems._vectors import select_documents
 from rabbench.types import Run, Shape, Workload, no_progress, rank
@@ -123,7 +123,7 @@ def test_blocks_rank_as_one_piece_does(
             assert list(run[query_id].items()) == in_one_piece(docs, query, k)
     assert system.search({}, 3) == {}
     candidates = {"a": ["d00003", "d00150"], "b": [], "c": ["d00150"]}
-    run = system.scorer.score(CandidatePool(queries, docs, candidates), no_progress)
+    run = system.scorer.score(CandidateSet(queries, docs, candidates), no_progress)
     everything = {query_id: dict(in_one_piece(docs, q, 200)) for query_id, q in queries.items()}
     expected: Run = {
         query_id: {doc_id: everything[query_id][doc_id] for doc_id in doc_ids}
@@ -177,7 +177,7 @@ def test_a_killed_run_finds_its_blocks_again(tmp_path: Path) -> None:
     scorer = second.scorer
     scorer.cache = ScoreCache(tmp_path / "c")
     for cached in (False, True):
-        scorer.score(CandidatePool({"q": "1"}, docs, {"q": ["d00002"]}), no_progress)
+        scorer.score(CandidateSet({"q": "1"}, docs, {"q": ["d00002"]}), no_progress)
         assert ("kept_wall_s" in scorer.notes) is cached
     encoder.encoded.pop()
     changed = ExactSearch("numbers", encoder)

@@ -14,7 +14,7 @@ import pytest
 from rabbench import registry
 from rabbench.config.options import Options
 from rabbench.systems import _score_cache
-from rabbench.systems._reranker import CandidatePool, pair_scores
+from rabbench.systems._reranker import CandidateSet, pair_scores
 from rabbench.systems._score_cache import (
     Rows,
     ScoreCache,
@@ -127,7 +127,7 @@ def test_texts_are_not_confused() -> None:
     assert text_key("é") == text_key("é")
 
 
-def score(pool: CandidatePool, _: Progress) -> Run:
+def score(pool: CandidateSet, _: Progress) -> Run:
     return pool.run(pool.pairs, [float(len(pool.queries[q]) * len(d)) for q, d in pool.pairs])
 
 
@@ -135,13 +135,13 @@ def test_pairs_come_back_to_their_queries(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(_score_cache, "BLOCK_ROWS", 2)
     queries = {"q1": "a", "q2": "bb", "q3": "ccc"}
     docs = {"d": "one two", "dd": "one", "ddd": "one two three"}
-    pool = CandidatePool(queries, docs, {"q1": ["ddd", "d"], "q2": ["dd"], "q3": []})
+    pool = CandidateSet(queries, docs, {"q1": ["ddd", "d"], "q2": ["dd"], "q3": []})
     calls: list[tuple[str, int, int]] = []
     cache = ScoreCache(tmp_path)
     run = pair_scores(cache, score, pool, progress=lambda *call: calls.append(call))
     assert run == {"q1": {"ddd": 3.0, "d": 1.0}, "q2": {"dd": 4.0}, "q3": {}}
     assert calls == [("pairs", 2, 3), ("pairs", 3, 3)]
-    nothing = pair_scores(cache, score, CandidatePool(queries, docs, {}), progress=no_progress)
+    nothing = pair_scores(cache, score, CandidateSet(queries, docs, {}), progress=no_progress)
     assert nothing == {"q1": {}, "q2": {}, "q3": {}}
 
 
