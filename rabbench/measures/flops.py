@@ -1,18 +1,13 @@
 """FLOPs, counted three ways that must agree: closed form, torch's counter, fvcore.
 
-Both counters run the workload's forward on ``meta`` with eager attention: no weights, no memory,
-any length, and the attention products are there. On a CPU with fused attention the same counters
-miss attention altogether (torch's registry lacks the operator, fvcore knows none), and a quadratic
-model looks linear. A disagreement above 1 % is therefore an error that names the operators, never
-a number.
+Both counters run the workload's forward on ``meta`` with eager attention: no weights, any length,
+and the attention products are there. With fused attention on a CPU they miss it altogether (torch's
+registry lacks the operator, fvcore knows none), and a quadratic model looks linear. A disagreement
+above 1 % is therefore an error that names the operators, never a number.
 
-Tracing all layers of a 7B model takes about 1.5 s, and a sweep has dozens of forwards. So both
-counters run one layer of a stack of identical ones, and its count is multiplied by their number.
-That holds for a stack whose layers print alike and whose first forward, run with all layers, gives
-both counters the same sum to the digit; any other is run with all layers every time. Each row says
-how many were run.
-
-Knows workloads, not systems; writes no files.
+Tracing all layers of a 7B model takes about 1.5 s, so both counters run one layer of a stack whose
+layers print alike and whose first forward, run with all layers, gives both the same sum to the
+digit. Each row says how many were run. Knows workloads, not systems; writes no files.
 """
 
 from __future__ import annotations
@@ -115,12 +110,9 @@ def count_fvcore(module: Any, inputs: tuple[Any, ...]) -> Tally:
 def count(
     module: Any, inputs: tuple[Any, ...], *, repeated: Mapping[str, int] | None = None
 ) -> Counts:
-    """FLOPs of one forward by both counters.
+    """FLOPs of one forward by both counters, of a module whose attention is eager.
 
-    Args:
-        module: a torch module whose attention is eager.
-        inputs: its positional inputs, on ``meta`` (or real, if small).
-        repeated: paths of modules whose count is added so many times more.
+    ``repeated`` are paths of modules whose count is added so many times more.
     """
     repeated = repeated or {}
     tallies = count_torch(module, inputs), count_fvcore(module, inputs)

@@ -47,11 +47,7 @@ def _resident(key: str) -> int:
 
 
 def measure_peak(run: Callable[[], object], device: str = "cpu") -> Peak:
-    """The peak memory of one call, in this process.
-
-    Args:
-        run: the work.
-        device: ``cuda`` asks torch's allocator, anything else the kernel (Linux).
+    """The peak memory of one call, in this process: torch's on ``cuda``, else the kernel's.
 
     Raises:
         OSError: where the kernel keeps no resettable peak (not Linux).

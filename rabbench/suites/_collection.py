@@ -59,11 +59,7 @@ def build_suite(
 ) -> Suite:
     """The suite of all judged queries that have a text, in the order of their judgements.
 
-    Args:
-        docs: texts of the documents by id.
-        texts: texts of the queries by id, judged or not.
-        judgements: grades of the queries, with or without a text.
-        card: the other fields of :class:`rabbench.types.Suite`.
+    ``texts`` are those of queries, judged or not; ``card`` has a suite's other fields.
     """
     queries = {query_id: texts[query_id] for query_id in judgements if query_id in texts}
     qrels = {query_id: judgements[query_id] for query_id in queries}
@@ -76,11 +72,8 @@ def build_label_suite(
 ) -> Suite:
     """The suite whose documents are strategies, one of them relevant to each query.
 
-    Args:
-        definitions: a sentence for each strategy by its name. The document of ``Direct Guidance``
-            is ``direct-guidance``.
-        labelled: text and strategy of each query by id.
-        card: the other fields of :class:`rabbench.types.Suite`.
+    ``definitions`` has a sentence for each strategy; the document of ``Direct Guidance`` is
+    ``direct-guidance``. ``labelled`` has text and strategy of each query by id.
     """
     ids = {name: name.lower().replace(" ", "-") for name in definitions}
     return build_suite(

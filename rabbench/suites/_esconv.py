@@ -3,21 +3,16 @@
 Knows the format of the source's windows: turns separated by `` EOS ``, each ``score speaker turn
 text``, speaker 1 the supporter, whose text starts with ``[Strategy]``.
 
-- The last turn is the supporter's. Its strategy is the one relevant document; its text is not
-  part of the query.
-- The query is the turns before it, a line each, ``Seeker: …`` or ``Supporter: …``. The strategy
-  tags of the supporter's earlier turns are removed: they are labels, and with them a retriever
-  could match names instead of reasoning.
+- The last turn is the supporter's. Its strategy is the one relevant document, its text no part of
+  the query. ``Other``, for greetings, thanks and the rest, is a document like any strategy.
+- The query is the turns before it, a line each, ``Seeker: …`` or ``Supporter: …``, without the
+  supporter's tags: with these labels a retriever could match names instead of reasoning.
 - A blank line, or a window with no turn before the last, has no query and is skipped; the two files
-  have none, which leaves 2,775 test and 2,985 dev windows. A few have the same dialogue and another
-  label (a mere "Hello"); they remain separate queries. A query's id is its line in
-  the source file.
-- ``Other``, for greetings, thanks and the rest, is a document like any strategy.
-
-The definitions of the strategies are ours, one sentence each.
+  have none: 2,775 test and 2,985 dev windows. A few share a dialogue (a mere "Hello") under another
+  label and remain separate queries. A query's id is its line in the source file.
 
 Source: Liu et al., "Towards Emotional Support Dialog Systems", ACL 2021; github
-thu-coai/Emotional-Support-Conversation.
+thu-coai/Emotional-Support-Conversation. The definitions of the strategies are ours.
 """
 
 from __future__ import annotations
@@ -31,12 +26,11 @@ from rabbench.types import BadInputError, Suite
 
 COMMIT = "f262d062ad74cb39b17ea476facc81568ddcba24"
 TERMS = "CC BY-NC 4.0"
-SOURCE = "github thu-coai/Emotional-Support-Conversation"
+REPOSITORY = "thu-coai/Emotional-Support-Conversation"
 
 
 def _resource(filename: str, sha256: str, git_blob: str) -> Resource:
-    base = "https://raw.githubusercontent.com/thu-coai/Emotional-Support-Conversation"
-    url = f"{base}/{COMMIT}/codes/dataset/{filename}"
+    url = f"https://raw.githubusercontent.com/{REPOSITORY}/{COMMIT}/codes/dataset/{filename}"
     return Resource(
         family="esconv", filename=filename, url=url, sha256=sha256, git_blob=git_blob, terms=TERMS
     )
@@ -117,6 +111,6 @@ def load(split: str) -> Suite:
         },
         name=f"esconv/{split}",
         licence=TERMS,
-        source=f"{SOURCE} at {COMMIT[:8]}, {file.filename}",
+        source=f"github {REPOSITORY} at {COMMIT[:8]}, {file.filename}",
         split=split,
     )

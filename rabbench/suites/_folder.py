@@ -20,11 +20,7 @@ JUDGEMENT = "'query-id<tab>corpus-id<tab>score', the score a whole number"
 
 
 def _parse(raw: bytes, where: str) -> tuple[str, str]:
-    """The id of a record, and its text after its title, as ir_datasets joins them.
-
-    Raises:
-        BadInputError: if the line is not such a record.
-    """
+    """The id of a record, and its text after its title, as ir_datasets joins them."""
     record = parse_object(raw, where, RECORD)
     if not all(isinstance(record.get(key), str) for key in ("_id", "text")):
         raise BadInputError(f"{where}: expected {RECORD}, both strings")

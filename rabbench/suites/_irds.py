@@ -129,12 +129,8 @@ def load(
 ) -> Suite:
     """Load a data set: the judged queries, their judgements, and the documents behind a store.
 
-    Args:
-        dataset_id: the full ir_datasets id.
-        licence: shown before use.
-        split: which part of the data set this is.
-        exclude_query_id: a query's ranking must not hold the document of the query's own id.
-        excluded_grade: the grade that marks excluded documents in the judgements.
+    With ``exclude_query_id`` a query's ranking must not hold the document of the query's own id;
+    ``excluded_grade`` marks excluded documents in the judgements.
 
     Raises:
         MissingError: if the data is neither here nor to be had.
@@ -174,9 +170,5 @@ def load(
         source=f"ir_datasets {dataset_id}",
         split=split,
         candidates=CANDIDATES if dataset.has_scoreddocs() else Suite.candidates,
-        excluded={
-            query_id: frozenset(ids)
-            for query_id, ids in excluded.items()
-            if query_id in texts and query_id in judgements
-        },
+        excluded={id_: frozenset(excluded[id_]) for id_ in judged if id_ in excluded},
     )

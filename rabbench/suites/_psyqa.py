@@ -1,17 +1,14 @@
 """PsyQA as retrieval: the query is a plea for help, the documents are the 7 support strategies.
 
-Knows the source's ``PsyQA_full.json``: a list of questions, each with ``question``,
-``description``, ``questionID`` and ``answers``; an answer with ``has_label`` has
-``labels_sequence``, the spans (``start``, ``end``) of ``answer_text`` and each one's strategy
-(``type``).
+Knows the source's ``PsyQA_full.json``, in the form of ``FORMAT``: an answer's ``labels_sequence``
+has spans (``start``, ``end``) of ``answer_text`` and the strategy of each (``type``).
 
 - A query is the question, its description, and the answer up to a span; the one relevant document
-  is the strategy of that span. So each labelled answer gives a query for each of its spans.
-- The first tenth of the questions by hash (``part``) is ``psyqa``, the rest ``psyqa/train``; no
-  question is in both. The paper's own split is not published, so figures are comparable with each
-  other, not with its.
+  is the strategy of that span.
+- The first tenth of the questions by hash (``part``) is ``psyqa``, the rest ``psyqa/train``. The
+  paper's own split is not published, so figures are comparable with each other, not with its.
 - Queries are Chinese, as in the source. Strategies have the English names of the labels; the
-  definitions are ours, one sentence each.
+  definitions are ours.
 
 The authors give the data out on request, on a signed form, and it must not be passed on: a local
 copy is read. Source: Sun et al., "PsyQA: A Chinese Dataset for Generating Long Counseling

@@ -53,12 +53,7 @@ def parse_object(raw: bytes, where: str, expected: str) -> dict[str, Any]:
 
 
 class Records(StreamedTexts):
-    """The texts of a file.
-
-    Args:
-        path: of the file, not compressed.
-        form: its format.
-        expected: what belongs there, for the message if it is absent.
+    """The texts of a file that is not compressed; ``expected`` describes it where it is absent.
 
     Raises:
         BadInputError: if the file is absent, or a record is broken or repeats an id.
@@ -76,9 +71,8 @@ class Records(StreamedTexts):
         unsorted = np.array(hashes, dtype=np.uint64)
         order = np.argsort(unsorted, kind="stable")
         self._hashes, self._offsets = unsorted[order], np.array(offsets, dtype=np.uint64)[order]
-        repeated = self._hashes[1:][self._hashes[1:] == self._hashes[:-1]]
-        if repeated.size:
-            self._refuse_repeated(set(repeated.tolist()))
+        if repeated := set(self._hashes[1:][self._hashes[1:] == self._hashes[:-1]].tolist()):
+            self._refuse_repeated(repeated)
 
     def _scan(self) -> Iterator[tuple[int, int, str, str]]:
         """Line number, offset, id and text of each record, streamed."""
@@ -100,9 +94,7 @@ class Records(StreamedTexts):
     def __getitem__(self, key: str) -> str:
         """The text of one record."""
         target = np.uint64(_hash(key))
-        first, last = (
-            int(np.searchsorted(self._hashes, target, side)) for side in ("left", "right")
-        )
+        first, last = (np.searchsorted(self._hashes, target, side) for side in ("left", "right"))
         for offset in self._offsets[first:last].tolist():
             with self._path.open("rb") as stream:
                 stream.seek(offset)

@@ -3,23 +3,19 @@
 Knows the source's table (``INPUT``, ``OUTPUT``; a plan is ``1. skill, 2. skill, … n. done.``) and
 how it becomes judgements:
 
-- Documents are the 69 distinct skills of all plans; ``find a orange``, ``find an orange`` and
-  ``find the orange`` are one skill, with *the*. Other names of an object (*coke*, *coke can*)
-  remain different skills, as in the plans.
+- Documents are the 69 distinct skills of all plans, all with the article *the*. Other names of an
+  object (*coke*, *coke can*) remain different skills, as in the plans.
 - ``done`` ends every plan and is no document. One row has a sentence after it, which is moved to
   the next row, whose instruction makes no sense without it.
 - Instructions that differ only in case, spaces or punctuation are one query, and its relevant
   skills are those of all its plans: 80 queries from 99 rows.
 - Moving and handing over (``go to …``, ``bring it to you``) are steps of most plans under any
   instruction: the fixed answer ``bring it to you`` would score R@1 = 35/80. For a plan that handles
-  an object they are therefore *excluded*: they leave that query's ranking. Those of other plans
-  remain and are wrong. In the 12 instructions that only ask to move, the moving steps are
-  relevant. The best fixed answer then scores 13/80.
+  an object they are therefore *excluded* from that query's ranking, for the 12 instructions that
+  only ask to move they are relevant. The best fixed answer then scores 13/80.
 
-The paper uses 551 skills, the robot's full list, which is not published in this form; figures on
-69 are not comparable with its own, only with each other.
-
-Source: Ahn et al., "Do As I Can, Not As I Say", 2022, arXiv 2204.01691; github
+The paper uses 551 skills, a list that is not published: figures on 69 are comparable with each
+other only. Source: Ahn et al., "Do As I Can, Not As I Say", 2022, arXiv 2204.01691; github
 say-can/say-can.github.io. It states no licence: a local copy is read and never shipped.
 """
 

@@ -1,9 +1,7 @@
 """BEIR, all of ir_datasets' ``beir/*`` by short name: ``scifact`` is ``beir/scifact/test``.
 
-The rules that differ between its data sets are data here. CQADupStack is twelve parts,
-``cqadupstack/android`` and so on; its figure is their mean, counted as one.
-
-Source: Thakur et al., "BEIR: A Heterogenous Benchmark for Zero-shot Evaluation of Information
+CQADupStack is twelve parts, ``cqadupstack/android`` and so on; its figure is their mean, counted as
+one. Source: Thakur et al., "BEIR: A Heterogenous Benchmark for Zero-shot Evaluation of Information
 Retrieval Models", 2021, arXiv 2104.08663; exclusions and splits as its own evaluation has them.
 """
 

@@ -24,11 +24,8 @@ SHORT = (
 )  # fmt: skip
 """The 12 sets of passages."""
 
-LONG = tuple(
-    f"{name}-long"
-    for name in SHORT
-    if name not in {"aops", "leetcode", "theoremqa-questions", "theoremqa-theorems"}
-)
+NO_PAGES = {"aops", "leetcode", "theoremqa-questions", "theoremqa-theorems"}
+LONG = tuple(f"{name}-long" for name in SHORT if name not in NO_PAGES)
 """The 8 sets of whole pages."""
 
 GROUPS: Mapping[str, tuple[str, ...]] = {"short": SHORT, "long": LONG}

@@ -1,10 +1,7 @@
 """Any data set of ir_datasets by its id: ``--suite irds --datasets cranfield``.
 
-Knows no rules of a benchmark: the data sets that have some are in suites of their own
-(``beir``, ``bright``, ``msmarco``), and are refused with the name to use.
-
-Source: MacAvaney et al., "Simplified Data Wrangling with ir_datasets", SIGIR 2021,
-arXiv 2103.02280.
+Knows no rules of a benchmark: a data set with a suite of its own is refused with the name to use.
+Source: MacAvaney et al., "Simplified Data Wrangling with ir_datasets", 2021, arXiv 2103.02280.
 """
 
 from __future__ import annotations

@@ -1,12 +1,8 @@
 """Rationale-based retrieval: the right document follows from the query by reasoning.
 
-- ``esconv`` (test windows), ``esconv/dev``: from a dialogue to the strategy of the supporter's
-  next turn (``_esconv.py``).
-- ``saycan``, and its halves ``saycan/train`` and ``saycan/test``: from an instruction to the
-  robot's skills that carry it out (``_saycan.py``).
-- ``psyqa``, ``psyqa/train``: from a plea for help and the answer so far to the strategy of the next
-  span, from a local copy (``_psyqa.py``).
-- ``bright/…``: BRIGHT's sets, in two groups.
+From a dialogue to the strategy of the supporter's next turn (``_esconv.py``), from an instruction
+to the robot's skills that carry it out (``_saycan.py``), from a plea for help and the answer so far
+to the strategy of the next span (``_psyqa.py``), and BRIGHT's sets in two groups.
 """
 
 from __future__ import annotations
