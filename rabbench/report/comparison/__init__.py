@@ -58,9 +58,9 @@ class Comparison:
     left_out: Sequence[LeftOut]
 
     @property
-    def labels(self) -> list[str]:
-        """The sides' names, in the order given."""
-        return [side.label for side in self.sides]
+    def slots(self) -> dict[str, int]:
+        """The sides' names in the order given, with their colours."""
+        return {side.label: slot for slot, side in enumerate(self.sides)}
 
 
 def compare_sides(sides: Sequence[Side]) -> Comparison:
@@ -122,7 +122,7 @@ def build_page(comparison: Comparison, *, draw: bool = True) -> Page:
         sentences.append(NOTHING)
     return Page(
         title=TITLE,
-        subtitle=" · ".join(comparison.labels),
+        subtitle=" · ".join(comparison.slots),
         verdict=sentences[:SENTENCES],
         key_figures=ratios.key_figures(main),
         warnings=runs.find_warnings(comparison.sides),
@@ -177,7 +177,7 @@ def _figures(comparison: Comparison) -> list[Figure]:
         for measure in DECIDING
         for cost in comparison.costs
         if (cost.key.measure, cost.key.phase) == (measure, "score")
-        if cost.key.is_dense and cost.factors
+        if cost.key.pairs != "causal" and cost.factors
     ]
     groups = group_by(scores, lambda cost: (cost.key.measure, cost.sides)).values()
     main = [
@@ -201,16 +201,12 @@ def _cost_figure(costs: Sequence[MatchedCost], comparison: Comparison, number: i
     for cost in sorted(costs, key=lambda cost: rank(cost.key.system)):
         label = cost.key.label
         fits = comparison.fits.get((label, measure, "score"), {})
-        lines = [
-            _cost_line(
-                sweep, fits.get(side), label=_narrow(side), slot=comparison.labels.index(side)
-            )
-            for side, sweep in cost.sweeps.items()
-        ]
-        merged = _merge_equal([line for line in lines if line.points])
+        lines = []
+        for side, sweep in cost.sweeps.items():
+            lines.append(_cost_line(sweep, fits.get(side), side, comparison.slots[side]))
+            rows += [(label, side, n, sweep[n].value) for n in sorted(sweep)]
+        merged = _merge_equal(line for line in lines if line.points)
         series += [replace(line, label=f"{label}{SEPARATOR}{line.label}") for line in merged]
-        sweeps = cost.sweeps.items()
-        rows += [(label, side, n, sweep[n].value) for side, sweep in sweeps for n in sorted(sweep)]
     unit = next(iter(costs[0].sweeps[sides[0]].values())).unit
     ends = [
         f"{line.label}: {amount(line.points[min(line.points)], unit)} to "
@@ -223,14 +219,12 @@ def _cost_figure(costs: Sequence[MatchedCost], comparison: Comparison, number: i
     return Figure(id_, title, alt, svg, figure_data(columns, rows))
 
 
-def _cost_line(
-    sweep: Mapping[int, Measurement], fit: Fit | None, *, label: str, slot: int
-) -> Series:
+def _cost_line(sweep: Mapping[int, Measurement], fit: Fit | None, side: str, slot: int) -> Series:
     """A run's values of a cost, with the curve of its fit."""
     points = {length: row.value for length, row in sweep.items() if row.value}
     judged = fit if fit is not None and fit.order != "not judged" else None
     return Series(
-        label=label,
+        label=_narrow(side),
         slot=slot,
         points=points,
         failed=[(length, row.status) for length, row in sweep.items() if row.value is None],
@@ -248,9 +242,7 @@ def _ratio_figure(ratio: RatioComparison, comparison: Comparison, number: int) -
     for side, alone in ratio.factors(with_query=False).items():
         factors = whole[side] or alone
         points = {length: factor.value for length, factor in factors.items()}
-        series.append(
-            Series(label=_narrow(side), slot=comparison.labels.index(side), points=points)
-        )
+        series.append(Series(label=_narrow(side), slot=comparison.slots[side], points=points))
         rows += [
             (side, n, alone[n].value, whole[side][n].value if n in whole[side] else None)
             for n in sorted(alone)

@@ -51,18 +51,13 @@ class CostKey:
     @property
     def name(self) -> str:
         """As a sentence names it: “teacher, score, FLOPs”."""
-        pairs = f" ({self.pairs})" if self.pairs not in {"", "dense"} else ""
+        pairs = f" ({self.pairs})" if self.pairs == "causal" else ""
         return f"{self.label}, {self.phase}, {name_of(self.measure)}{pairs}"
 
     @property
     def exact(self) -> bool:
         """Whether this is counted, not measured."""
         return self.measure in NOISE_FREE
-
-    @property
-    def is_dense(self) -> bool:
-        """Whether every query–key pair is counted, or no pairs at all."""
-        return self.pairs in {"", "dense"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +199,7 @@ def summary_tables(costs: Sequence[MatchedCost]) -> list[Table]:
         rows = [
             _summary_row(cost)
             for cost in group
-            if cost.factors and cost.key.is_dense and cost.key.measure in measures
+            if cost.factors and cost.key.pairs != "causal" and cost.key.measure in measures
         ]
         kind, caption = "counts", "Counts"
         if not group[0].key.exact:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from rabbench.report.comparison.costs import SHAPE
 from rabbench.report.comparison.runs import LeftOut, Side, group_by
 from rabbench.report.cost.ledger import judged_measures
-from rabbench.report.cost.tables import Ratio, all_ratios, is_dense, table_by_length
+from rabbench.report.cost.tables import Ratio, all_ratios, is_dense, pairs_text, table_by_length
 from rabbench.report.cost.text import DECIDING, NOUNS, POWERS, order_text
 from rabbench.report.labels import STUDENT, TEACHER, Labels, measures_of, name_of, rank
 from rabbench.report.page import Cell, KeyFigure, Row, Table
@@ -33,14 +33,9 @@ class RatioComparison:
     columns: Mapping[str, Mapping[int, Ratio]]
 
     @property
-    def id(self) -> str:
-        """For the table's anchor."""
-        return "-".join(filter(None, [self.over, self.under, self.measure, self.pairs]))
-
-    @property
     def name(self) -> str:
         """“FLOPs (dense pairs) of a pair: teacher over rabtriever”."""
-        pairs = f" ({self.pairs} pairs)" if self.pairs else ""
+        pairs = pairs_text(self.pairs)[1]
         return f"{name_of(self.measure)}{pairs} of a pair: {self.over} over {self.under}"
 
     @property
@@ -119,7 +114,8 @@ def _factor_table(comparison: RatioComparison, *, with_query: bool) -> Table:
         for side, column in comparison.factors(with_query=with_query).items()
     }
     caption = comparison.name + (", the query’s encoding counted in" if with_query else "")
-    return table_by_length(f"factor-{comparison.id}", caption, columns)
+    id_ = f"factor-{comparison.over}-{comparison.under}-{comparison.measure}"
+    return table_by_length(id_ + pairs_text(comparison.pairs)[0], caption, columns)
 
 
 def main_ratios(comparisons: Sequence[RatioComparison]) -> list[RatioComparison]:

@@ -108,8 +108,8 @@ def short_labels(folders: Sequence[Path]) -> list[str]:
     ``sweep-llama-8b`` are ``qwen2-7b`` and ``llama-8b``. A name keeps a letter.
     """
     parts = [folder.parts for folder in folders]
-    deepest, several, depth = max(map(len, parts)), len(set(parts)), 1
-    while len({path[-depth:] for path in parts}) < several and depth < deepest:
+    depth = 1
+    while len({path[-depth:] for path in parts}) < len(set(parts)):
         depth += 1
     tails = [path[-depth:] for path in parts]
     while min(map(len, tails)) > 1 and len({path[-1] for path in tails}) == 1:
