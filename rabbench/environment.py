@@ -36,11 +36,9 @@ def home() -> Path:
 
 
 def device(name: str) -> str:
-    """The torch device behind ``auto``, ``cpu`` or ``cuda``.
+    """The torch device behind ``auto``, ``cpu`` or ``cuda``; UsageError for any other name.
 
-    Raises:
-        MissingError: for ``cuda`` on a machine without one.
-        UsageError: for any other name.
+    MissingError for ``cuda`` on a machine without one.
     """
     import torch
 

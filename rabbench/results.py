@@ -113,10 +113,8 @@ def row_key(row: Measurement) -> tuple[str, ...]:
 class ResultsStore:
     """The growing results of one command; every ``add`` is on disk before it returns.
 
-    Args:
-        out: the results folder; None keeps the rows in memory.
-        results: command, config and environment; when resuming, the rows on disk are added.
-        resume: continue the results in ``out``. Without it a finished folder is written anew.
+    ``out`` is the results folder; None keeps the rows in memory. ``resume`` continues the results
+    there; without it a finished folder is written anew.
 
     Raises:
         UsageError: if ``resume`` meets results of another command or configuration.

@@ -71,11 +71,7 @@ def read_run(path: Path | str) -> Run:
 
 
 def read_qrels(path: Path | str) -> dict[str, dict[str, int]]:
-    """Read judgements; grades below 0 remain.
-
-    Raises:
-        BadInputError: as :func:`parse_qrels`, and for a file without any line.
-    """
+    """Read judgements; grades below 0 remain; BadInputError as :func:`parse_qrels`, or if empty."""
     qrels = parse_qrels(Path(path), columns=4, expected=QRELS_FORMAT)
     if not qrels:
         raise BadInputError(f"{path} is empty; expected lines of {QRELS_FORMAT}")
@@ -139,11 +135,7 @@ def write_run(path: Path | str, run: Mapping[str, Mapping[str, float]], tag: str
 
 
 def write_qrels(path: Path | str, qrels: Qrels) -> Path:
-    """Write judgements whole or not at all, gzipped where the name ends in ``.gz``.
-
-    Raises:
-        BadInputError: if an id is empty or has a space in it.
-    """
+    """Write judgements as :func:`write_run` writes a run; BadInputError for the same ids."""
     lines: list[str] = []
     for query_id, grades in qrels.items():
         _check_field("query id", query_id)

@@ -18,11 +18,7 @@ COMPARISON = Path("rabbench-results/comparison")
 
 
 def configure(config: type[Config], arguments: argparse.Namespace) -> Config:
-    """The configuration that was typed; ``auto`` becomes what this machine has.
-
-    Raises:
-        MissingError: if the device is not there.
-    """
+    """The configuration that was typed; ``auto`` becomes this machine's device, or MissingError."""
     typed = dict(vars(arguments))
     if "device" in typed:
         typed["device"] = environment.device(typed["device"])
@@ -38,12 +34,7 @@ def configure(config: type[Config], arguments: argparse.Namespace) -> Config:
 
 
 def scaling_config(arguments: argparse.Namespace) -> ScalingConfig:
-    """The configuration of ``rabbench scaling``.
-
-    Raises:
-        MissingError: if the device is not there.
-        UsageError: for a break-even load that nobody can have.
-    """
+    """The configuration of ``rabbench scaling``; UsageError for a load that nobody can have."""
     config = configure(ScalingConfig, arguments)
     Load.from_config(config.breakeven)
     return replace(config, min_doc_len=min(config.min_doc_len, config.max_doc_len))
@@ -56,11 +47,7 @@ def typed_fields(config: Any, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def data_sizes(arguments: argparse.Namespace) -> Sizes | None:
-    """The sizes of a data set that is not here; None where none was typed.
-
-    Raises:
-        UsageError: if only some were.
-    """
+    """The sizes of a data set that is not here, None if none was typed; UsageError if only some."""
     typed = typed_fields(Sizes, arguments)
     if 0 < len(typed) < len(declared_options(Sizes)):
         raise UsageError("give all of --docs, --queries, --doc-tokens and --query-tokens, or none")
@@ -68,11 +55,7 @@ def data_sizes(arguments: argparse.Namespace) -> Sizes | None:
 
 
 def comparison_folder(arguments: argparse.Namespace, load: Mapping[str, float]) -> Path | None:
-    """Where a comparison goes; None where one folder's own report is wanted.
-
-    Raises:
-        UsageError: for options that do not go together.
-    """
+    """Where a comparison goes, None for one folder's own report; UsageError for wrong options."""
     several = len(arguments.folders) > 1
     if arguments.export and arguments.out is not None:
         raise UsageError(

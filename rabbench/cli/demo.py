@@ -21,11 +21,8 @@ DEPTH = 20
 def run(options: Options, *, out: Path, progress: Progress = no_progress) -> Results:
     """Sweep FLOPs and times to 512 tokens, rank a sample of queries, keep both in one file.
 
-    Args:
-        options: model, device and seed; the rerankers' candidates come from the dense retriever,
-            since no right document shares a word with its query.
-        out: the results folder.
-        progress: called with the task at work.
+    The rerankers' candidates are the dense retriever's, since no right document shares a word
+    with its query.
     """
     sweep = scaling.ScalingConfig(
         min_doc_len=SHORTEST,

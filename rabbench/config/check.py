@@ -62,11 +62,7 @@ class Policy:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Policy:
-        """The policy of a baseline.
-
-        Raises:
-            BadInputError: if it is none.
-        """
+        """The policy of a baseline; BadInputError if it is none."""
         try:
             return cls(**{**raw, "references": tuple(raw.get("references", ()))})
         except (TypeError, AttributeError, ValueError, UsageError) as error:

@@ -126,9 +126,7 @@ def declared_options(
 ) -> list[DeclaredOption]:
     """Every option of a configuration, in the order of its command's help and of a report.
 
-    Args:
-        config: a dataclass, or an instance whose values are the defaults.
-        partial: nothing has to be typed.
+    Of an instance, its values are the defaults. In a ``partial`` one nothing has to be typed.
     """
     owner = config if isinstance(config, type) else type(config)
     types, options = get_type_hints(owner), list[DeclaredOption]()
@@ -178,11 +176,9 @@ def _default(item: Field[Any]) -> Any:
 
 
 def build_config(config: Config | type[Config], values: Mapping[str, Any]) -> Config:
-    """A configuration from the values of its options by path.
+    """A configuration from the values of its options by path; None is left out of a partial part.
 
-    Args:
-        config: a dataclass, or an instance whose values are the defaults.
-        values: None is left out of a partial part.
+    Of an instance, its values are the defaults.
     """
     arguments = {item.name: values[item.name] for item in fields(config) if item.name in values}
     for item in fields(config):

@@ -58,12 +58,9 @@ class Load:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Load:
-        """The load of a configuration's ``breakeven``.
+        """The load of a configuration's ``breakeven``; UsageError if nobody can have it.
 
         A missing field has its default, ``k`` at most the number of documents.
-
-        Raises:
-            UsageError: if nobody can have it.
         """
         names = {item.name for item in fields(cls)}
         values = {name: config[name] for name in names if config.get(name) is not None}
@@ -103,11 +100,7 @@ class ScalingConfig:
     breakeven: Mapping[str, float] = part(Load, partial=True)
 
     def lengths(self) -> list[int]:
-        """The grid of document lengths.
-
-        Raises:
-            UsageError: if it cannot be laid out.
-        """
+        """The grid of document lengths; UsageError if it cannot be laid out."""
         low, high = self.min_doc_len, self.max_doc_len
         if low < 1 or high < low or (self.points is not None and self.points < 1):
             raise UsageError(

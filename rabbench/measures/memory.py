@@ -49,8 +49,7 @@ def _resident(key: str) -> int:
 def measure_peak(run: Callable[[], object], device: str = "cpu") -> Peak:
     """The peak memory of one call, in this process: torch's on ``cuda``, else the kernel's.
 
-    Raises:
-        OSError: where the kernel keeps no resettable peak (not Linux).
+    OSError where the kernel keeps no resettable peak (not Linux).
     """
     if device == "cuda":
         return _peak_cuda(run)

@@ -74,11 +74,7 @@ class Backbone:
 
     @cached_property
     def tokenizer(self) -> Any:
-        """The tokenizer.
-
-        Raises:
-            UsageError: for a preset, which has none.
-        """
+        """The tokenizer; UsageError for a preset, which has none."""
         if not self.has_weights:
             raise UsageError(
                 f"{self.name!r} is a shape preset without tokenizer or weights: it can be "
@@ -152,10 +148,9 @@ class Backbone:
     def encode(
         self, sequences: Sequence[Sequence[int]], *, batch: int, progress: Progress = no_progress
     ) -> torch.Tensor:
-        """:meth:`hidden` of N sequences, in their order: (N, d); run in batches of similar length.
+        """:meth:`hidden` of N sequences in their order, (N, d), run in batches of similar length.
 
-        Raises:
-            UsageError: if a sequence is longer than the model's context.
+        UsageError if a sequence is longer than the model's context.
         """
         order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]), reverse=True)
         longest = len(sequences[order[0]])
@@ -191,9 +186,7 @@ class Backbone:
     def _load_errors(self) -> Iterator[None]:
         """Give the remedy for a model that cannot be loaded; show a bar only for downloads.
 
-        Raises:
-            MissingError: if it cannot be found.
-            UsageError: if transformers has no fused attention for its family.
+        MissingError if it cannot be found, UsageError without fused attention for its family.
         """
         try:
             with progress_bars(visible=self.source == "hub"):

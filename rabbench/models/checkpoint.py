@@ -66,8 +66,7 @@ class Checkpoint:
 def find(name: str) -> Checkpoint | None:
     """The checkpoint of this name: one that ships with rabbench, or a folder; else None.
 
-    Raises:
-        BadInputError: if the folder's ``rabbench.json`` is damaged or of another schema.
+    BadInputError if the folder's ``rabbench.json`` is damaged or of another schema.
     """
     shipped_folder = Path(__file__).parent.parent / "checkpoints"
     folder = shipped_folder / SHIPPED[name] if name in SHIPPED else Path(name).expanduser()

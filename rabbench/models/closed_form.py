@@ -76,11 +76,7 @@ class ModelShape:
 
     @classmethod
     def from_config(cls, config: Any) -> Self:
-        """Read the sizes from a transformers configuration.
-
-        Raises:
-            UsageError: if the configuration has other names for its sizes.
-        """
+        """The sizes of a transformers configuration; UsageError if it has other names for them."""
         kind = str(config.model_type)
         try:
             layers, width = int(config.num_hidden_layers), int(config.hidden_size)
@@ -122,12 +118,10 @@ class ModelShape:
         return 4 * self.heads * self.head_dim
 
     def body(self, tokens: int, pairs: str = "dense", *, prefix: int = 0) -> int:
-        """FLOPs of ``tokens`` new tokens through all layers, without the LM head.
+        """FLOPs of L new ``tokens`` through all layers, without the LM head.
 
-        Args:
-            tokens: new tokens L.
-            pairs: ``dense`` counts every query-key pair, ``causal`` the unmasked ones.
-            prefix: tokens P before them with cached keys and values.
+        ``pairs`` is ``dense`` for every query-key pair, ``causal`` for the unmasked ones; P tokens
+        of a ``prefix`` before them have cached keys and values.
         """
         attention = self.pair_flops * self.pairs(tokens, pairs, prefix=prefix)
         return self.linear_flops * tokens + attention

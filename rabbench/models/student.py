@@ -31,10 +31,7 @@ INNER = 1024
 class Predictor(nn.Module):
     """The JEPA predictor: a residual two-layer MLP of width m between the layers and the LM head.
 
-    Args:
-        width: d, the backbone's hidden size.
-        inner: m, the predictor's width.
-        seed: of its initial weights.
+    ``width`` is d, the backbone's, ``inner`` m; ``seed`` is that of the initial weights.
     """
 
     def __init__(self, width: int, inner: int = INNER, *, seed: int = 0) -> None:

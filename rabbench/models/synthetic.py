@@ -39,14 +39,7 @@ def text(count: int, *, seed: int) -> str:
 
 
 def token_ids(tokenizer: object | None, count: int, *, seed: int, size: int) -> list[int]:
-    """Exactly ``count`` token ids of such a text.
-
-    Args:
-        tokenizer: a transformers tokenizer; None (a shape preset) draws ids at random.
-        count: how many ids.
-        seed: of the text.
-        size: the vocabulary's size, used without a tokenizer.
-    """
+    """Exactly ``count`` token ids of such a text; without a tokenizer random ids below ``size``."""
     if tokenizer is None:
         return list(map(int, np.random.default_rng(seed).integers(0, size, size=count)))
     # Every word is at least one token, so as many words are enough.

@@ -92,11 +92,7 @@ class Prompt:
 
     @cached_property
     def answers(self) -> tuple[int, int]:
-        """The token ids of yes and no, as they follow the prompt.
-
-        Raises:
-            UsageError: if this tokenizer spells an answer with more than one token.
-        """
+        """The token ids of yes and no after the prompt; UsageError if either is not exactly one."""
         if not self.backbone.has_weights:
             return 4, 5
         yes, no = map(self._answer_id, ANSWERS)
@@ -184,8 +180,7 @@ class Teacher:
     ) -> torch.Tensor:
         """Log-odds (N,) float32 of N pairs, each the ids of a document part and a query part.
 
-        Raises:
-            UsageError: if a pair is longer than the model's context.
+        UsageError if a pair is longer than the model's context.
         """
         hidden = self.backbone.encode(pairs, batch=batch, progress=progress)  # (N, d)
         return torch.cat([self.log_odds(part) for part in hidden.split(64)])
@@ -194,8 +189,7 @@ class Teacher:
 def answer_direction(backbone: Backbone, prompt: Prompt) -> torch.Tensor:
     """The LM head's row of yes minus its row of no, w (d,): the score is w·h.
 
-    Raises:
-        UsageError: if the head is not linear (a soft cap), since the fold would not be exact.
+    UsageError for a head that is not linear (a soft cap), since the fold would not be exact.
     """
     if getattr(backbone.config, "final_logit_softcapping", None):
         raise UsageError(

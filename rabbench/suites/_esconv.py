@@ -82,9 +82,8 @@ def _parse_turn(raw: str, where: str) -> tuple[str, str | None, str]:
 def windows(text: str, name: str) -> Iterator[tuple[int, str, str]]:
     """Line number, dialogue before the last turn, and the last turn's strategy of each window.
 
-    Raises:
-        BadInputError: if a turn is broken, or the last one is not a supporter's with a strategy
-            of the list; the message gives file and line.
+    BadInputError, with file and line, if a turn is broken, or the last one is not a supporter's
+    with a strategy of the list.
     """
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():

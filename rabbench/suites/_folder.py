@@ -32,11 +32,7 @@ BEIR = Format(cut_lines, _parse)
 
 
 def datasets(folder: Path) -> list[str]:
-    """The splits that have judgements, ``test`` first.
-
-    Raises:
-        BadInputError: if there are none.
-    """
+    """The splits that have judgements, ``test`` first; BadInputError if there are none."""
     splits = [path.stem for path in (folder / "qrels").glob("*.tsv")]
     if not splits:
         raise BadInputError(f"{folder} has no qrels/<split>.tsv; {EXPECTED}")

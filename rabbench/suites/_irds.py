@@ -77,11 +77,7 @@ class Family:
         return sorted({*ids, *short, *(key for key, name in self.defaults.items() if name in ids)})
 
     def resolve(self, name: str) -> str:
-        """The full id behind a short name, a name with its split, or a full id.
-
-        Raises:
-            UsageError: for a name the family does not have; the message lists those it has.
-        """
+        """The full id behind a short name, a name with its split, or a full id; else UsageError."""
         short, ids = name.removeprefix(f"{self.name}/"), self.ids()
         for candidate in (self.defaults.get(short), short, f"{short}/test"):
             if candidate in ids:

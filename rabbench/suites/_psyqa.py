@@ -77,8 +77,7 @@ def _read() -> tuple[Path, Any]:
 def windows(questions: Any, name: str) -> Iterator[tuple[str, str, str, str]]:
     """Question id, query id, query and strategy of every labelled span.
 
-    Raises:
-        BadInputError: if a question, an answer or a span is not as the source has it.
+    BadInputError if a question, an answer or a span is not as the source has it.
     """
     if not isinstance(questions, list):
         raise BadInputError(f"{name}: {type(questions).__name__} at the top; expected {FORMAT}")

@@ -40,11 +40,7 @@ def cut_lines(stream: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
 
 
 def parse_object(raw: bytes, where: str, expected: str) -> dict[str, Any]:
-    """The JSON object of a record; empty for JSON of another type.
-
-    Raises:
-        BadInputError: if it is not JSON; the message has the place and what was expected.
-    """
+    """A record's JSON object, empty for JSON of another type; BadInputError if it is not JSON."""
     try:
         record = json.loads(raw)
     except ValueError as error:  # JSON's and UTF-8's errors
@@ -55,8 +51,7 @@ def parse_object(raw: bytes, where: str, expected: str) -> dict[str, Any]:
 class Records(StreamedTexts):
     """The texts of a file that is not compressed; ``expected`` describes it where it is absent.
 
-    Raises:
-        BadInputError: if the file is absent, or a record is broken or repeats an id.
+    BadInputError if the file is absent, or a record is broken or repeats an id.
     """
 
     def __init__(self, path: Path, form: Format, expected: str) -> None:

@@ -51,12 +51,7 @@ def is_movement(skill: str) -> bool:
 
 
 def plans(text: str, name: str) -> Iterator[tuple[str, list[str]]]:
-    """Each row's instruction and skills, in the table's order.
-
-    Raises:
-        BadInputError: for a row without both columns or without a step; the message gives file
-            and line.
-    """
+    """Each row's instruction and skills, in order; BadInputError for a row without either."""
     behind_done = ""
     for number, line in enumerate(text.split("\n")[1:], 2):
         if not line.strip():

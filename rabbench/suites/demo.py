@@ -26,10 +26,8 @@ def datasets() -> list[str]:
 def load(name: str) -> Suite:
     """One split: all documents, the queries judged in this split, and their judgements.
 
-    The fingerprint is the SHA-256 over the contents of the three files read.
-
-    Raises:
-        UsageError: if there is no such split.
+    The fingerprint is the SHA-256 over the contents of the three files read. UsageError if there
+    is no such split.
     """
     if name not in datasets():
         raise unknown_name_error("demo data set", name, datasets())

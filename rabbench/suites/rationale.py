@@ -38,8 +38,7 @@ def datasets() -> list[str]:
 def metrics(name: str) -> tuple[str, ...]:
     """The default metrics of a data set.
 
-    The paper's R@1 is ``hit_rate@1`` here, whether the first document is relevant; with one
-    relevant document it equals recall@1.
+    The paper's R@1 is ``hit_rate@1`` here: whether the first document is relevant.
     """
     if name.startswith("bright/"):
         return bright.metrics(name)
@@ -47,13 +46,7 @@ def metrics(name: str) -> tuple[str, ...]:
 
 
 def load(name: str) -> Suite:
-    """Load a data set.
-
-    Raises:
-        UsageError: for an unknown name.
-        MissingError: if the files are neither here nor to be had.
-        BadInputError: if a file is not the declared one, or damaged.
-    """
+    """Load a data set; errors as in ``beir.load``, and BadInputError for a file not as declared."""
     if name not in datasets():
         raise unknown_name_error("rationale data set", name, datasets())
     family, _, part = name.partition("/")

@@ -25,10 +25,8 @@ def run(
     """Train and evaluate every variant with every seed; a row for each metric of each student.
 
     ``out/VARIANT-SEED`` are the students' folders, ``out`` holds the table. ``resume`` keeps the
-    students that are finished and goes on with the one that is not.
-
-    Raises:
-        UsageError: for an unknown variant.
+    students that are finished and goes on with the one that is not. UsageError for an unknown
+    variant.
     """
     for name in config.variants:
         if name not in VARIANTS:

@@ -87,14 +87,8 @@ class CandidatePool:
 
     A round draws candidates for every query from the student's ranking as it then is, and asks
     the teacher about all of them at once; those of earlier rounds stay in the training, since
-    they cost nothing more. Each round is on disk before it is used, so that a resumed training
-    has the rounds that the interrupted one drew.
-
-    Args:
-        encoded: queries and documents.
-        config: how to draw.
-        teacher: answers.
-        folder: where the rounds lie while the training lasts.
+    they cost nothing more. Each round is on disk, in ``folder``, before it is used, so that a
+    resumed training has the rounds that the interrupted one drew.
 
     Attributes:
         columns: of each query, its documents in the pool; the relevant ones from the start.

@@ -33,12 +33,7 @@ def write(folder: Path, card: Mapping[str, Any]) -> None:
 
 
 def add_scores(folder: Path, results: Results) -> None:
-    """Put a checkpoint's own scores of an evaluation into its card, in place of older ones.
-
-    Args:
-        folder: the checkpoint's.
-        results: of ``rabbench quality`` with this checkpoint as its model.
-    """
+    """Put the scores of ``rabbench quality`` with this checkpoint into its card, for older ones."""
     card = json.loads((folder / checkpoint.CARD).read_text(encoding="utf-8"))
     scores = {_score_key(score): score for score in card.get("scores", [])}
     for row in results.rows:

@@ -46,9 +46,7 @@ class SplitSuite:
 def load_split(data: TrainingData) -> SplitSuite:
     """Load a data set's training split, if it has one, and hold queries out by their id's hash.
 
-    Raises:
-        UsageError: for an unknown suite or data set, or one without queries.
-        MissingError: if the data are not there.
+    UsageError for an unknown suite or data set, or one without queries; MissingError without data.
     """
     handle = open_suite(data.suite)
     names = [data.dataset] if data.dataset else handle.dataset_names(())

@@ -38,14 +38,10 @@ def open_store(kind: str, config: Any, out: Path, *, resume: bool) -> ResultsSto
 
 
 class TrainingFolder:
-    """Opens and completes the folder of one checkpoint.
+    """Opens and completes a checkpoint's folder: a ``teacher``, ``student`` or ``biencoder``.
 
-    Args:
-        kind: ``teacher``, ``student`` or ``biencoder``.
-        config: of the training, a dataclass.
-        out: the folder.
-        resume: the folder may hold an interrupted training of the same configuration, or a
-            finished one: then ``finished`` is true and there is nothing to do.
+    With ``resume`` the folder may hold an interrupted training of the same configuration, or a
+    finished one: then ``finished`` is true and there is nothing to do.
 
     Raises:
         UsageError: if it holds one of another configuration, or the model to train from.

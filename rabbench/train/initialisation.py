@@ -34,12 +34,10 @@ def fit_scores(
 ) -> None:
     """Begin with scores that compare the latents: by similarity, and by the teacher's answers.
 
-    Args:
-        student: whose predictor is set.
-        h_q: (Q, d), the training queries' states.
-        z_d: (N, d), the documents' latents.
-        posterior: (Q, N), how the teacher spreads each query over the documents; rows sum to 1.
-        teacher_spread: of its scores, a mean over queries; a far wider one would be unlearnt first.
+    From the training queries' states h_q (Q, d) and the documents' latents z_d (N, d).
+    ``posterior`` (Q, N) is how the teacher spreads each query over the documents; rows sum to 1.
+    ``teacher_spread`` is of its scores, a mean over queries; a far wider one would be unlearnt
+    first.
     """
     q, z = standardise(student, h_q, z_d)
     set_form(student, first_form(q, z, posterior), q, z)

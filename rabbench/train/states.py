@@ -42,14 +42,10 @@ def states_folder(backbone: Backbone) -> Path:
 
 @dataclass
 class TeacherStates:
-    """The teacher's final states after a document part and a query part.
+    """The teacher's final states after a document part and a query part, in shards in ``folder``.
 
-    Attributes:
-        backbone: the teacher's.
-        folder: shards of states; every process writes its own.
-        batch: pairs in one forward.
-        progress: told while the teacher works.
-        n_computed, n_reused: pairs so far, by whether the teacher had to run.
+    ``batch`` pairs make a forward; every process writes shards of its own. ``n_computed`` and
+    ``n_reused`` count the pairs so far, by whether the teacher had to run.
     """
 
     backbone: Backbone
