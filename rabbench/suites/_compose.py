@@ -35,7 +35,7 @@ def is_composed(name: str) -> bool:
 
 
 def parse(name: str) -> TrecFiles:
-    """The three files of a name; UsageError if not three, BadInputError if one of them is absent."""
+    """The three files of a name; UsageError if not three, BadInputError if one is absent."""
     files = [Path(part.strip()).expanduser() for part in name.removeprefix(TREC).split(",")]
     if len(files) != 3:
         raise UsageError(f"--suite {name}: {len(files)} files; write {FORM}")
