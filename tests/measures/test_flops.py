@@ -124,7 +124,9 @@ def test_a_miscount_of_torch_is_caught_at_the_length_where_it_is(
 def test_a_miscount_of_fvcore_is_caught_and_its_operator_named(
     options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for row in _planted(options, monkeypatch, "fvcore"):
+    rows = _planted(options, monkeypatch, "fvcore")
+    assert len(rows) == 3
+    for row in rows:
         assert (row.status, row.value) == ("error", None)
         assert "operators missing: aten::matmul (fvcore)" in row.params["message"]
 
@@ -132,7 +134,9 @@ def test_a_miscount_of_fvcore_is_caught_and_its_operator_named(
 def test_a_miscount_of_the_closed_form_is_caught(
     options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for row in _planted(options, monkeypatch, "closed form"):
+    rows = _planted(options, monkeypatch, "closed form")
+    assert len(rows) == 3
+    for row in rows:
         assert (row.status, row.value) == ("error", None)
         assert "FLOP counts differ by" in row.params["message"]
         assert "so the closed form is off" in row.params["message"]

@@ -282,11 +282,15 @@ def test_the_curves_band_holds_the_truth_and_narrows_with_less_noise() -> None:
 
 def test_noise_beyond_all_sense_is_not_put_in_numbers() -> None:
     """No verdict speaks of thousands of per cent."""
-    for seed in range(40):
-        for cost in (teacher, lambda _: 1.0):
-            fit = only(rows(cost, noise=0.3, common=0.8, repeats=3, seed=seed))
-            for share in re.findall(r"([\d,]+) %", fit.remark):
-                assert int(share.replace(",", "")) <= 500, fit.remark
+    shares = [
+        (int(share.replace(",", "")), fit.remark)
+        for seed in range(40)
+        for cost in (teacher, lambda _: 1.0)
+        for fit in [only(rows(cost, noise=0.3, common=0.8, repeats=3, seed=seed))]
+        for share in re.findall(r"([\d,]+) %", fit.remark)
+    ]
+    assert len(shares) >= 10
+    assert max(shares)[0] <= 500, max(shares)
 
 
 def test_the_fit_is_the_same_every_time() -> None:

@@ -71,6 +71,7 @@ def test_no_duplicates(records, name):
 
 
 def test_judgements_point_at_what_exists(splits):
+    assert len(splits) == 2
     for suite in splits.values():
         assert suite.queries.keys() == suite.qrels.keys()
         for judged in suite.qrels.values():
