@@ -13,7 +13,7 @@ from rabbench.cli.configs import configure, scaling_config
 from rabbench.cli.parser import build_parser
 from rabbench.config import CONFIGS
 from rabbench.config.options import Options
-from rabbench.report import build, command
+from rabbench.report import build, provenance
 from rabbench.report.page import Table
 from rabbench.report.render import html, markdown
 from rabbench.types import Results
@@ -48,18 +48,18 @@ def _parsed(line: str) -> Any:
 
 
 def test_a_sweep_comes_again_from_its_command() -> None:
-    line = command.render_command("scaling", asdict(SWEEP))
+    line = provenance.render_command("scaling", asdict(SWEEP))
     assert scaling_config(_parsed(line)) == SWEEP
 
 
 def test_an_evaluation_comes_again_from_its_command() -> None:
-    line = command.render_command("quality", asdict(EVALUATION))
+    line = provenance.render_command("quality", asdict(EVALUATION))
     assert "'bm25>>teacher,run:my runs/a.trec'" in line
     assert configure(quality.QualityConfig, _parsed(line)) == EVALUATION
 
 
 def test_an_option_whose_default_is_left_out_is_named_where_it_differs() -> None:
-    line = command.render_command("quality", asdict(EVALUATION))
+    line = provenance.render_command("quality", asdict(EVALUATION))
     assert "--attention eager" in line
     assert "--biencoder-model runs/pair" in line
     assert "--dense-model" not in line
@@ -69,7 +69,7 @@ def test_an_option_whose_default_is_left_out_is_named_where_it_differs() -> None
 def test_a_training_names_its_teacher_and_each_flag_once(kind: str) -> None:
     words = ["train", kind, "--suite", "demo", "--teacher", "runs/a", "--no-latent", "--seed", "3"]
     config = configure(CONFIGS[f"train {kind}"], build_parser().parse_args(words))
-    line = shlex.split(command.render_command("train", {"kind": kind, **asdict(config)}))
+    line = shlex.split(provenance.render_command("train", {"kind": kind, **asdict(config)}))
     flags = [word for word in line if word.startswith("--")]
     assert len(flags) == len(set(flags)) > 25
     assert line[line.index("--teacher") + 1] == "runs/a"
@@ -79,12 +79,12 @@ def test_a_training_names_its_teacher_and_each_flag_once(kind: str) -> None:
 
 def test_an_older_file_without_an_option_leaves_it_out() -> None:
     config = {"kind": "student", "data": {"suite": "demo"}, "options": {"model": "runs/a"}}
-    line = command.render_command("train", config)
+    line = provenance.render_command("train", config)
     assert line == "rabbench train student --suite demo --teacher runs/a"
 
 
 def test_an_unknown_command_has_its_name_alone() -> None:
-    assert command.render_command("polish", {"depth": 3}) == "rabbench polish"
+    assert provenance.render_command("polish", {"depth": 3}) == "rabbench polish"
 
 
 def test_a_report_says_how_to_get_it_again(demo: Results) -> None:

@@ -11,10 +11,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from rabbench.report import paper
 from rabbench.report.cost.tables import is_dense, table_by_length
 from rabbench.report.cost.text import NOUNS, SYSTEM_NOUNS
-from rabbench.report.labels import Labels, name_of, rank
+from rabbench.report.labels import PAPER_TRAINING, Labels, name_of, rank
 from rabbench.report.page import Cell, Column, Figure, KeyFigure, Row, Section, Table, figure_data
 from rabbench.report.plots.heatmap import Heatmap, draw_heatmap
 from rabbench.report.wording import amount
@@ -35,7 +34,7 @@ from rabbench.types import Measurement
 MILESTONES = (1, 100, 10_000)
 N_DOCS, CANDIDATES = (100, 1_000, 10_000, 100_000), (10, 100, 1_000)
 QUERIES = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)  # at which a map's data hold the ratio
-PAPER_TEXT = f"For orientation only, from the paper and counted nowhere here: {paper.TRAINING}."
+PAPER_TEXT = f"For orientation only, from the paper and counted nowhere here: {PAPER_TRAINING}."
 MAP_NOTE = "The strong line is the break-even; shades and thin lines are factors of ten."
 
 Pair = tuple[Bill, Bill]

@@ -15,6 +15,7 @@ from rabbench.report.labels import (
     CACHED,
     CHUNKED,
     LONGEST,
+    PAPER,
     PHASE_WORDS,
     STUDENT,
     TEACHER,
@@ -25,7 +26,6 @@ from rabbench.report.labels import (
     rank,
 )
 from rabbench.report.page import Cell, Column, Row, Table
-from rabbench.report.paper import ONLINE
 from rabbench.report.wording import amount, times
 from rabbench.scaling.fits import NOISE_FREE, comparable, samples, sweep_key
 from rabbench.stats.intervals import Estimate, median_interval, median_ratio
@@ -36,9 +36,9 @@ ADDITIVE = ("flops", "latency", "energy")
 
 SWEEP_PARAMS = ("model", "device", "dtype", "attention")
 PAPER_TEXT = (
-    f"The paper measured one pair answered online with {ONLINE.model} on {ONLINE.hardware}: "
-    f"{amount(ONLINE.teacher_s, 's')} for its teacher and {amount(ONLINE.student_s, 's')} for its "
-    f"student, a factor of {times(ONLINE.factor)} ({ONLINE.source}). Machine, model and documents "
+    f"The paper measured one pair answered online with {PAPER.model} on {PAPER.hardware}: "
+    f"{amount(PAPER.teacher_s, 's')} for its teacher and {amount(PAPER.student_s, 's')} for its "
+    f"student, a factor of {times(PAPER.factor)} ({PAPER.source}). Machine, model and documents "
     "differ from those here, so the factors can agree in kind only, not in size."
 )
 
@@ -248,9 +248,9 @@ def paper_table(ratios: Iterable[Ratio]) -> Table:
             score = Cell.estimate(ratio.score, "factor")
             rows.append((f"here: {sweep}", ratio.doc_len, ratio.over, *cells, score))
     if rows:
-        claim = f"the paper: {ONLINE.model}, {ONLINE.hardware}"
-        factor = Cell(value=ONLINE.factor, role="factor")
-        rows.insert(0, (claim, unknown, ONLINE.teacher_s, ONLINE.student_s, factor, unknown))
+        claim = f"the paper: {PAPER.model}, {PAPER.hardware}"
+        factor = Cell(value=PAPER.factor, role="factor")
+        rows.insert(0, (claim, unknown, PAPER.teacher_s, PAPER.student_s, factor, unknown))
     times_of = [Column(name, unit="s") for name in ("teacher", "student, its query encoded")]
     factors = ("factor", "factor of the scoring step alone")
     columns: list[Column | str] = ["measured", "document tokens", *times_of, *factors]

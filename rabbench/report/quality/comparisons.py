@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from rabbench.quality.significance import SystemPair, compare_systems, tied_with_best
-from rabbench.report import paper
-from rabbench.report.labels import CACHED, STUDENT, TEACHER
+from rabbench.report.labels import CACHED, PAPER_RETENTION, PAPER_RETENTION_RANGE, STUDENT, TEACHER
 from rabbench.report.page import Cell, Record, Table
 from rabbench.report.quality.rankings import (
     SystemRow,
@@ -219,9 +218,9 @@ def retention_tables(shares: Sequence[Retention]) -> list[Table]:
 
 
 def _paper_cell(share: Retention) -> Cell:
-    published = paper.RETENTION.get((share.dataset.partition("/")[0], share.metric))
+    published = PAPER_RETENTION.get((share.dataset.partition("/")[0], share.metric))
     if published is None:
-        return Cell(words=paper.RETENTION_RANGE)
+        return Cell(words=PAPER_RETENTION_RANGE)
     student, teacher = published
     return Cell(value=student / teacher, role="percent", note=f"({student} over {teacher})")
 
@@ -238,6 +237,6 @@ def retention_sentences(shares: Sequence[Retention]) -> list[str]:
         name = "the student" if system.row.system == STUDENT else system.label
         sentences.append(
             f"On {share.dataset} {name} retains {sentence_text(share.cell)} of its teacher’s "
-            f"{share.metric}; the paper’s retains {paper.RETENTION_RANGE}."
+            f"{share.metric}; the paper’s retains {PAPER_RETENTION_RANGE}."
         )
     return sentences
