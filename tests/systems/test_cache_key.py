@@ -12,7 +12,7 @@ import pytest
 
 from rabbench.config.options import Options
 from rabbench.models.catalog import CAUSAL, DENSE
-from rabbench.models.checkpoint import ADAPTER, CARD, PREDICTOR, read
+from rabbench.models.checkpoint import ADAPTER, CARD, PREDICTOR, find
 from rabbench.models.locate import package_path
 from rabbench.systems._cache_key import (
     checkpoint_key,
@@ -138,7 +138,8 @@ def test_another_predictor_is_the_same_teacher_and_another_student(tmp_path: Pat
     options = Options(model=str(folder))
 
     def keys() -> tuple[str, ...]:
-        trained = read(folder)
+        trained = find(str(folder))
+        assert trained is not None
         params = {"model": str(folder)}
         contents = {str(folder): checkpoint_key(trained, predictor=False)}
         teacher = ("teacher", params, contents)
