@@ -164,21 +164,23 @@ def margin_labels(axes: Any, ends: Sequence[tuple[float, float, str, int]]) -> N
         ends: x and y of the mark in data, name and slot.
     """
     axes.get_xlim(), axes.get_ylim()  # settles limits that are still to be taken from the data
-    to_axes = axes.transData + axes.transAxes.inverted()
-    marks = []
-    for point_x, point_y, label, slot in ends:
-        x, y = to_axes.transform((point_x, point_y))
-        marks.append((float(y), label, float(x), slot))
-    marks.sort(key=lambda mark: mark[:2])
-    halves = [LINE_HEIGHT * (0.62 + 0.62 * wrap_label(mark[1]).count("\n")) for mark in marks]
-    heights = spread_labels([mark[0] for mark in marks], halves)
-    for height, (y, label, x, slot) in zip(heights, marks, strict=True):
+    ends = sorted(ends, key=lambda end: (axes_point(axes, *end[:2])[1], end[2]))
+    labels = [wrap_label(name) for _, _, name, _ in ends]
+    halves = [0.62 * LINE_HEIGHT * len(label.split("\n")) for label in labels]
+    heights = spread_labels([axes_point(axes, x, y)[1] for x, y, _, _ in ends], halves)
+    for label, height, (x, y, _, slot) in zip(labels, heights, ends, strict=True):
         hair_line = {"arrowstyle": "-", "lw": 0.5, "alpha": 0.45, "shrinkA": 1, "shrinkB": 5}
         annotate(
-            axes, wrap_label(label), (x, y), color(slot), xycoords="axes fraction",
-            xytext=(1.04, height), textcoords="axes fraction", ha="left", linespacing=1.1,
-            annotation_clip=False, arrowprops={"color": color(slot), **hair_line},
+            axes, label, (x, y), color(slot), xytext=(1.04, height), textcoords="axes fraction",
+            ha="left", linespacing=1.1, annotation_clip=False,
+            arrowprops={"color": color(slot), **hair_line},
         )  # fmt: skip
+
+
+def axes_point(axes: Any, x: float, y: float) -> tuple[float, float]:
+    """A point of the data in fractions of the axes."""
+    across, up = (axes.transData + axes.transAxes.inverted()).transform((x, y))
+    return float(across), float(up)
 
 
 def wrap_label(label: str) -> str:
@@ -188,26 +190,18 @@ def wrap_label(label: str) -> str:
 
 
 def spread_labels(targets: Sequence[float], halves: Sequence[float]) -> list[float]:
-    """Heights near the targets (ascending) that keep labels of these half heights apart.
+    """Places near the targets (ascending) that keep labels of these half sizes apart.
 
-    Labels that overlap form a block, centred on its labels' targets; a block that then meets the
-    next one merges with it. No block rises above the axes' top, or sinks below their bottom.
+    They lie between the axes' start and ``TOP``, at the least squared distance from the targets: an
+    isotonic regression, once the labels before each one are taken off.
     """
-    blocks: list[tuple[float, list[int]]] = []  # lower edge, labels
+    import numpy as np
+    from scipy.optimize import isotonic_regression
 
-    def height(members: Sequence[int]) -> float:
-        return 2 * sum(halves[k] for k in members)
-
-    for i, target in enumerate(targets):
-        blocks.append((max(target - halves[i], 0.0), [i]))
-        while len(blocks) > 1 and blocks[-2][0] + height(blocks[-2][1]) > blocks[-1][0]:
-            members = [*blocks[-2][1], *blocks[-1][1]]
-            centre = sum(targets[k] for k in members) / len(members)
-            lower = min(centre - height(members) / 2, TOP - height(members))
-            blocks[-2:] = [(max(lower, 0.0), members)]
-    heights = list(targets)
-    for edge, members in blocks:
-        for k in members:
-            heights[k] = edge + halves[k]
-            edge += 2 * halves[k]
-    return heights
+    if not targets:
+        return []
+    sizes = np.array(halves)
+    before = np.concatenate([[0.0], np.cumsum(sizes[1:] + sizes[:-1])])
+    places = isotonic_regression(np.array(targets) - before).x
+    last = TOP - sizes[-1] - before[-1]
+    return list(np.maximum(np.minimum(places, last), sizes[0]) + before)

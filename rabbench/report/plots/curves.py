@@ -10,12 +10,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from rabbench.report import plots
 from rabbench.report.wording import amount, times
 
-WIDE = 0.19  # of the axes: the width of a label at an L*
+WIDE, FOOT = 0.19, 0.06  # of the axes: width of an L*'s label, and height of the room for it
 NEAR = 0.25  # of that width: two L* this close share a label
 GRID = 48  # points of a curve
 REASONS = {"oom": "out of memory", "timeout": "out of time"}
@@ -133,7 +134,8 @@ def _ticks(axes: Any, series: Sequence[Series], unit: str) -> None:
     axes.set_xlim(min(lengths) / 1.15, max(lengths) * 1.15)
     values = [value for line in series for value in line.points.values()]
     room = 4.0 if any(line.failed for line in series) else 2.2  # for crosses and their words
-    axes.set_ylim(min(values) / 2.2, max(values) * room)
+    foot = max(2.2, (max(values) / min(values)) ** 0.1)  # for the lengths at L*
+    axes.set_ylim(min(values) / foot, max(values) * room)
     plots.quiet_grid(axes, linear=False)
 
 
@@ -166,45 +168,23 @@ def _failures(axes: Any, series: Sequence[Series]) -> None:
 
 
 def _crossovers(axes: Any, series: Sequence[Series]) -> None:
-    """A dotted line down from each curve's L*; its length next to it, clear of lines and labels."""
+    """A dotted line down from each curve at its L*, to its length at the foot of the axes."""
     first, _ = axes.get_xlim()
-    turning = [line for line in series if line.curve and first < (line.turn or 0.0)]
-    turns = [_turn(axes, line) for line in turning]
-    labels: list[tuple[float, float, float]] = []  # dotted line, label's middle and height, of axes
-    for line, (x, top) in zip(turning, turns, strict=True):
-        style: Any = {"color": line.ink, "lw": 0.8, "ls": ":", "zorder": 1}
-        axes.plot([x, x], [0, top], transform=axes.transAxes, **style)
-        if any(abs(x - label[0]) < NEAR * WIDE for label in labels):
-            continue  # its label would say nearly the same
-        crossed = any(x - WIDE < turn_x < x for turn_x, _ in turns)
-        leftward = x > WIDE and not (crossed and x < 1 - WIDE)
-        middle = x - WIDE / 2 if leftward else x + WIDE / 2
-        y = _free_height(axes, line, series, [y for _, m, y in labels if abs(m - middle) < WIDE])
-        labels.append((x, middle, y))
-        plots.annotate(
-            axes, f"L* {line.crossover:,.0f}", (line.crossover or 0.0, y), line.ink,
-            xycoords=("data", "axes fraction"), xytext=(-4 if leftward else 4, 0),
-            ha="right" if leftward else "left", fontsize=8,
-        )  # fmt: skip
-
-
-def _turn(axes: Any, line: Series) -> tuple[float, float]:
-    """The curve's point at its L*, in fractions of the axes."""
-    at = line.crossover or math.nan
-    to_axes = axes.transData + axes.transAxes.inverted()
-    x, y = to_axes.transform((at, line.curve(at) if line.curve else math.nan))
-    return float(x), float(y)
-
-
-def _free_height(
-    axes: Any, line: Series, series: Sequence[Series], labels: Sequence[float]
-) -> float:
-    """A height for a label below its curve, far from every line and every other label."""
-    at, occupied = line.crossover or 1.0, list(labels)
-    to_axes = axes.transData + axes.transAxes.inverted()
-    for points in (s.points for s in series if s.points):
-        nearest = min(points, key=lambda length: abs(math.log(length / at)))
-        occupied.append(float(to_axes.transform((at, points[nearest]))[1]))
-    heights = [y / 20 for y in range(1, 20)]
-    below = [y for y in heights if y < _turn(axes, line)[1] - 0.1]
-    return max(below or heights, key=lambda y: (min(min(abs(y - o) for o in occupied), 0.12), -y))
+    turning = {
+        line.turn: (line.curve, line.ink)
+        for line in reversed(series)
+        if line.curve is not None and line.turn is not None
+    }
+    turns = sorted(turn for turn in turning if first < turn)
+    points = [plots.axes_point(axes, turn, turning[turn][0](turn)) for turn in turns]
+    gaps = [math.inf, *(x - before for (before, _), (x, _) in pairwise(points))]
+    labelled = [i for i, gap in enumerate(gaps[: len(turns)]) if gap > NEAR * WIDE]
+    middles = plots.spread_labels([points[i][0] for i in labelled], [WIDE / 2] * len(labelled))
+    feet = dict(zip(labelled, middles, strict=True))
+    for i, (turn, (x, top)) in enumerate(zip(turns, points, strict=True)):
+        ink = turning[turn][1]
+        style: Any = {"color": ink, "lw": 0.8, "ls": ":", "zorder": 1}
+        axes.plot([feet.get(i, x), x, x], [FOOT, 2 * FOOT, top], transform=axes.transAxes, **style)
+        if i in feet:
+            place: Any = {"xycoords": "axes fraction", "fontsize": 8}
+            plots.annotate(axes, f"L* {turn:,.0f}", (feet[i], FOOT / 2), ink, **place)
