@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from rabbench.check.model import ORDER, STATUSES, CheckResult, Verdict
 from rabbench.report.page import Cell, Table
-from rabbench.report.render.cells import table_lines
+from rabbench.report.render import table_lines
 from rabbench.scaling.fits import ORDERS
 
 COLUMNS = ("tier", "what", "checks", "baseline", "now", "change", "margin", "verdict")

@@ -40,7 +40,7 @@ def write(results: Results, out: Path) -> Written:
     """Write ``out/report.md`` and ``out/report.html``."""
     from rabbench.report import training
     from rabbench.report.build import build_page
-    from rabbench.report.render.cells import table_lines
+    from rabbench.report.render import table_lines
 
     page = build_page(results)
     tables = [table for section in page.sections for table in section.tables]

@@ -12,7 +12,7 @@ from typing import Any
 
 from rabbench.report.page import Cell, Column, Figure, Section, Table, Value, figure_data
 from rabbench.report.plots.dots import Dot, dots_figure
-from rabbench.report.render.cells import line as cell_line
+from rabbench.report.render import line as cell_line
 from rabbench.stats.intervals import Estimate, seed_interval
 from rabbench.types import Measurement
 

@@ -12,7 +12,7 @@ import pytest
 from rabbench import check
 from rabbench.check import CheckResult, Policy, Verdict, github, junit
 from rabbench.check import text as check_text
-from rabbench.report.render.cells import cell_text
+from rabbench.report.render import cell_text
 from tests.check.runs import exact_run, sweep
 
 BASELINE = Path("base,lines/gate: 1.json")

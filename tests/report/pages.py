@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rabbench.report.page import Cell, Figure, Page, Section, Table
-from rabbench.report.render.cells import cell_text
+from rabbench.report.render import cell_text
 
 
 def section(page: Page, id_: str) -> Section:

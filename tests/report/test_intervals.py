@@ -16,7 +16,7 @@ from rabbench.report.build import build_page
 from rabbench.report.page import Cell, Page, Role, Table
 from rabbench.report.plots import curves, dots, heatmap  # noqa: F401 (all are silenced)
 from rabbench.report.quality import comparisons, tables
-from rabbench.report.render.cells import FORMATS
+from rabbench.report.render import FORMATS
 from rabbench.results import load_results
 from rabbench.stats.intervals import Estimate
 from rabbench.types import Measurement

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rabbench.report.page import Cell, figure_data
-from rabbench.report.render.cells import cell_text, sort_key, table_csv
+from rabbench.report.render import cell_text, sort_key, table_csv
 from rabbench.report.wording import (
     amount,
     between,

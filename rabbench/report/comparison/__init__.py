@@ -18,7 +18,7 @@ from rabbench.report.cost.text import DECIDING
 from rabbench.report.labels import SEPARATOR, STUDENT, TEACHER, Labels, name_of, rank
 from rabbench.report.page import Figure, Page, Row, Section, Table, figure_data
 from rabbench.report.plots.curves import Series, draw_curves
-from rabbench.report.render.cells import table_data
+from rabbench.report.render import table_data
 from rabbench.report.wording import amount, join_words, times
 from rabbench.scaling.fits import Fit
 from rabbench.types import Measurement

@@ -18,7 +18,7 @@ from rabbench.report.quality.rankings import (
     means_over_datasets,
     rankings,
 )
-from rabbench.report.render import cells
+from rabbench.report.render import interval_text, sentence_text, value_text
 from rabbench.stats.intervals import Estimate
 from rabbench.types import Results
 
@@ -89,7 +89,7 @@ class QualityReport:
             sentences += [
                 f"On {dataset} the student’s {student.row.measure} is {student.mean:.3f}; "
                 f"{best.label}, the best, is above it by "
-                f"{cells.sentence_text(Cell.estimate(test.difference, 'change'))}"
+                f"{sentence_text(Cell.estimate(test.difference, 'change'))}"
                 f"{'' if test.significant else ', not significantly'}."
                 for test in self.pairs.get(dataset, ())
                 if (test.first, test.second) == (best.label, student.label)
@@ -99,7 +99,7 @@ class QualityReport:
     def _mean_sentences(self) -> list[str]:
         return [
             f"Over {len(mean.groups)} data sets {mean.labels[0]} ranks best: mean {mean.metric} "
-            f"{cells.sentence_text(Cell.estimate(mean.estimate(mean.labels[0]), 'score'))}."
+            f"{sentence_text(Cell.estimate(mean.estimate(mean.labels[0]), 'score'))}."
             for mean in self.means
         ]
 
@@ -202,6 +202,6 @@ def _is_student(system: SystemRow) -> bool:
 
 def _key_figure(estimate: Estimate, role: Role, label: str, note: str = "") -> KeyFigure:
     cell = Cell.estimate(estimate, role)
-    interval = cells.interval_text(cell).replace("–", " to ")
+    interval = interval_text(cell).replace("–", " to ")
     notes = [note, f"95 % interval {interval}" if interval else ""]
-    return KeyFigure(cells.value_text(cell), label, ", ".join(filter(None, notes)))
+    return KeyFigure(value_text(cell), label, ", ".join(filter(None, notes)))

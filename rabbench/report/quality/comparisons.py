@@ -19,7 +19,7 @@ from rabbench.report.quality.rankings import (
     ranked_systems,
     rows_by_dataset,
 )
-from rabbench.report.render.cells import sentence_text
+from rabbench.report.render import sentence_text
 from rabbench.stats.intervals import Estimate, mean_ratio
 from rabbench.types import Measurement
 

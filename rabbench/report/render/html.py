@@ -9,7 +9,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from rabbench.report.page import Page, Section, Table
-from rabbench.report.render.cells import lines, sort_key, table_csv
+from rabbench.report.render import lines, sort_key, table_csv
 
 GROUPS = ("Summary", "Cost", "Quality", "Training", "About", "")
 """The parts of the table of contents, in their order; sections without a group come last."""

@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 
 from rabbench.report.page import Cell, Page, Table
-from rabbench.report.render.cells import interval_text, lines
+from rabbench.report.render import interval_text, lines
 
 COMMANDS = str.maketrans({
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",

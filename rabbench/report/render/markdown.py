@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rabbench.report.page import Cell, Page, Section, Table
-from rabbench.report.render.cells import cell_text
+from rabbench.report.render import cell_text
 
 LIMIT = 1000 * 1024  # GitHub drops a step summary above 1,024 KiB whole
 

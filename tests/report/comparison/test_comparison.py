@@ -29,8 +29,7 @@ from rabbench.report.comparison import (
 )
 from rabbench.report.comparison.runs import Side
 from rabbench.report.page import Cell, Page, Table
-from rabbench.report.render import html
-from rabbench.report.render.cells import cell_text
+from rabbench.report.render import cell_text, html
 from rabbench.results import save_results
 from rabbench.types import BadInputError, Measurement, Results, UsageError
 from tests.report import synthetic

@@ -13,8 +13,7 @@ from rabbench import report
 from rabbench.report import build
 from rabbench.report.cost.break_even import query_cell, when
 from rabbench.report.page import Page
-from rabbench.report.render import html
-from rabbench.report.render.cells import cell_text
+from rabbench.report.render import cell_text, html
 from rabbench.results import load_results, save_results
 from rabbench.scaling.break_even import BreakEven
 from rabbench.stats.intervals import Estimate

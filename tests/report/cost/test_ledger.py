@@ -8,7 +8,7 @@ import pytest
 
 from rabbench.report import build
 from rabbench.report.page import Page
-from rabbench.report.render.cells import cell_text
+from rabbench.report.render import cell_text
 from tests.report import synthetic
 from tests.report.pages import cells, figure, headings, section, table, texts
 

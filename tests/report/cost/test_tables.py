@@ -7,7 +7,7 @@ import pytest
 from rabbench.report import build
 from rabbench.report.cost.tables import ratios, row_cell
 from rabbench.report.page import Page
-from rabbench.report.render.cells import cell_text
+from rabbench.report.render import cell_text
 from rabbench.stats.intervals import Estimate
 from tests.report import synthetic
 from tests.report.pages import section, table, texts

@@ -8,8 +8,7 @@ from rabbench.report import build
 from rabbench.report.build import build_page
 from rabbench.report.cost.text import opening_sentences
 from rabbench.report.page import Page
-from rabbench.report.render import html, markdown
-from rabbench.report.render.cells import cell_text
+from rabbench.report.render import cell_text, html, markdown
 from rabbench.report.wording import amount
 from rabbench.types import Measurement, Results
 from tests.report import synthetic

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rabbench.report.quality import comparisons
-from rabbench.report.render.cells import cell_text
+from rabbench.report.render import cell_text
 from rabbench.stats.intervals import mean_ratio
 from tests.report.pages import section
 from tests.report.quality.rankings import (

@@ -8,7 +8,7 @@ import pytest
 
 from rabbench.report.quality import cost
 from rabbench.report.quality.rankings import means_over_datasets
-from rabbench.report.render.cells import cell_text
+from rabbench.report.render import cell_text
 from tests.report.pages import section
 from tests.report.quality.rankings import (
     column,

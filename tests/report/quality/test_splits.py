@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rabbench.report.quality import splits
-from rabbench.report.render.cells import cell_text
+from rabbench.report.render import cell_text
 from tests.report.pages import section
 from tests.report.quality.rankings import (
     MEANS,

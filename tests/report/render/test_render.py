@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rabbench.report.page import Cell
-from rabbench.report.render.cells import cell_text
+from rabbench.report.render import cell_text
 
 
 @pytest.mark.parametrize(
