@@ -70,7 +70,7 @@ def _measure(job: Any, config: Any, arguments: argparse.Namespace, *, sweep: boo
                 plan.check_budget(predicted, budget)
         settings = {"out": arguments.out, "resume": arguments.resume, "progress": progress}
         if sweep and arguments.predict:
-            from rabbench.plan.reference_layers import reference_layers
+            from rabbench.plan.sweep import reference_layers
 
             settings["reference_layers"] = reference_layers(calibration)
         start = time.monotonic()

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from rabbench.config.quality import QualityConfig, Sizes
 from rabbench.config.scaling import ScalingConfig
-from rabbench.plan.budget import Budget, check_budget, parse_budget
-from rabbench.plan.comparison import Prediction, compare
+from rabbench.plan.budget import Budget, check_budget, parse_budget, render_plan
 from rabbench.plan.record import Plan, Step
-from rabbench.plan.text import render_plan
+from rabbench.plan.rows import Prediction, compare
 from rabbench.types import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def predict(
         config: with a resolved device (``cpu`` or ``cuda``).
         calibration: of this machine, from :func:`calibrate`.
         sizes: of an evaluation's data sets that are not on this machine.
-        reference_layers: the run will time :mod:`~rabbench.plan.reference_layers` with its samples.
+        reference_layers: the run will time :func:`~rabbench.plan.sweep.reference_layers` as well.
 
     Raises:
         UsageError: as the run itself would, for an unknown name or an impossible length.

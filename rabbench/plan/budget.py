@@ -1,4 +1,4 @@
-"""Budgets: ``20m``, ``8GB``, ``20m,8GB,download=2GB``; and the refusal of a plan that exceeds one.
+"""A plan in words, budgets (``20m``, ``20m,8GB,download=2GB``), and the refusal of a costlier plan.
 
 Knows plans and numbers; runs nothing.
 """
@@ -6,6 +6,7 @@ Knows plans and numbers; runs nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rabbench.plan.record import Plan
@@ -116,3 +117,23 @@ def _remedy(plan: Plan) -> str:
         f"Most of the time ({share:.0%}) goes to {system!r}: lower {flags}, or leave it out of "
         "--systems; 'rabbench plan' shows every part"
     )
+
+
+def render_plan(plan: Plan) -> Iterator[str]:
+    """The lines that ``rabbench plan`` prints: totals, where the time goes, what was assumed."""
+    flops = sum(
+        row.value or 0.0
+        for row in plan.rows
+        if row.measure == "flops" and row.params.get("pairs", "dense") == "dense"
+    )
+    titles = ("wall time", "peak memory", "index", "download")
+    for title, (limit, key) in zip(titles, LIMITS.items(), strict=True):
+        yield f"{title:<14} {render_amount(getattr(plan, key), limit)}"
+    if flops:
+        yield f"FLOPs          {flops:.3g}, once through every phase and length"
+    yield ""
+    for system, seconds in plan.by_system().items():
+        yield f"  {system:<20} {render_amount(seconds, 'time')}"
+    if plan.assumptions:
+        yield ""
+        yield from (f"assumed: {line}" for line in plan.assumptions)

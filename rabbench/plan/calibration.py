@@ -120,9 +120,10 @@ class Calibration:
         """FLOPs a byte at which the copy and the product rates meet (the roofline's ridge)."""
         return self.rate("matmul") / self.rate("copy")
 
-    def curve(self, target: Target) -> Curve | None:
+    def curve(self, target: Target | None) -> Curve | None:
         """The layer times of a configuration, or None where they were not taken."""
-        return next((curve for curve in self.curves if curve.key == target.key), None)
+        key = None if target is None else target.key
+        return next((curve for curve in self.curves if curve.key == key), None)
 
     def to_json(self) -> dict[str, Any]:
         """As a dictionary that JSON can hold; :meth:`from_json` reads it."""
@@ -170,7 +171,8 @@ def calibrate(
     threads = torch.get_num_threads()
     file = f"{here['machine']}-{device}-{dtype}-{threads}-threads.json"
     path = environment.home() / "calibration" / file
-    calibration = None if recalibrate else _read_cached(path, here["versions"])
+    versions = {name: here["versions"][name] for name in VERSIONS}
+    calibration = None if recalibrate else _read_cached(path, versions)
     before = cpu_times()
     if calibration is None:
         progress("calibration: machine", 0, len(targets) + 1)
@@ -183,7 +185,7 @@ def calibrate(
             device=device,
             dtype=dtype,
             threads=threads,
-            versions={name: here["versions"][name] for name in VERSIONS},
+            versions=versions,
             date=here["date"],
             timings=probes,
         )
@@ -229,8 +231,7 @@ def _read_cached(path: Path, versions: Mapping[str, str]) -> Calibration | None:
         calibration = Calibration.from_json(raw) if raw["schema"] == SCHEMA else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    current = {name: versions[name] for name in VERSIONS}
-    return calibration if calibration and dict(calibration.versions) == current else None
+    return calibration if calibration and dict(calibration.versions) == versions else None
 
 
 def _probes(width: int, ffn: int, *, device: str, dtype: str, seconds: float) -> tuple[Timing, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import islice
 from typing import Any
@@ -22,8 +22,8 @@ from rabbench.plan.calibration import Calibration
 from rabbench.plan.curves import Target
 from rabbench.plan.models import is_local
 from rabbench.plan.record import Plan, Step
-from rabbench.plan.sweep import IMPORTS_TURNS, load_seconds, model_sizes, peak_bytes
-from rabbench.plan.work import CostPredictor, TracedWork, short_run, trace_point
+from rabbench.plan.sweep import IMPORTS_TURNS, build_plan, load_seconds, model_sizes
+from rabbench.plan.work import CostPredictor, TracedWork, trace_point
 from rabbench.quality.datasets import SuiteHandle, build_card, open_suite, sample_queries
 from rabbench.types import Measurement, MissingError, Point, Shape, cost_row
 
@@ -48,7 +48,6 @@ class Evaluation:
 
     config: QualityConfig
     sizes: Sizes | None = None
-    _short: dict[tuple[str, str], float] = field(default_factory=dict)
 
     @cached_property
     def loads(self) -> list[_PhaseLoad]:
@@ -93,17 +92,14 @@ class Evaluation:
                 )
             )
             rows += _rows(predictor, load, seconds)
-        index_sizes = [row.value or 0 for row in rows if row.measure == "index_size"]
-        return Plan(
-            command="quality",
-            rows=tuple(rows),
+        return build_plan(
+            "quality",
+            rows=rows,
             steps=tuple(steps),
-            peak_bytes=peak_bytes(rows, models, calibration.device) + int(sum(index_sizes)),
-            index_bytes=int(max(index_sizes, default=0)),
-            download_bytes=sum(size["download_bytes"] for size in models.values()),
             models=models,
-            assumptions=(*self._assumptions(), *filter(None, [calibration.warning])),
-            machine=calibration.machine,
+            calibration=calibration,
+            assumptions=self._assumptions(),
+            whole_index=True,
         )
 
     def _dataset_sizes(self, handle: SuiteHandle, dataset: str) -> Sizes:
@@ -174,12 +170,9 @@ class Evaluation:
         """Time of all units of a phase, batched as the system does it."""
         work = load.work
         if not work.has_flops:
-            key = (work.point.system, work.point.phase)
-            if key not in self._short:
-                self._short[key] = short_run(work.workload)
-            return self._short[key] / work.workload.units * load.units
+            return predictor.short_s(work) / work.workload.units * load.units
         if work.config is None:  # a product over all of a query's candidates at once
-            overhead_s = predictor.small_s(work) * work.workload.shape.n_queries
+            overhead_s = predictor.short_s(work) * work.workload.shape.n_queries
             return overhead_s + load.units * work.flops() / predictor.calibration.rate("gemv")
         seconds, _ = predictor.seconds(work, batch=load.batch)
         return load.units / load.batch * seconds

@@ -2,29 +2,29 @@
 
 Reads rows only. A ``predicted_…`` row is the prediction of the row of the same name, with
 ``params["ratio"]`` predicted over measured; ``ratio_at_speed`` is the same had the machine kept the
-speed of its calibration. ``roofline_fraction`` is what a phase achieved of the machine's calibrated
-matrix-product rate, ``params["of_roof"]`` of what its intensity allows; the rates themselves are
-rows of phase ``calibration``, the wall time of it all one of phase ``run``.
+speed of its calibration. The machine's calibrated rates are rows of phase ``calibration``, the wall
+time of it all is one of phase ``run``; ``roofline_fraction`` is what a phase achieved of the rates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from rabbench.plan.comparison import compare
 from rabbench.plan.record import Plan
-from rabbench.plan.roofline import FRACTION, roofline_rows
 from rabbench.types import Measurement, Results
 
 if TYPE_CHECKING:
     from rabbench.plan.calibration import Calibration
 
 PREDICTED = "predicted_"
+FRACTION = "roofline_fraction"
 CALIBRATION, RUN = "calibration", "run"
 WALL = f"{PREDICTED}wall_time"
 START = "start"  # the step of a plan that is over when the run begins
+COMPARED = ("flops", "latency", "working_memory", "index_size")
+PARAMS = ("doc_len", "query_len", "batch", "attention", "dtype", "device", "model")
 
 
 def measured_rows(rows: Iterable[Measurement]) -> list[Measurement]:
@@ -60,6 +60,50 @@ def add_plan_rows(
     return replace(measured, rows=tuple(rows))
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """A predicted row with its measurement.
+
+    ``slowdown`` is how much longer the reference layers took during the measurement than the
+    calibration says, None where they were not timed. ``ratio_at_speed``, of a FLOPs-bound time, is
+    the ratio had the machine kept its calibration's speed, each sample set over its layers.
+    """
+
+    row: Measurement
+    measured: float
+    slowdown: float | None = None
+    ratio_at_speed: float | None = None
+
+    @property
+    def ratio(self) -> float:
+        """Predicted over measured; 1 is right, above 1 too pessimistic."""
+        return (self.row.value or 0.0) / self.measured
+
+
+def _key(row: Measurement) -> tuple[Any, ...]:
+    pairs = row.params.get("pairs") if row.measure == "flops" else None
+    return (row.system, row.phase, row.measure, pairs, *(row.params.get(name) for name in PARAMS))
+
+
+def compare(plan: Plan, results: Results) -> list[Prediction]:
+    """Every predicted row that was also measured, FLOPs under both conventions."""
+    measured = {_key(row): row for row in results.rows if row.value}
+    predictions = []
+    for row in plan.rows:
+        actual = measured.get(_key(row))
+        if row.measure not in COMPARED or row.value is None or not (actual and actual.value):
+            continue
+        # Seconds of the reference layers as calibrated and as timed, and the run in times of them.
+        calibrated_s, layers_s = row.params.get("beside_s"), actual.params.get("beside_s")
+        run_s, times = row.params.get("run_s"), actual.params.get("times_beside")
+        slowdown = layers_s / calibrated_s if calibrated_s and layers_s else None
+        at_speed = None
+        if row.params.get("bound") == "compute" and calibrated_s and run_s and times:
+            at_speed = run_s / calibrated_s / times
+        predictions.append(Prediction(row, actual.value, slowdown, at_speed))
+    return predictions
+
+
 def _predictions(plan: Plan, results: Results, wall_s: float | None) -> Iterator[Measurement]:
     if wall_s:
         predicted_s = sum(step.seconds for step in plan.steps if step.work != START)
@@ -73,21 +117,15 @@ def _predictions(plan: Plan, results: Results, wall_s: float | None) -> Iterator
             params={"ratio": predicted_s / wall_s},
         )
     for prediction in compare(plan, results):
-        if prediction.measure == "flops":
+        row = prediction.row
+        if row.measure == "flops":
             continue  # counted from the same closed form; a test holds them equal
-        params = {**prediction.params, "bound": prediction.bound, "ratio": prediction.ratio}
+        params = {name: row.params.get(name) for name in PARAMS}
+        params |= {"bound": str(row.params.get("bound", "")), "ratio": prediction.ratio}
         if prediction.ratio_at_speed is not None:
             params["slowdown"] = prediction.slowdown
             params["ratio_at_speed"] = prediction.ratio_at_speed
-        yield Measurement(
-            system=prediction.system,
-            phase=prediction.phase,
-            measure=f"{PREDICTED}{prediction.measure}",
-            value=prediction.predicted,
-            unit=prediction.unit,
-            better="lower",
-            params=params,
-        )
+        yield replace(row, measure=f"{PREDICTED}{row.measure}", params=params)
 
 
 def rates(calibration: Calibration) -> Iterator[Measurement]:
@@ -112,4 +150,60 @@ def rates(calibration: Calibration) -> Iterator[Measurement]:
                 "others": calibration.busy_share,
             },
             samples=[timing.work / sample for sample in timing.samples],
+        )
+
+
+def roofline_rows(
+    results: Results, calibration: Calibration, weights: Mapping[str, float] | None = None
+) -> Iterator[Measurement]:
+    """The share of the product rate that each phase with FLOPs and a latency achieved.
+
+    A phase of arithmetic intensity I (FLOP a byte) cannot exceed min(matmul rate, I · copy rate)
+    (Williams, Waterman, Patterson, Roofline, CACM 2009). FLOPs are counted densely; a causal kernel
+    skips half of attention, so at great lengths a phase may seem to exceed the roof. Params hold
+    the rate itself, the intensity and ``of_roof``, the share of what the intensity allows, and
+    ``bound``, what limits it there; None where the bytes moved are not known.
+
+    Args:
+        results: of a sweep.
+        calibration: of the same machine, device and dtype.
+        weights: for each model name the bytes of its weights, which a forward reads at least once;
+            :attr:`~rabbench.plan.record.Plan.models` has them as ``weights_bytes``.
+    """
+
+    def point(row: Measurement) -> tuple[Any, ...]:
+        return row.system, row.phase, row.params.get("doc_len"), row.params.get("attention")
+
+    times = {
+        point(row): row.value for row in results.rows if row.measure == "latency" and row.value
+    }
+    matmul = calibration.rate("matmul")
+    for row in results.rows:
+        latency_s, pairs = times.get(point(row)), row.params.get("pairs", "dense")
+        if row.measure != "flops" or not row.value or pairs != "dense" or not latency_s:
+            continue
+        rate = row.value / latency_s
+        intensity = bound = of_roof = None
+        moved = (weights or {}).get(str(row.params.get("model")))
+        if moved:
+            # What does not run the whole model reads at most its own operands: two bytes a FLOP.
+            intensity = row.value / min(moved, 2 * row.value)
+            bound = "compute" if intensity >= calibration.ridge else "memory"
+            of_roof = rate / min(matmul, intensity * calibration.rate("copy"))
+        yield Measurement(
+            system=row.system,
+            phase=row.phase,
+            measure=FRACTION,
+            value=rate / matmul,
+            unit="1",
+            better="higher",
+            params={
+                "doc_len": int(row.params["doc_len"]),
+                "attention": row.params.get("attention"),
+                "model": row.params.get("model"),
+                "flop_per_s": rate,
+                "flop_per_byte": intensity,
+                "of_roof": of_roof,
+                "bound": bound,
+            },
         )

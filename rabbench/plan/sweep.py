@@ -1,25 +1,27 @@
 """What a sweep will cost: every point's rows, and the wall time of each measure's own schedule.
 
 Follows the schedules of the measures as they are (warm-up, rounds, children, traces); runs none.
+Gives a sweep the reference layers that it times with its samples.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from rabbench.config.scaling import ScalingConfig
 from rabbench.measures import energy, latency
+from rabbench.plan import skeleton
 from rabbench.plan.calibration import Calibration
 from rabbench.plan.curves import Target
 from rabbench.plan.models import describe_model
 from rabbench.plan.record import Plan, Step
-from rabbench.plan.work import CostPredictor, TracedWork, short_run, trace_point
+from rabbench.plan.work import CostPredictor, TracedWork, trace_point
 from rabbench.scaling import sweep as scaling
-from rabbench.types import Measurement
+from rabbench.types import Measurement, Point
 
 # Work of the interpreter, in turns of the calibration's plain Python: importing the libraries,
 # starting a child that builds a system, and counting one layer's FLOPs by both counters.
@@ -45,7 +47,6 @@ class Sweep:
 
     config: ScalingConfig
     reference_layers: bool = False
-    _short: dict[tuple[str, str], float] = field(default_factory=dict)
 
     @cached_property
     def works(self) -> list[TracedWork]:
@@ -60,37 +61,22 @@ class Sweep:
         """The prediction."""
         predictor = CostPredictor(calibration=calibration)
         costs = [(work, self._rows(work, predictor)) for work in self.works]
-        sizes = model_sizes(self.works)
-        clock = _Clock(
-            calibration=calibration,
-            config=self.config,
-            sizes=sizes,
-            reference_layers=self.reference_layers,
-        )
-        rows = tuple(row for _, of_work in costs for row in of_work)
-        index_sizes = [row.value or 0.0 for row in rows if row.measure == "index_size"]
-        return Plan(
-            command="scaling",
-            rows=rows,
+        models = model_sizes(self.works)
+        clock = _Clock(calibration, self.config, models, self.reference_layers)
+        return build_plan(
+            "scaling",
+            rows=[row for _, of_work in costs for row in of_work],
             steps=tuple(clock.steps(costs)),
-            peak_bytes=peak_bytes(rows, sizes, calibration.device),
-            index_bytes=int(max(index_sizes, default=0)),
-            download_bytes=sum(size["download_bytes"] for size in sizes.values()),
-            models=sizes,
-            assumptions=(*ASSUMPTIONS, *filter(None, [calibration.warning])),
-            machine=calibration.machine,
+            models=models,
+            calibration=calibration,
+            assumptions=ASSUMPTIONS,
         )
 
     def _rows(self, work: TracedWork, predictor: CostPredictor) -> list[Measurement]:
         """A point's rows; a phase without FLOPs is timed once at its shortest, then scaled."""
-        if work.has_flops:
-            return predictor.rows(work, limit=self.config.options.batch)
-        key = (work.point.system, work.point.phase)
-        if key not in self._short:
-            self._short[key] = short_run(work.workload)
-        length = work.workload.shape.doc_len
-        scale = length / self.config.lengths()[0] if work.point.phase == "index" else 1.0
-        return predictor.rows(work, short_s=self._short[key], scale=scale)
+        length, shortest = work.workload.shape.doc_len, self.config.lengths()[0]
+        scale = length / shortest if work.point.phase == "index" else 1.0
+        return predictor.rows(work, limit=self.config.options.batch, scale=scale)
 
 
 def model_sizes(works: Iterable[TracedWork]) -> dict[str, dict[str, Any]]:
@@ -101,19 +87,39 @@ def model_sizes(works: Iterable[TracedWork]) -> dict[str, dict[str, Any]]:
     }
 
 
-def peak_bytes(
-    rows: Iterable[Measurement], sizes: Mapping[str, Mapping[str, Any]], device: str
-) -> int:
-    """The most that is resident at once: libraries, all models' weights, the largest forward.
+def build_plan(
+    command: str,
+    *,
+    rows: Sequence[Measurement],
+    steps: Sequence[Step],
+    models: Mapping[str, Mapping[str, Any]],
+    calibration: Calibration,
+    assumptions: Sequence[str],
+    whole_index: bool = False,
+) -> Plan:
+    """A plan with its totals; arguments as the fields of :class:`~rabbench.plan.record.Plan`.
 
-    On a CPU the libraries are what this process holds now, which has loaded them.
+    The most that is resident at once is libraries, all models' weights, the largest forward, and
+    with ``whole_index`` all indexes. On a CPU the libraries are what this process holds now, which
+    has loaded them.
     """
     import psutil
 
-    libraries = psutil.Process().memory_info().rss if device == "cpu" else 0
-    weights = sum(size["weights_bytes"] for size in sizes.values())
+    libraries = psutil.Process().memory_info().rss if calibration.device == "cpu" else 0
+    weights = sum(size["weights_bytes"] for size in models.values())
     working = max((row.value or 0 for row in rows if row.measure == "working_memory"), default=0)
-    return int(libraries + weights + working)
+    index_sizes = [row.value or 0 for row in rows if row.measure == "index_size"]
+    return Plan(
+        command=command,
+        rows=tuple(rows),
+        steps=steps,
+        peak_bytes=int(libraries + weights + working) + int(sum(index_sizes) * whole_index),
+        index_bytes=int(max(index_sizes, default=0)),
+        download_bytes=sum(size["download_bytes"] for size in models.values()),
+        models=models,
+        assumptions=(*assumptions, *filter(None, [calibration.warning])),
+        machine=calibration.machine,
+    )
 
 
 def load_seconds(calibration: Calibration, size: Mapping[str, Any]) -> float:
@@ -123,13 +129,13 @@ def load_seconds(calibration: Calibration, size: Mapping[str, Any]) -> float:
     return float(READS * size["weights_bytes"] / calibration.rate("copy"))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class _Clock:
     """Wall time of each measure on each point."""
 
     calibration: Calibration
     config: ScalingConfig
-    sizes: Mapping[str, Mapping[str, Any]]
+    models: Mapping[str, Mapping[str, Any]]
     reference_layers: bool
 
     @property
@@ -145,7 +151,7 @@ class _Clock:
             if measure == "memory":
                 yield Step(work="memory", system="all", seconds=imports_s)
             if measure in {"latency", "energy"}:
-                load_s = sum(load_seconds(self.calibration, size) for size in self.sizes.values())
+                load_s = sum(load_seconds(self.calibration, size) for size in self.models.values())
                 yield Step(work=f"{measure}: weights", system="all", seconds=load_s)
             warm: set[Any] = set()
             for work, rows in costs:
@@ -167,7 +173,9 @@ class _Clock:
         if measure == "index-size":
             return run_s if not work.has_flops and work.point.phase == "index" else 0.0
         if measure == "memory":
-            return self._child(work, run_s)
+            model = None if work.target is None else self.models[work.target.name]
+            load_s = load_seconds(self.calibration, model) if model else 0.0
+            return CHILD_TURNS * self.turn_s + load_s + run_s + self._prefix(work)
         if measure == "energy":
             return run_s + self.config.rounds * max(run_s, energy.WINDOW_S)
         layers_s = float(timing.get("beside_s", 0.0)) if self.reference_layers else 0.0
@@ -183,15 +191,9 @@ class _Clock:
         counted_kinds.update({kind, (kind, work.forwards)})
         return layers * LAYER_TURNS * self.turn_s
 
-    def _child(self, work: TracedWork, run_s: float) -> float:
-        load_s = 0.0
-        if work.target is not None:
-            load_s = load_seconds(self.calibration, self.sizes[work.target.name])
-        return CHILD_TURNS * self.turn_s + load_s + run_s + self._prefix(work)
-
     def _prefix(self, work: TracedWork) -> float:
         """Running the prefixes that a workload is prepared with."""
-        curve = None if work.target is None else self.calibration.curve(work.target)
+        curve = self.calibration.curve(work.target)
         if curve is None:
             return 0.0
         prefixes = [forward for forward in work.forwards if forward.prefix]
@@ -218,3 +220,42 @@ class _Clock:
         minimum = math.ceil(self.config.min_time_s / max(sample_s, 1e-9))
         rounds = min(max(self.config.rounds, minimum), self.config.max_rounds)
         return warmup_s + layers_s + rounds * (layers_s + sample_s)
+
+
+def reference_layers(calibration: Calibration) -> Callable[[Point], Callable[[], object] | None]:
+    """A function that gives each point of a sweep its layers to time: None where it runs none.
+
+    Neighbours on the same host, heat and power limits change a machine's speed by tens of percent
+    within a minute; short forwards, which wait for memory, change otherwise than long ones. The
+    layers that the calibration timed, run again over the same tokens, tell such changes from errors
+    of the prediction.
+
+    Args:
+        calibration: whose curves say how many layers of which configuration were timed.
+    """
+    bodies: dict[str, Any] = {}
+    device = calibration.device
+
+    def layers(point: Point) -> Callable[[], object] | None:
+        work = trace_point(point)
+        target, curve = work.target, calibration.curve(work.target)
+        if target is None or curve is None:
+            return None
+        if target.key not in bodies:
+            bodies[target.key] = skeleton.build_body(
+                target.config,
+                layers=curve.timed,
+                device=device,
+                dtype=target.dtype,
+                attention=target.attention,
+            )
+        body = bodies[target.key]
+        runs = [skeleton.build_forward(body, forward, device) for forward in work.forwards]
+
+        def run() -> None:
+            for forward in runs:
+                forward()
+
+        return run
+
+    return layers

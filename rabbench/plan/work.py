@@ -18,7 +18,7 @@ from rabbench.measures._speed import time_calls
 from rabbench.models.closed_form import ModelShape
 from rabbench.plan import skeleton
 from rabbench.plan.calibration import Calibration
-from rabbench.plan.curves import Curve, Target
+from rabbench.plan.curves import Target
 from rabbench.plan.sampling import sample_rounds
 from rabbench.plan.skeleton import Forward
 from rabbench.types import Measurement, Point, Workload, cost_row
@@ -113,7 +113,7 @@ class CostPredictor:
 
     calibration: Calibration
     peaks: dict[tuple[str, Forward], int] = field(default_factory=dict)
-    small_runs: dict[tuple[str, str], float] = field(default_factory=dict)
+    short_runs: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def seconds(self, work: TracedWork, *, batch: int = 1) -> tuple[float, str]:
         """Time of one run and what bounds it.
@@ -124,55 +124,44 @@ class CostPredictor:
         """
         rate = self.calibration.rate
         if work.small is not None:
-            calls_s = self.small_s(work) * batch
+            calls_s = self.short_s(work) * batch
             read_s = 2 * work.flops() * batch / rate("copy")
             return calls_s, "memory" if read_s > OVERHEAD_SHARE * calls_s else "overhead"
-        forwards = work.batched(batch)
-        shape = ModelShape.from_config(work.config)
-        body_s = sum(self._body_s(work, forward) for forward in forwards)
+        forwards, flops = work.batched(batch), work.flops() * batch
+        shape, curve = ModelShape.from_config(work.config), self.calibration.curve(work.target)
+        body_flops = [f.batch * shape.body(f.tokens, prefix=f.prefix) for f in forwards]
+        # A forward reads the layers' weights once.
+        weights = shape.linear_flops // 2 * skeleton.dtype_bytes(str(work.point.params["dtype"]))
+        if curve is not None:
+            body_s = sum(map(curve.seconds, forwards))
+        else:  # layers that were not timed: the plain roofline
+            body_s = sum(max(n / rate("matmul"), weights / rate("gemv")) for n in body_flops)
         # What follows the body: head, predictor, pooler.
-        flops = work.flops() - sum(_body_flops(shape, forward) for forward in work.forwards)
-        flops *= batch
+        head_flops = flops - sum(body_flops)
         rows = max(sum(forward.batch for forward in forwards), 1)
-        dtype_bytes = skeleton.dtype_bytes(self.calibration.dtype)
-        head_s = max(flops / 2 / rows * dtype_bytes / rate("gemv"), flops / rate("matmul"))
+        head_bytes = head_flops / 2 / rows * skeleton.dtype_bytes(self.calibration.dtype)
+        head_s = max(head_bytes / rate("gemv"), head_flops / rate("matmul"))
         total_s = body_s + head_s + AROUND * self.calibration.call_s
-        return total_s, "compute" if self._is_compute_bound(work, batch, total_s) else "memory"
+        if curve is not None:
+            bound_by_flops = sum(map(curve.waiting, forwards)) <= WAITING_SHARE * total_s
+        else:
+            bound_by_flops = flops / (weights * len(forwards)) >= self.calibration.ridge
+        return total_s, "compute" if bound_by_flops else "memory"
 
-    def small_s(self, work: TracedWork) -> float:
-        """Seconds of a run without a body, timed here and now on zeros."""
-        key = (work.point.system, work.point.phase)
-        if work.small is not None and key not in self.small_runs:
-            runs = [("small", work.small)]
-            (samples,) = sample_rounds(runs, seconds=SMALL_S, device=work.workload.device)
-            self.small_runs[key] = median(samples)
-        return self.small_runs[key]
+    def short_s(self, work: TracedWork) -> float:
+        """Seconds of a run without a body, timed here and now, once for a phase of a system.
 
-    def _curve(self, work: TracedWork) -> Curve | None:
-        return None if work.target is None else self.calibration.curve(work.target)
-
-    def _is_compute_bound(self, work: TracedWork, batch: int, total_s: float) -> bool:
-        """Whether the FLOPs take most of the total seconds.
-
-        By the layers' own times; where they were not timed, whether the forwards do more FLOPs for
-        a byte of weights than the ridge.
+        On zeros where it is tensor operations, else as it is.
         """
-        curve = self._curve(work)
-        if curve is not None:
-            return sum(map(curve.waiting, work.batched(batch))) <= WAITING_SHARE * total_s
-        weights = _weights_bytes(work.config, str(work.point.params["dtype"]))
-        intensity = work.flops() * batch / (weights * len(work.forwards))
-        return intensity >= self.calibration.ridge
-
-    def _body_s(self, work: TracedWork, forward: Forward) -> float:
-        curve = self._curve(work)
-        if curve is not None:
-            return curve.seconds(forward)
-        # Layers that were not timed: the plain roofline.
-        flops = _body_flops(ModelShape.from_config(work.config), forward)
-        weights = _weights_bytes(work.config, str(work.point.params["dtype"]))
-        rate = self.calibration.rate
-        return max(flops / rate("matmul"), weights / rate("gemv"))
+        key = (work.point.system, work.point.phase)
+        if key not in self.short_runs:
+            if work.small is None:
+                self.short_runs[key] = _short_run(work.workload)
+            else:
+                runs = [("small", work.small)]
+                (samples,) = sample_rounds(runs, seconds=SMALL_S, device=work.workload.device)
+                self.short_runs[key] = median(samples)
+        return self.short_runs[key]
 
     def working_bytes(self, work: TracedWork, *, times: int = 1, limit: int = 1) -> int:
         """Bytes that a run holds at its peak beyond weights and cached keys and values.
@@ -199,28 +188,26 @@ class CostPredictor:
             peaks.append(self.peaks[target.key, forward])
         return max(peaks) + (work.workload.index_bytes() if work.workload.index_bytes else 0)
 
-    def rows(
-        self, work: TracedWork, *, limit: int = 1, short_s: float = 0.0, scale: float = 1.0
-    ) -> list[Measurement]:
+    def rows(self, work: TracedWork, *, limit: int = 1, scale: float = 1.0) -> list[Measurement]:
         """The rows that the measures will write of a point, predicted.
 
         Args:
             work: of the point.
             limit: texts in one forward, at most.
-            short_s: where there is nothing to count, the seconds of a short run …
-            scale: … and how many times longer this one is.
+            scale: where there is nothing to count, how many times longer than a short run it is.
         """
         point, workload = work.point, work.workload
         if not work.has_flops:
             params = {"message": NOT_RUN}
             failed = cost_row(point, "flops", None, "FLOP", status="unsupported", params=params)
-            time_params: dict[str, object] = {"bound": "timed", "run_s": short_s * scale}
-            value = short_s * scale / workload.units
+            seconds = self.short_s(work) * scale
+            time_params: dict[str, object] = {"bound": "timed", "run_s": seconds}
+            value = seconds / workload.units
             return [failed, cost_row(point, "latency", value, "s", params=time_params)]
         dense, causal = work.flops("dense"), work.flops("causal")
         seconds, bound = self.seconds(work)
         time_params = {"bound": bound, "run_s": seconds}
-        curve = self._curve(work)
+        curve = self.calibration.curve(work.target)
         if curve is not None:
             layers_s = sum(curve.seconds(forward, curve.timed) for forward in work.forwards)
             time_params["beside_s"] = layers_s
@@ -239,17 +226,7 @@ class CostPredictor:
         return rows
 
 
-def _body_flops(shape: ModelShape, forward: Forward) -> int:
-    return forward.batch * shape.body(forward.tokens, prefix=forward.prefix)
-
-
-def _weights_bytes(config: Any, dtype: str) -> int:
-    """Bytes of the layers' weights, which a forward reads once."""
-    linear_flops: int = ModelShape.from_config(config).linear_flops
-    return linear_flops // 2 * skeleton.dtype_bytes(dtype)
-
-
-def short_run(workload: Workload) -> float:
+def _short_run(workload: Workload) -> float:
     """Seconds of one run of a workload without tensor operations, warmed up."""
     workload.prepare()
     time_calls(workload.run, 1, "cpu")

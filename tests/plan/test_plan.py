@@ -15,7 +15,7 @@ from rabbench.plan import Sizes
 from rabbench.plan.calibration import Calibration
 from rabbench.plan.curves import Curve
 from rabbench.plan.models import describe_model, is_local
-from rabbench.plan.reference_layers import reference_layers
+from rabbench.plan.sweep import reference_layers
 from rabbench.plan.work import CostPredictor, trace_point
 from rabbench.quality import QualityConfig
 from rabbench.scaling import sweep as scaling
@@ -48,13 +48,15 @@ def test_predicted_flops_are_those_of_the_measure(
     config = _sweep(options, measures=("flops", "index-size"))
     predicted = plan.predict(config, calibrated)
     results = scaling.run(config)
-    rows = plan.compare(predicted, results)
-    flops = [row for row in rows if row.measure == "flops"]
+    predictions = plan.compare(predicted, results)
+    flops = [p.ratio for p in predictions if p.row.measure == "flops"]
     measured = [row for row in results.rows if row.measure == "flops" and row.value]
     assert len(flops) == len(measured)
-    assert {row.ratio for row in flops} == {1.0}
-    sizes = [row for row in rows if row.measure == "index_size" and row.system != "bm25"]
-    assert {row.ratio for row in sizes} == {1.0}
+    assert set(flops) == {1.0}
+    ratios = {
+        p.ratio for p in predictions if p.row.measure == "index_size" and p.row.system != "bm25"
+    }
+    assert ratios == {1.0}
     unsupported = [row for row in predicted.rows if row.status == "unsupported"]
     assert {row.system for row in unsupported} == {"bm25"}
 
@@ -131,7 +133,7 @@ def test_a_sweep_times_layers_beside_what_runs_some(
     assert all(row.params["times_beside"] > 0 for row in results.rows if row.system == "teacher")
     assert layers_s["bm25", "query"] is None
     compared = plan.compare(plan.predict(config, calibrated), results)
-    slowdowns = {row.system: row.slowdown for row in compared if row.measure == "latency"}
+    slowdowns = {p.row.system: p.slowdown for p in compared if p.row.measure == "latency"}
     assert slowdowns["teacher"] > 0
     assert slowdowns["bm25"] is None
 

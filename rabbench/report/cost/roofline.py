@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median, quantiles
 
-from rabbench.plan.roofline import FRACTION
-from rabbench.plan.rows import CALIBRATION, PREDICTED, WALL
+from rabbench.plan.rows import CALIBRATION, FRACTION, PREDICTED, WALL
 from rabbench.report.cost.tables import row_order
 from rabbench.report.labels import Labels, measures_of, name_of
 from rabbench.report.page import Cell, Column, Row, Section, Table
