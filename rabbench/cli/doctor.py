@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
-from rabbench.environment import device, home
+from rabbench.environment import device, home, installed_version
 from rabbench.models.catalog import CAUSAL, DENSE
 from rabbench.models.locate import package_path
 
@@ -37,10 +36,8 @@ def examine() -> list[Need]:
     """Every need, in the order in which a newcomer meets them."""
     needs = []
     for package in ("torch", "transformers", "ranx", "ir-datasets"):
-        try:
-            needs.append(Need(package, True, version(package)))
-        except PackageNotFoundError:
-            needs.append(Need(package, False, f"install it with 'pip install {package}'"))
+        version, remedy = installed_version(package), f"install it with 'pip install {package}'"
+        needs.append(Need(package, version is not None, version or remedy))
     for name, model in {**CAUSAL, **DENSE}.items():
         shipped = package_path(model)
         if shipped is not None:
@@ -50,14 +47,8 @@ def examine() -> list[Need]:
         else:
             needs.append(Need(name, False, f"install it with '{model.install}'"))
     needs.append(Need("device", True, device("auto")))
-    needs.append(Need("cache", os.access(_existing_folder(), os.W_OK), str(home())))
+    existing = next(folder for folder in (home(), *home().parents) if folder.exists())
+    needs.append(Need("cache", os.access(existing, os.W_OK), str(home())))
     unset = "not set (data are fetched)"
     variables = ("RABBENCH_DATA", "IR_DATASETS_HOME")
     return [*needs, *(Need(name, True, os.environ.get(name, unset)) for name in variables)]
-
-
-def _existing_folder() -> str:
-    folder = home()
-    while not folder.exists():
-        folder = folder.parent
-    return str(folder)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gc
 import statistics
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,15 +47,8 @@ class _Series:
 
 def time_workload(workload: Workload, calls: int = 1) -> float:
     """Seconds of ``calls`` runs: CUDA events on a GPU, the monotonic clock elsewhere."""
-    if workload.device == "cuda":
-        return _time_cuda(workload, calls)
-    start = time.perf_counter()
-    for _ in range(calls):
-        workload.run()
-    return time.perf_counter() - start
-
-
-def _time_cuda(workload: Workload, calls: int) -> float:
+    if workload.device != "cuda":
+        return _speed.time_calls(workload.run, calls, workload.device)
     import torch
 
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))

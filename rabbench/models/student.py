@@ -69,23 +69,12 @@ class FoldedPredictor(nn.Module):
 
     def __init__(self, width: int, inner: int, device: str = "cpu") -> None:
         super().__init__()
-        sizes = {
-            "w_query": (width, inner),
-            "bias": (inner,),
-            "w_document": (width, inner),
-            "direction": (width, 1),
-            "offset": (1,),
-            "fold": (inner, 1),
-        }
-        for name, size in sizes.items():
-            self.register_buffer(name, torch.empty(size, device=device))
-
-    w_query: torch.Tensor
-    bias: torch.Tensor
-    w_document: torch.Tensor
-    direction: torch.Tensor
-    offset: torch.Tensor
-    fold: torch.Tensor
+        self.w_query = nn.Buffer(torch.empty(width, inner, device=device))
+        self.bias = nn.Buffer(torch.empty(inner, device=device))
+        self.w_document = nn.Buffer(torch.empty(width, inner, device=device))
+        self.direction = nn.Buffer(torch.empty(width, 1, device=device))
+        self.offset = nn.Buffer(torch.empty(1, device=device))
+        self.fold = nn.Buffer(torch.empty(inner, 1, device=device))
 
     @classmethod
     def from_predictor(cls, predictor: Predictor, direction: torch.Tensor) -> Self:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
-from itertools import islice
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from itertools import chain, islice
 from typing import Any
 
 from rabbench.types import Qrels, Suite
@@ -88,17 +88,14 @@ def build_label_suite(
 def fingerprint(docs: Mapping[str, str], queries: Mapping[str, str], qrels: Qrels) -> str:
     """``sha256:`` and the hash of documents, queries and judgements in their order."""
     digest = hashlib.sha256(f"{len(docs)} {len(queries)}\x1d".encode())
-    _hash_pairs(digest, islice(docs.items(), HASHED_DOCS))
-    _hash_pairs(digest, queries.items())
-    for query_id, grades in qrels.items():
-        pairs = ((query_id, f"{doc_id}\x1f{grade}") for doc_id, grade in grades.items())
-        _hash_pairs(digest, pairs)
-    return f"sha256:{digest.hexdigest()}"
-
-
-def _hash_pairs(digest: hashlib._Hash, pairs: Iterable[tuple[str, str]]) -> None:
-    for key, text in pairs:
+    judgements = (
+        (query_id, f"{doc_id}\x1f{grade}")
+        for query_id, grades in qrels.items()
+        for doc_id, grade in grades.items()
+    )
+    for key, text in chain(islice(docs.items(), HASHED_DOCS), queries.items(), judgements):
         digest.update(f"{key}\x1f{text}\x1e".encode())
+    return f"sha256:{digest.hexdigest()}"
 
 
 def doc_words_histogram(docs: Mapping[str, str]) -> dict[str, int]:

@@ -27,21 +27,15 @@ class StandardisedPredictor(nn.Module):
     which the head reads the score.
     """
 
-    query_mean: torch.Tensor
-    query_spread: torch.Tensor
-    document_mean: torch.Tensor
-    document_spread: torch.Tensor
-    direction: torch.Tensor
-
     def __init__(
         self, predictor: Predictor, h_q: torch.Tensor, z_d: torch.Tensor, direction: torch.Tensor
     ) -> None:
         super().__init__()
         self.predictor = predictor
-        self.register_buffer("direction", direction, persistent=False)
-        for name, states in (("query", h_q), ("document", z_d)):
-            self.register_buffer(f"{name}_mean", states.mean(0))
-            self.register_buffer(f"{name}_spread", states.std(0).clamp(min=1e-4))
+        self.direction = nn.Buffer(direction, persistent=False)
+        self.query_mean, self.document_mean = nn.Buffer(h_q.mean(0)), nn.Buffer(z_d.mean(0))
+        self.query_spread = nn.Buffer(h_q.std(0).clamp(min=1e-4))
+        self.document_spread = nn.Buffer(z_d.std(0).clamp(min=1e-4))
         nn.init.zeros_(predictor.out.weight)  # starts as the student's own state
         nn.init.zeros_(predictor.out.bias)
 
@@ -57,8 +51,8 @@ class StandardisedPredictor(nn.Module):
         """Estimate the teacher's state: (…, d), (…, d) → ĥ (…, d)."""
         predictor, q = self.predictor, self.standardise_query(h_q)
         u_q, u_d = predictor.query(q), predictor.document(self.standardise_document(z_d))  # (…, m)
-        moved = predictor.shift(q)
-        predicted: torch.Tensor = h_q + moved + predictor.out(functional.gelu(u_q + u_d))
+        moved = h_q + predictor.shift(q)
+        predicted: torch.Tensor = moved + predictor.out(functional.gelu(u_q + u_d))
         return predicted
 
     @torch.no_grad()

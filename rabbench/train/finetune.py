@@ -136,7 +136,7 @@ def train(
     come with queries of theirs.
     """
     if folder.finished:
-        return folder.results
+        return folder.store.results
     config, schedule = folder.config, folder.config.schedule
     split = data.load_split(config.data)
     hard = None

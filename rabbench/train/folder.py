@@ -25,6 +25,7 @@ from rabbench.train.data import SplitSuite
 from rabbench.types import Results, UsageError
 
 ADAPTER_CONFIG = "adapter_config.json"
+UNREPORTED = ("total_flos", "train_")  # prefixes of the Trainer's own last figures
 
 
 def open_store(kind: str, config: Any, out: Path, *, resume: bool) -> ResultsStore:
@@ -62,11 +63,6 @@ class TrainingFolder:
                 loop.remove_state(out)  # of an earlier training, or left by a kill at the end
         devices.wait()
 
-    @property
-    def results(self) -> Results:
-        """The rows so far."""
-        return self.store.results
-
     def finish(
         self,
         model: Any,
@@ -86,6 +82,7 @@ class TrainingFolder:
             _save_weights(model, self.out, base)
             params = {"seed": self.config.schedule.seed, "dataset": split.name}
             self.store.add(*loop.log_rows(card.SYSTEMS[self.kind][0], log, params))
+            last = {name: value for entry in log for name, value in entry.items()}
             about = {
                 "schema": checkpoint.SCHEMA,
                 "kind": self.kind,
@@ -101,13 +98,13 @@ class TrainingFolder:
                 },
                 "training": _without_device(asdict(self.config)),
                 "processes": devices.count(),
-                "final": _last_figures(log),
+                "final": {n: v for n, v in last.items() if not n.startswith(UNREPORTED)},
                 **(extra or {}),
             }
             card.write(self.out, about)  # last: a folder with a card has all else
             loop.remove_state(self.out)
         devices.wait()
-        return self.results
+        return self.store.results
 
 
 def _without_device(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,12 +114,6 @@ def _without_device(config: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in config.items()
         if name != "device"
     }
-
-
-def _last_figures(log: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The last value of every figure that was logged."""
-    last = {name: value for entry in log for name, value in entry.items()}
-    return {n: value for n, value in last.items() if not n.startswith(("total_flos", "train_"))}
 
 
 def _base_name(model: Any, base: Backbone) -> str:

@@ -152,7 +152,7 @@ def run(
     direction = answer_direction(backbone, prompt)  # w (d,)
     folder = TrainingFolder("student", config, out, resume=resume)
     if folder.finished:
-        return folder.results
+        return folder.store.results
     split = data.load_split(config.data)
     teacher = TeacherStates(backbone, states_folder(backbone), options.batch, progress)
     encoded = encode(split.train, teacher, prompt, config, progress)

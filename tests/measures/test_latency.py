@@ -30,7 +30,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(latency, "time", clock)
+    monkeypatch.setattr(_speed, "time", clock)
     return clock
 
 
@@ -73,10 +73,7 @@ def test_sampling_goes_on_until_the_time_is_filled(clock: Clock) -> None:
     assert "beside_s" not in row.params
 
 
-def test_reference_layers_are_timed_before_each_sample_of_their_point(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_speed, "time", clock)
+def test_reference_layers_are_timed_before_each_sample_of_their_point(clock: Clock) -> None:
     order: list[str] = []
 
     def run(name: str, seconds: float) -> Callable[[], object]:
