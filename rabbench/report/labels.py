@@ -7,12 +7,15 @@ run's in kind only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from rabbench.plan.rows import CALIBRATION, PREDICTED, RUN
 from rabbench.scaling.fits import KEYS
 from rabbench.types import PHASES, Measurement
+
+Item = TypeVar("Item")
+Key = TypeVar("Key")
 
 MEASURES: Mapping[str, str] = {
     "flops": "FLOPs",
@@ -138,3 +141,11 @@ PAPER_RETENTION: Mapping[tuple[str, str], tuple[float, float]] = {
 """Student and teacher in percent, by data set and metric."""
 
 PAPER_RETENTION_RANGE = "94–95 %"
+
+
+def group_by(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
+    """Items by their key, both in the order of the items."""
+    groups: dict[Key, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups

@@ -13,9 +13,9 @@ from rabbench.report.comparison import costs, quality, ratios, runs
 from rabbench.report.comparison.costs import MatchedCost
 from rabbench.report.comparison.quality import Change, RankedMetric
 from rabbench.report.comparison.ratios import FitsBySide, RatioComparison
-from rabbench.report.comparison.runs import Differences, LeftOut, Side, group_by
+from rabbench.report.comparison.runs import Differences, LeftOut, Side
 from rabbench.report.cost.text import DECIDING
-from rabbench.report.labels import SEPARATOR, STUDENT, TEACHER, Labels, name_of, rank
+from rabbench.report.labels import SEPARATOR, STUDENT, TEACHER, Labels, group_by, name_of, rank
 from rabbench.report.page import Figure, Page, Row, Section, Table, figure_data
 from rabbench.report.plots.curves import Series, draw_curves
 from rabbench.report.render import table_data

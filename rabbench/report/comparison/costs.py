@@ -14,13 +14,13 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
-from rabbench.report.comparison.runs import LISTED, LeftOut, Side, group_by
+from rabbench.report.comparison.runs import LISTED, LeftOut, Side
 from rabbench.report.cost.ledger import judged_measures
-from rabbench.report.cost.tables import estimate_ratio
-from rabbench.report.labels import Labels, measures_of, name_of, rank
+from rabbench.report.labels import Labels, group_by, measures_of, name_of, rank
 from rabbench.report.page import Cell, Column, Row, Table
 from rabbench.report.wording import join_words
 from rabbench.scaling.fits import NOISE_FREE
+from rabbench.scaling.ratios import estimate_ratio
 from rabbench.stats.intervals import UNKNOWN, Estimate
 from rabbench.types import PHASES, Measurement
 

@@ -14,8 +14,8 @@ from itertools import chain
 from typing import NamedTuple
 
 from rabbench.quality.significance import SystemPair, compare_systems
-from rabbench.report.comparison.runs import LeftOut, Side, group_by, shortened
-from rabbench.report.labels import Labels
+from rabbench.report.comparison.runs import LeftOut, Side, shortened
+from rabbench.report.labels import Labels, group_by
 from rabbench.report.page import Cell, Row, Table
 from rabbench.report.quality import comparisons
 from rabbench.report.quality.rankings import SystemRow, rows_by_dataset, system_label

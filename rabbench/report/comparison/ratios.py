@@ -10,14 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rabbench.report.comparison.costs import SHAPE
-from rabbench.report.comparison.runs import LeftOut, Side, group_by
+from rabbench.report.comparison.runs import LeftOut, Side
 from rabbench.report.cost.ledger import judged_measures
-from rabbench.report.cost.tables import Ratio, all_ratios, is_dense, pairs_text, table_by_length
+from rabbench.report.cost.tables import pairs_text, table_by_length
 from rabbench.report.cost.text import DECIDING, NOUNS, POWERS, order_text
-from rabbench.report.labels import STUDENT, TEACHER, Labels, measures_of, name_of, rank
+from rabbench.report.labels import STUDENT, TEACHER, Labels, group_by, measures_of, name_of, rank
 from rabbench.report.page import Cell, KeyFigure, Row, Table
 from rabbench.report.wording import between, join_words, times
-from rabbench.scaling.fits import NOISE_FREE, Fit, fit_sweeps
+from rabbench.scaling.fits import NOISE_FREE, Fit, fit_sweeps, is_dense
+from rabbench.scaling.ratios import Ratio, cost_ratios
 from rabbench.stats.intervals import Estimate
 from rabbench.types import PHASES
 
@@ -71,7 +72,7 @@ def match_ratios(sides: Sequence[Side], labels: Labels) -> Iterator[RatioCompari
     def shape(item: tuple[Side, Ratio]) -> tuple[str, ...]:
         return tuple(str(item[1].key.get(name)) for name in SHAPE)
 
-    items = [(side, ratio) for side in sides for ratio in all_ratios(side.costs)]
+    items = [(side, ratio) for side in sides for ratio in cost_ratios(side.costs)]
     measures = measures_of(ratio.measure for _, ratio in items)
     items.sort(key=lambda item: measures.index(item[1].measure))
     for names, of_key in group_by(items, key).items():
@@ -109,13 +110,14 @@ def ratio_tables(comparisons: Sequence[RatioComparison]) -> list[Table]:
 
 
 def _factor_table(comparison: RatioComparison, *, with_query: bool) -> Table:
-    columns = {
-        side: {length: Cell.estimate(factor, "factor") for length, factor in column.items()}
+    cells = [
+        (side, length, Cell.estimate(factor, "factor"))
         for side, column in comparison.factors(with_query=with_query).items()
-    }
+        for length, factor in column.items()
+    ]
     caption = comparison.name + (", the query’s encoding counted in" if with_query else "")
     id_ = f"factor-{comparison.over}-{comparison.under}-{comparison.measure}"
-    return table_by_length(id_ + pairs_text(comparison.pairs)[0], caption, columns)
+    return table_by_length(id_ + pairs_text(comparison.pairs)[0], caption, cells)
 
 
 def main_ratios(comparisons: Sequence[RatioComparison]) -> list[RatioComparison]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from rabbench.report import warnings
 from rabbench.report.labels import is_cost
@@ -35,9 +35,6 @@ MODIFIED = "its code had changes that no commit holds, so its commit does not sa
 
 Differences = Mapping[str, Mapping[str, str]]
 """Of each key that differs between runs, its value by the run's label, as text."""
-
-Item = TypeVar("Item")
-Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,14 +64,6 @@ class LeftOut(NamedTuple):
     subject: str
     sides: tuple[str, ...]
     reason: str
-
-
-def group_by(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
-    """Items by their key, both in the order of the items."""
-    groups: dict[Key, list[Item]] = {}
-    for item in items:
-        groups.setdefault(key(item), []).append(item)
-    return groups
 
 
 def load_sides(folders: Sequence[Path]) -> list[Side]:

@@ -14,13 +14,13 @@ from typing import Any
 from rabbench.report import warnings
 from rabbench.report.cost import ledger, roofline, tables
 from rabbench.report.cost.break_even import BreakEvenReport, read_load
-from rabbench.report.cost.tables import Ratio
 from rabbench.report.cost.text import NOUNS, CostText
 from rabbench.report.labels import LONGEST, SEPARATOR, STUDENT, Labels, is_cost, name_of
 from rabbench.report.page import Cell, Figure, KeyFigure, Row, Section, Table, figure_data
 from rabbench.report.plots.curves import Series, draw_curves
 from rabbench.report.wording import amount, times
-from rabbench.scaling.fits import Fit, fit_sweeps
+from rabbench.scaling.fits import Fit, fit_sweeps, is_dense
+from rabbench.scaling.ratios import Ratio, cost_ratios
 from rabbench.types import Measurement
 
 PHASES = {"score": "per pair", "index": "per document, offline"}
@@ -54,7 +54,7 @@ class CostReport:
         self.rows, self.slots, self.draw = rows, slots, draw
         self.costs = [row for row in rows if is_cost(row)]
         self.labels, self.fits = Labels(self.costs), fit_sweeps(self.costs)
-        self.ratios = tables.all_ratios(self.costs)
+        self.ratios = cost_ratios(self.costs)
         self.text = CostText(self.fits, self.ratios, self.labels)
         self.break_even = BreakEvenReport(self.costs, read_load(config), self.labels)
         self.ledger, self._storage = ledger.split_tables(self.fits, self.labels)
@@ -65,7 +65,7 @@ class CostReport:
     def _draw_figures(self) -> dict[tuple[str, str], Figure]:
         """By phase and measure; the factor stands as a phase of the first measure, at the end."""
         figures: dict[tuple[str, str], Figure] = {}
-        dense = [fit for fit in self.fits if tables.is_dense(fit.key)]
+        dense = [fit for fit in self.fits if is_dense(fit.key)]
         for phase, measure in product(PHASES, DRAWN):
             fits = [fit for fit in dense if (fit.phase, fit.measure) == (phase, measure)]
             series = [_series(fit, self.rows, self.labels, self.slots) for fit in fits]
@@ -286,7 +286,7 @@ def _factor_figure(ratios: Iterable[Ratio], slots: Mapping[str, int]) -> Figure 
     """Teacher over student against length, as measured and with the query's encoding counted."""
     ratios = [ratio for ratio in ratios if ratio.under_system == STUDENT]
     of_first = [ratio for ratio in ratios if ratio.over_system == ratios[0].over_system]
-    dense = [ratio for ratio in of_first if tables.is_dense(ratio.key)]
+    dense = [ratio for ratio in of_first if is_dense(ratio.key)]
     sweeps = {ratio.measure: str(ratio.key) for ratio in reversed(dense)}
     series = []
     for measure, noun in NOUNS.items():

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from rabbench.report.cost.tables import is_dense, table_by_length
+from rabbench.report.cost.tables import table_by_length
 from rabbench.report.cost.text import NOUNS, SYSTEM_NOUNS
 from rabbench.report.labels import PAPER_TRAINING, Labels, name_of, rank
 from rabbench.report.page import Cell, Column, Figure, KeyFigure, Row, Section, Table, figure_data
@@ -29,6 +29,7 @@ from rabbench.scaling.break_even import (
     terms,
     total,
 )
+from rabbench.scaling.fits import is_dense
 from rabbench.types import Measurement
 
 MILESTONES = (1, 100, 10_000)
@@ -168,19 +169,17 @@ class BreakEvenReport:
         """A table a measure: the break-even at every length, a column a comparison."""
         tables = []
         for measure, noun in NOUNS.items():
-            columns: dict[str, dict[int, Cell]] = {}
+            cells = []
             for student, reference in self.pairs:
                 if student.measure == measure:
                     label = self.labels.of(reference.system, reference.key)
-                    column = columns.setdefault(f"{student.system} below {label}", {})
-                    column[student.doc_len] = query_cell(break_even(student, reference, self.load))
+                    cell = query_cell(break_even(student, reference, self.load))
+                    cells.append((f"{student.system} below {label}", student.doc_len, cell))
             caption = (
                 f"Break-even in {noun}: the first query from which the total is lower, "
                 f"N = {self.load.n_docs:,}, k = {self.load.k:,}"
             )
-            tables += (
-                [table_by_length(f"break-even-{measure}", caption, columns)] if columns else []
-            )
+            tables += [table_by_length(f"break-even-{measure}", caption, cells)] if cells else []
         return tables
 
     def _totals(self) -> Table:

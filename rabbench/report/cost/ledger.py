@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from rabbench.report.cost.tables import is_dense, pairs_text, row_cell, row_order
+from rabbench.report.cost.tables import by_pairs, pairs_text, row_cell, row_order
 from rabbench.report.cost.text import POWERS, order_text, unexplained
 from rabbench.report.labels import MEASURES, Labels, is_cost, measures_of, name_of, rank
 from rabbench.report.page import Cell, Column, Row, Table
 from rabbench.report.wording import plural
-from rabbench.scaling.fits import Fit, samples
+from rabbench.scaling.fits import Fit, is_dense, samples
 from rabbench.stats.intervals import Estimate
 from rabbench.types import PHASES, Measurement
 
@@ -111,20 +111,13 @@ def ledger_tables(fits: Sequence[Fit], labels: Labels) -> list[Table]:
     tables = []
     for measure in judged_measures(fit.measure for fit in fits):
         of_measure = sorted((fit for fit in fits if fit.measure == measure), key=place)
-        names = {str(fit.key["pairs"]) for fit in of_measure if "pairs" in fit.key}
-        conventions = sorted(names, reverse=True) or [""]  # dense first
-        for pairs in conventions:
+        for pairs, of_pairs in by_pairs(of_measure, "key"):
             suffix, brackets = pairs_text(pairs)
-            rows = [
-                _ledger_row(fit, fits, labels)
-                for fit in of_measure
-                if fit.key.get("pairs", conventions[0]) == pairs
-            ]
+            rows = [_ledger_row(fit, fits, labels) for fit in of_pairs]
             caption = f"{name_of(measure)}{brackets}: growth of each phase with document length"
             columns = ["system", "phase", "order", "coefficient (95 % interval)", "exponent"]
-            tables.append(
-                Table(f"ledger-{measure}{suffix}", caption, [*columns, "L*", "why"], rows)
-            )
+            columns += ["L*", "why"]
+            tables.append(Table(f"ledger-{measure}{suffix}", caption, columns, rows))
     return tables
 
 

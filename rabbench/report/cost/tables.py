@@ -1,38 +1,33 @@
 """Costs and factors of teacher over student by document length, as tables.
 
 Knows measurement rows; every row with a document length stands in one of the tables, by its value
-or by the status that it has instead. A factor of times has a bootstrap interval.
+or by the status that it has instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import product
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from rabbench.report.labels import (
-    CACHED,
-    CHUNKED,
     LONGEST,
     PAPER,
     PHASE_WORDS,
     STUDENT,
     TEACHER,
+    Item,
     Labels,
-    is_cost,
+    group_by,
     measures_of,
     name_of,
     rank,
 )
 from rabbench.report.page import Cell, Column, Row, Table
 from rabbench.report.wording import amount, times
-from rabbench.scaling.fits import NOISE_FREE, comparable, samples, sweep_key
-from rabbench.stats.intervals import Estimate, median_interval, median_ratio
+from rabbench.scaling.fits import samples
+from rabbench.scaling.ratios import Ratio
+from rabbench.stats.intervals import median_interval
 from rabbench.types import PHASES, Measurement
-
-ADDITIVE = ("flops", "latency", "energy")
-"""Costs where the query's and the pair's share can be added."""
 
 SWEEP_PARAMS = ("model", "device", "dtype", "attention")
 PAPER_TEXT = (
@@ -43,153 +38,75 @@ PAPER_TEXT = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ratio:
-    """One factor of the online cost of a pair; ``over`` is the over-system's cost.
-
-    ``with_query`` counts the under-system's query encoding in full, as if it scored one document
-    a query; None where it has no query phase or the measure does not add up.
-    """
-
-    over_system: str
-    under_system: str
-    measure: str
-    doc_len: int
-    key: Mapping[str, Any]
-    over: float
-    score: Estimate
-    with_query: Estimate | None
-
-
-def ratios(
-    rows: Iterable[Measurement], *, over: str = TEACHER, under: str = STUDENT
-) -> list[Ratio]:
-    """The factor of online cost for every measure and length that both systems have."""
-    measured = [row for row in rows if row.value is not None and "doc_len" in row.params]
-    under_rows = [row for row in measured if row.system == under]
-    factors = []
-    for row in measured:
-        if row.system != over or row.phase != "score" or not row.value or row.unit == "1":
-            continue
-        pair = _match(row, under_rows, "score")
-        if pair is None or not pair.value:
-            continue
-        query = _match(row, under_rows, "query") if row.measure in ADDITIVE else None
-        factors.append(
-            Ratio(
-                over_system=over,
-                under_system=under,
-                measure=row.measure,
-                doc_len=int(row.params["doc_len"]),
-                key=sweep_key(row),
-                over=row.value,
-                score=estimate_ratio(row, pair),
-                with_query=None if query is None else estimate_ratio(row, pair, query),
-            )
-        )
-    return sorted(factors, key=lambda ratio: (ratio.measure, str(ratio.key), ratio.doc_len))
-
-
-def all_ratios(rows: Sequence[Measurement]) -> list[Ratio]:
-    """Both teachers over both students."""
-    pairs = product((TEACHER, CACHED), (STUDENT, CHUNKED))
-    return [ratio for over, under in pairs for ratio in ratios(rows, over=over, under=under)]
-
-
-def _match(row: Measurement, under: Sequence[Measurement], phase: str) -> Measurement | None:
-    """The under-system's row of the same measure and sweep.
-
-    A causal count that equals the dense one has no row of its own, so ``pairs`` only ranks; a
-    query's cost does not depend on the document, so there ``doc_len`` only ranks.
-    """
-
-    def mismatches(candidate: Measurement) -> list[bool]:
-        return [candidate.params.get(name) != row.params.get(name) for name in ("doc_len", "pairs")]
-
-    candidates = [
-        candidate
-        for candidate in under
-        if (candidate.phase, candidate.measure) == (phase, row.measure)
-        and comparable(row.params, candidate.params)
-        and (phase == "query" or candidate.params["doc_len"] == row.params["doc_len"])
-    ]
-    return min(candidates, key=mismatches, default=None)
-
-
-def estimate_ratio(over: Measurement, *under: Measurement) -> Estimate:
-    """The ratio over / Σ under; its interval from repeated runs, each row's resampled."""
-    if over.measure in NOISE_FREE:
-        value = (over.value or 0.0) / sum(row.value or 0.0 for row in under)
-        return Estimate(value, value, value)
-    return median_ratio(samples(over), *map(samples, under))
-
-
 def length_tables(
-    rows: Iterable[Measurement], ratios: Sequence[Ratio], labels: Labels
+    costs: Sequence[Measurement], ratios: Sequence[Ratio], labels: Labels
 ) -> dict[str, list[Table]]:
     """By measure, a table for each phase: a line a length, a column a sweep; then the factors."""
-    costs = [row for row in rows if is_cost(row)]
+    costs = sorted(costs, key=lambda row: row_order(row, labels))
+    by_place = group_by(costs, lambda row: (row.measure, row.phase))
+    by_measure = group_by(ratios, lambda ratio: ratio.measure)
     tables: dict[str, list[Table]] = {}
     for measure in measures_of(row.measure for row in costs):
-        by_phase = {
-            phase: [row for row in costs if (row.measure, row.phase) == (measure, phase)]
-            for phase in reversed(PHASES)
-        }
         tables[measure] = [
-            _phase_table(of_phase, labels, pairs)
-            for of_phase in by_phase.values()
-            for pairs in _conventions(of_phase)
+            _phase_table(rows, labels, pairs)
+            for phase in reversed(PHASES)
+            for pairs, rows in by_pairs(by_place.get((measure, phase), ()), "params")
         ]
-        for pairs in _conventions(by_phase["score"]):
-            of_pairs = [
-                r for r in ratios if r.measure == measure and r.key.get("pairs", pairs) == pairs
-            ]
-            tables[measure] += [_factor_table(of_pairs, labels, pairs)] if of_pairs else []
+        tables[measure] += [
+            _factor_table(of_pairs, labels, pairs)
+            for pairs, of_pairs in by_pairs(by_measure.get(measure, ()), "key")
+        ]
     return tables
 
 
-def _conventions(rows: Sequence[Measurement]) -> list[str]:
-    """The kinds of pairs that these rows count, dense first; one without a name for others."""
-    names = {str(row.params["pairs"]) for row in rows if "pairs" in row.params}
-    return sorted(names, reverse=True) or [""][: len(rows)]
+def by_pairs(items: Sequence[Item], params: str) -> list[tuple[str, list[Item]]]:
+    """Items by the kind of query–key pairs that their ``params`` count, dense first.
+
+    Those that count no pairs stand with the first, or alone under an empty name.
+    """
+    names = {str(getattr(item, params).get("pairs", "")) for item in items}
+    first = max(names, default="")
+    groups = group_by(items, lambda item: str(getattr(item, params).get("pairs", first)))
+    return sorted(groups.items(), key=lambda group: group[0], reverse=True)
 
 
 def _phase_table(rows: Sequence[Measurement], labels: Labels, pairs: str) -> Table:
-    """One cost of one phase; rows without a convention count for the first."""
-    measure, phase, first = rows[0].measure, rows[0].phase, _conventions(rows)[0]
-    columns: dict[str, dict[int, Cell]] = {}
-    for row in sorted(rows, key=lambda row: row_order(row, labels)):
-        if row.params.get("pairs", first) == pairs:
-            column = columns.setdefault(labels.of(row.system, row.params), {})
-            length, cell = int(row.params["doc_len"]), row_cell(row)
-            first_cell = column.setdefault(length, cell)
-            if first_cell is not cell:
-                column[length] = replace(first_cell, below=[*first_cell.below, cell])
+    """One cost of one phase."""
+    measure, phase = rows[0].measure, rows[0].phase
     suffix, brackets = pairs_text(pairs)
     caption = f"{name_of(measure)}{brackets}, {PHASE_WORDS[phase]}"
+    cells = [
+        (labels.of(row.system, row.params), int(row.params["doc_len"]), row_cell(row))
+        for row in rows
+    ]
     paper = phase == "score" and pairs != "causal"
-    return table_by_length(f"{measure}-{phase}{suffix}", caption, columns, paper=paper)
+    return table_by_length(f"{measure}-{phase}{suffix}", caption, cells, paper=paper)
 
 
 def _factor_table(ratios: Sequence[Ratio], labels: Labels, pairs: str) -> Table:
     """Factors of a pair's cost; a column a comparison, with the query where it adds up."""
-    columns: dict[str, dict[int, Cell]] = {}
+    cells = []
     for ratio in ratios:
         name = f"{labels.of(ratio.over_system, ratio.key)} / {ratio.under_system}"
         factors = {name: ratio.score, f"{name}, its query encoded": ratio.with_query}
         for heading, factor in factors.items():
             if factor is not None:
-                columns.setdefault(heading, {})[ratio.doc_len] = Cell.estimate(factor, "factor")
+                cells.append((heading, ratio.doc_len, Cell.estimate(factor, "factor")))
     measure = ratios[0].measure
     suffix, brackets = pairs_text(pairs)
     caption = f"{name_of(measure)}{brackets} of a pair, over the student’s"
-    return table_by_length(f"{measure}-factor{suffix}", caption, columns, paper=pairs != "causal")
+    return table_by_length(f"{measure}-factor{suffix}", caption, cells, paper=pairs != "causal")
 
 
 def table_by_length(
-    id_: str, caption: str, columns: Mapping[str, Mapping[int, Cell]], *, paper: bool = False
+    id_: str, caption: str, cells: Iterable[tuple[str, int, Cell]], *, paper: bool = False
 ) -> Table:
-    """A line for each document length; a column holds its cells by length."""
+    """Cells by heading and document length; further ones of one place stand below the first."""
+    columns: dict[str, dict[int, Cell]] = {}
+    for heading, length, cell in cells:
+        column = columns.setdefault(heading, {})
+        above = column.get(length)
+        column[length] = replace(above, below=[*above.below, cell]) if above else cell
     lengths = sorted({length for column in columns.values() for length in column})
     rows = [[n, *(column.get(n) for column in columns.values())] for n in lengths]
     return Table(id_, caption, ["document tokens", *columns], rows, paper=paper)
@@ -202,11 +119,6 @@ def row_cell(row: Measurement) -> Cell:
         return cell
     median = median_interval(samples(row))
     return replace(cell, low=median.low, high=median.high)
-
-
-def is_dense(key: Mapping[str, Any]) -> bool:
-    """Whether a sweep counts every query–key pair, or no pairs at all."""
-    return bool(key.get("pairs", "dense") == "dense")
 
 
 def row_order(row: Measurement, labels: Labels) -> tuple[tuple[int, str], str, int, int]:

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from rabbench.report.cost.tables import Ratio, is_dense
 from rabbench.report.labels import CACHED, CHUNKED, SEPARATOR, STUDENT, TEACHER, Labels, name_of
 from rabbench.report.page import KeyFigure
 from rabbench.report.wording import amount, interval, percent, times
-from rabbench.scaling.fits import Fit, comparable
+from rabbench.scaling.fits import Fit, comparable, is_dense
+from rabbench.scaling.ratios import Ratio
 from rabbench.stats.intervals import UNKNOWN
 
 SYSTEM_NOUNS = {

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from rabbench.config.scaling import Load
-from rabbench.scaling.fits import NOISE_FREE, comparable, samples, sweep_key
+from rabbench.scaling.fits import NOISE_FREE, matching_row, samples, sweep_key
 from rabbench.stats.intervals import Array
 from rabbench.types import Measurement
 
@@ -61,8 +61,7 @@ class Storage:
 def bills(rows: Iterable[Measurement]) -> list[Bill]:
     """The bill of every teacher and student, measure, sweep and length that was scored.
 
-    A query's cost does not depend on the document, so any length's serves; a causal count that
-    equals the dense one has no row of its own, so the dense one serves.
+    Another phase's row is that of ``matching_row``.
     """
     costs = [row for row in rows if row.system in NEEDS and "doc_len" in row.params]
     scores = [row for row in costs if row.phase == "score" and row.measure in MEASURES]
@@ -77,7 +76,8 @@ def _bill(score: Measurement, costs: Sequence[Measurement]) -> Bill:
     missing: dict[str, str] = {}
     draws = {}
     for phase in NEEDS[score.system]:
-        row = score if phase == "score" else _phase_row(score, phase, costs)
+        place = {"system": score.system, "phase": phase}
+        row = score if phase == "score" else matching_row(score, costs, **place)
         if row is None or row.value is None:
             missing[phase] = row.status if row else "no row"
             continue
@@ -93,27 +93,6 @@ def _bill(score: Measurement, costs: Sequence[Measurement]) -> Bill:
         phases=values,
         missing=missing,
         draws=draws,
-    )
-
-
-def _phase_row(score: Measurement, phase: str, costs: Sequence[Measurement]) -> Measurement | None:
-    """The row of another phase that goes best with a system's score."""
-    length, pairs = score.params["doc_len"], score.params.get("pairs")
-    candidates = [
-        row
-        for row in costs
-        if (row.system, row.phase, row.measure) == (score.system, phase, score.measure)
-        and (phase == "query" or row.params["doc_len"] == length)
-        and comparable(score.params, row.params)
-    ]
-    return min(
-        candidates,
-        key=lambda row: (
-            row.value is None,
-            row.params["doc_len"] != length,
-            row.params.get("pairs") != pairs,
-        ),
-        default=None,
     )
 
 

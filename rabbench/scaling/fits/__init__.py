@@ -7,9 +7,17 @@ data cannot carry, and says what would.
 from __future__ import annotations
 
 from rabbench.scaling.fits.model import EXACT, KEYS, NOISE_FREE, ORDERS, RESOLUTION, Fit
-from rabbench.scaling.fits.sweeps import comparable, fit_sweep, fit_sweeps, samples, sweep_key
+from rabbench.scaling.fits.sweeps import (
+    comparable,
+    fit_sweep,
+    fit_sweeps,
+    is_dense,
+    matching_row,
+    samples,
+    sweep_key,
+)
 
 __all__ = [
     "EXACT", "KEYS", "NOISE_FREE", "ORDERS", "RESOLUTION", "Fit",
-    "comparable", "fit_sweep", "fit_sweeps", "samples", "sweep_key",
+    "comparable", "fit_sweep", "fit_sweeps", "is_dense", "matching_row", "samples", "sweep_key",
 ]  # fmt: skip

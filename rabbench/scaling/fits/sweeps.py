@@ -33,6 +33,36 @@ def comparable(params: Mapping[str, Any], reference: Mapping[str, Any]) -> bool:
     return all(params[name] == reference[name] for name in shared)
 
 
+def is_dense(key: Mapping[str, Any]) -> bool:
+    """Whether a sweep counts every query–key pair, or no pairs at all."""
+    return bool(key.get("pairs", "dense") == "dense")
+
+
+def matching_row(
+    row: Measurement, rows: Iterable[Measurement], *, system: str, phase: str
+) -> Measurement | None:
+    """A system's row of the same measure and sweep in a phase, one with a value if there is one.
+
+    A causal count that equals the dense one has no row of its own, so ``pairs`` only ranks; a
+    query's cost does not depend on the document, so there ``doc_len`` only ranks.
+    """
+    candidates = [
+        candidate
+        for candidate in rows
+        if (candidate.system, candidate.phase, candidate.measure) == (system, phase, row.measure)
+        and (phase == "query" or candidate.params["doc_len"] == row.params["doc_len"])
+        and comparable(row.params, candidate.params)
+    ]
+
+    def mismatches(candidate: Measurement) -> list[bool]:
+        differ = [
+            candidate.params.get(name) != row.params.get(name) for name in ("doc_len", "pairs")
+        ]
+        return [candidate.value is None, *differ]
+
+    return min(candidates, key=mismatches, default=None)
+
+
 def fit_sweeps(rows: Iterable[Measurement]) -> list[Fit]:
     """Fit every cost over document length: one ``Fit`` per system, phase, measure and key."""
 
