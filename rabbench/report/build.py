@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from rabbench.quality.rankings import is_quality
 from rabbench.report import provenance, training, warnings
 from rabbench.report.cost import CostReport
 from rabbench.report.cost.roofline import is_roofline
@@ -18,7 +19,6 @@ from rabbench.report.cost.text import opening_sentences
 from rabbench.report.labels import LONGEST, is_cost, slots
 from rabbench.report.page import Cell, Page, Section, Table
 from rabbench.report.quality import QualityReport
-from rabbench.report.quality.rankings import is_quality
 from rabbench.types import Measurement, Results
 
 TITLES = {

@@ -91,6 +91,12 @@ class Labels:
         return SEPARATOR.join([system, *values])
 
 
+def system_label(row: Measurement, labels: Labels) -> str:
+    """A row's label, with a word where its system is untrained."""
+    note = " (untrained)" if row.params.get("trained") is False else ""
+    return labels.of(row.system, row.params) + note
+
+
 def rank(system: str) -> tuple[int, str]:
     """Where a system stands in a table: teachers, students, then the others by name."""
     return (ORDER.index(system) if system in ORDER else len(ORDER), system)

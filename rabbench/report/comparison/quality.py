@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import NamedTuple
 
+from rabbench.quality.rankings import SystemRow, rows_by_dataset
 from rabbench.quality.significance import SystemPair, compare_systems
 from rabbench.report.comparison.runs import LeftOut, Side, shortened
-from rabbench.report.labels import Labels, group_by
+from rabbench.report.labels import Labels, group_by, system_label
 from rabbench.report.page import Cell, Row, Table
 from rabbench.report.quality import comparisons
-from rabbench.report.quality.rankings import SystemRow, rows_by_dataset, system_label
 from rabbench.report.wording import join_words, plural
 from rabbench.stats.intervals import Estimate, QueryScores, mean_interval
 from rabbench.stats.permutation import holm

@@ -9,15 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from rabbench.quality.pareto import cost_quality_views
+from rabbench.quality.rankings import SystemRow, first_rankings, means_over_datasets
 from rabbench.report.labels import STUDENT
 from rabbench.report.page import Cell, Figure, KeyFigure, Role, Section, Table
-from rabbench.report.quality import comparisons, cost, splits, tables
-from rabbench.report.quality.rankings import (
-    SystemRow,
-    is_quality,
-    means_over_datasets,
-    rankings,
-)
+from rabbench.report.quality import comparisons, splits, tables
 from rabbench.report.render import interval_text, sentence_text, value_text
 from rabbench.stats.intervals import Estimate
 from rabbench.types import Results
@@ -34,65 +30,61 @@ class QualityReport:
     """What a report says of the rankings in some results; ``slots`` are the systems' colours."""
 
     def __init__(self, results: Results, slots: Mapping[str, int], *, draw: bool = True) -> None:
-        self.rows = [row for row in results.rows if is_quality(row)]
+        self.rankings = tables.rank_systems(results.rows)
+        self.firsts = first_rankings(self.rankings)
         self.cards, self.slots, self.draw = results.suites, slots, draw
-        self.rankings = rankings(self.rows)
-        self.all_pairs = comparisons.compare_pairs(self.rows)
-        self.pairs = {
-            dataset: self.all_pairs[dataset, systems[0].row.measure]
-            for dataset, systems in self.rankings.items()
-            if (dataset, systems[0].row.measure) in self.all_pairs
-        }
         inner = results.config.get("quality")
         config = inner if isinstance(inner, Mapping) else results.config
-        self.retentions = comparisons.retentions(self.rows, config.get("baseline"))
-        self.means = means_over_datasets(self.rows, self.cards)
-        self.views = cost.cost_quality_views(self.rows, self.means)
-        self.figures = {}
+        self.retentions = comparisons.retentions(self.rankings, config.get("baseline"))
+        self.means = means_over_datasets(self.rankings, self.cards)
+        self.views = cost_quality_views(self.firsts, self.means)
+        self.figures: dict[str, Figure] = {}
         if draw:  # quality against cost, the most telling first, then a dot a system
-            figures = [
-                *cost.pareto_figures(self.views, slots),
-                *tables.dots_figures(self.rankings, slots),
-            ]
+            figures = comparisons.pareto_figures(self.views, slots)
+            figures += tables.dots_figures(self.firsts, slots)
             self.figures = {figure.id: figure for figure in figures}
 
     def findings(self) -> list[str]:
         """Every sentence about the rankings."""
         return [
             *self._ranking_sentences(),
-            *comparisons.significance_sentences(self.pairs, self.rankings),
+            *comparisons.significance_sentences(self.firsts),
             *comparisons.retention_sentences(self.retentions),
-            *cost.front_sentences(self.views),
-        ]
-
-    def _ranking_sentences(self) -> list[str]:
-        return [
-            f"Ranking quality on {dataset}, {systems[0].row.measure}: "
-            f"{', '.join(f'{system.label} {system.mean:.3f}' for system in systems)}."
-            for dataset, systems in self.rankings.items()
+            *comparisons.front_sentences(self.views),
         ]
 
     def opening(self) -> list[str]:
         """The student, the best system, the front: those that there is something to say about."""
         student = comparisons.retention_sentences(self.retentions) or self._student_sentences()
-        tested = comparisons.significance_sentences(self.pairs, self.rankings)
+        tested = comparisons.significance_sentences(self.firsts)
         best = self._mean_sentences() or tested or self._ranking_sentences()
-        return [*student[:1], *best[:1], *cost.front_sentences(self.views)]
+        return [*student[:1], *best[:1], *comparisons.front_sentences(self.views)]
+
+    def _ranking_sentences(self) -> list[str]:
+        means = (
+            ", ".join(f"{system.label} {system.mean:.3f}" for system in ranking.systems)
+            for ranking in self.firsts
+        )
+        return [
+            f"Ranking quality on {ranking.dataset}, {ranking.metric}: {text}."
+            for ranking, text in zip(self.firsts, means, strict=True)
+        ]
 
     def _student_sentences(self) -> list[str]:
         """On each data set, how far a trained student without a teacher is below the best."""
         sentences = []
-        for dataset, (best, *rest) in self.rankings.items():
+        for ranking in self.firsts:
+            best, *rest = ranking.systems
             student = next(filter(_is_student, rest), None)
             if student is None or _is_student(best):
                 continue
             sentences += [
-                f"On {dataset} the student’s {student.row.measure} is {student.mean:.3f}; "
+                f"On {ranking.dataset} the student’s {ranking.metric} is {student.mean:.3f}; "
                 f"{best.label}, the best, is above it by "
-                f"{sentence_text(Cell.estimate(test.difference, 'change'))}"
-                f"{'' if test.significant else ', not significantly'}."
-                for test in self.pairs.get(dataset, ())
-                if (test.first, test.second) == (best.label, student.label)
+                f"{sentence_text(Cell.estimate(pair.difference, 'change'))}"
+                f"{'' if pair.significant else ', not significantly'}."
+                for pair in ranking.pairs
+                if (pair.first, pair.second) == (best.label, student.label)
             ]
         return sentences
 
@@ -106,7 +98,7 @@ class QualityReport:
     def key_figures(self) -> list[KeyFigure]:
         """The student's retention, and the best system's mean."""
         figures = []
-        shares = list(filter(comparisons.Retention.is_of_student, self.retentions))
+        shares = [share for share in self.retentions if share.is_of_student]
         for share in shares[:1]:
             label = f"retention: the student’s {share.metric} over its teacher’s"
             figures.append(_key_figure(share.share, "share", label, f"on {share.dataset}"))
@@ -115,33 +107,28 @@ class QualityReport:
             label = f"mean {mean.metric} of {best}, the best of {len(mean.labels)}"
             note = f"over {len(mean.groups)} data sets"
             return [*figures, _key_figure(mean.estimate(best), "score", label, note)]
-        for dataset, (first, *rest) in list(self.rankings.items())[:1]:
+        for ranking in self.firsts[:1]:
+            first, *rest = ranking.systems
             students = [] if shares else list(filter(_is_student, rest))
             for system in [first, *students[:1]]:
                 role = "the best" if system is first else "the student"
-                label = f"{system.row.measure} of {system.label}, {role} on {dataset}"
+                label = f"{ranking.metric} of {system.label}, {role} on {ranking.dataset}"
                 figures.append(_key_figure(system.estimate, "score", label))
         return figures
 
     def warnings(self) -> list[str]:
         """What a reader must know before believing the figures."""
-        return tables.tie_warnings(self.rankings)
+        return tables.tie_warnings(self.firsts)
 
     def sections(self, elsewhere: Sequence[Figure] = ()) -> list[Section]:
         """All sections, some of them empty; the ``elsewhere`` figures stand in another one."""
         ids = {figure.id for figure in elsewhere}
         figures = [figure for id_, figure in self.figures.items() if id_ not in ids]
-        diffs = splits.pairwise_diffs(self.rows)
-        by_length = splits.split_by_length(self.rows, self.cards)
-        query_figures, length_figures = [], []
-        if self.draw:
-            query_figures = splits.query_figures(diffs, self.slots)
-            length_figures = splits.length_figures(by_length, self.slots)
         sections = [
             _section(
                 "quality",
                 "Ranking quality",
-                tables.dataset_tables(self.rows, self.all_pairs),
+                tables.dataset_tables(self.rankings),
                 figures=[figure for figure in figures if figure.id.startswith("fig-quality")],
             ),
             _section(
@@ -151,33 +138,20 @@ class QualityReport:
             _section(
                 "cost-quality",
                 "Quality against cost",
-                cost.cost_tables(self.views),
-                cost.RULE,
+                comparisons.cost_tables(self.views),
+                comparisons.COST_RULE,
                 figures=[figure for figure in figures if figure.id.startswith("fig-pareto")],
             ),
             _section(
                 "significance",
                 "Significant differences",
-                comparisons.best_tables(self.pairs),
+                comparisons.best_tables(self.firsts),
                 comparisons.METHOD,
             ),
-            Section(
-                id="queries",
-                title="Query by query",
-                text=[splits.QUERY_RULE] * bool(diffs),
-                figures=query_figures,
-                tables=splits.query_tables(diffs, self.cards),
-            ),
-            Section(
-                id="lengths",
-                title="Quality by document length",
-                text=[splits.LENGTH_RULE, *splits.unsplit_sentences(by_length)] * bool(by_length),
-                figures=length_figures,
-                tables=splits.length_tables(by_length),
-            ),
-            _section("truncation", "Truncation", [tables.truncation_table(self.rows)]),
-            _section("ties", "Ties", [tables.ties_table(self.rankings)], tables.TIE_RULE),
-            _section("pairs", "Every pair of systems", comparisons.all_pairs_tables(self.pairs)),
+            *splits.sections(self.rankings, self.cards, self.slots, draw=self.draw),
+            _section("truncation", "Truncation", [tables.truncation_table(self.rankings)]),
+            _section("ties", "Ties", [tables.ties_table(self.firsts)], tables.TIE_RULE),
+            _section("pairs", "Every pair of systems", comparisons.all_pairs_tables(self.firsts)),
         ]
         return [
             replace(

@@ -1,27 +1,31 @@
-"""Paired tests between systems, and the share of its teacher's mean that a student retains.
+"""Systems against each other: paired tests, retention of a teacher's mean, quality against cost.
 
-Reads quality rows; the tests and intervals themselves stand in ``rabbench.quality.significance``
-and ``rabbench.stats``.
+Reads rankings; the tests, intervals and fronts themselves stand in ``rabbench.quality`` and
+``rabbench.stats``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from statistics import median
 
-from rabbench.quality.significance import SystemPair, compare_systems, tied_with_best
+from rabbench.quality.pareto import CostKind, CostQualityView
+from rabbench.quality.rankings import Ranking, Rankings, SystemRow
+from rabbench.quality.significance import SystemPair, tied_with_best
 from rabbench.report.labels import CACHED, PAPER_RETENTION, PAPER_RETENTION_RANGE, STUDENT, TEACHER
-from rabbench.report.page import Cell, Record, Table
-from rabbench.report.quality.rankings import (
-    SystemRow,
-    metrics,
-    ranked_systems,
-    rows_by_dataset,
-)
+from rabbench.report.page import Cell, Figure, Record, Table
+from rabbench.report.plots.dots import CostDot, draw_pareto
 from rabbench.report.render import sentence_text
+from rabbench.report.wording import amount
 from rabbench.stats.intervals import Estimate, mean_ratio
 from rabbench.types import Measurement
+
+VIEWS_DRAWN = 5  # the mean over data sets and four of them
+COSTS: Mapping[CostKind, tuple[str, str]] = {"flops": ("FLOPs", "FLOP"), "time": ("time", "s")}
+"""A cost's noun and unit."""
 
 METHOD = (
     "Every two systems are compared on the same queries, by the first metric of each data set: a "
@@ -30,39 +34,32 @@ METHOD = (
     "significant does not show that two systems are equal: the last column is the difference that "
     "these queries would show with 80 % power at the 5 % level, before correction."
 )
+COST_RULE = (
+    "Cost is what one query costs online, once documents are indexed. FLOPs are matrix products "
+    "by closed form at the data set’s mean lengths: the query’s encoding, every candidate’s "
+    "score, and the first stage; dense pairs, a multiply-accumulate counted as two. BM25 runs "
+    "none. Time is the wall time of the whole search on this machine over the number of queries, "
+    "first stage and batching included; what a student spends there on reading documents for the "
+    "first time is index work and left out, while a teacher over cached documents is charged for "
+    "it. It is one run, so it has no interval. A system is on the Pareto front (a filled mark) if "
+    "none that costs no more ranks as well; the share says in how many resamples of the queries "
+    "it is."
+)
 
 
-def compare_pairs(rows: Sequence[Measurement]) -> dict[tuple[str, str], list[SystemPair]]:
-    """The tests of every two systems, by data set and metric, where there are two."""
-    pairs = {
-        (dataset, metric): compare_systems(
-            {
-                system.label: system.scores
-                for system in ranked_systems(part, metric)
-                if system.scores
-            }
-        )
-        for dataset, part in rows_by_dataset(rows).items()
-        for metric in metrics(part)
-    }
-    return {key: tests for key, tests in pairs.items() if tests}
-
-
-def significance_sentences(
-    pairs: Mapping[str, Sequence[SystemPair]], ranked: Mapping[str, Sequence[SystemRow]]
-) -> list[str]:
+def significance_sentences(rankings: Sequence[Ranking]) -> list[str]:
     """For each data set, who is tied with the best, and the power of its queries."""
     sentences = []
-    for dataset, tests in pairs.items():
-        name, *tied = tied_with_best(tests)
-        best = next(system for system in ranked[dataset] if system.label == name)
-        sentence = f"On {dataset} {name} ranks best by {best.row.measure}, "
+    for ranking in (ranking for ranking in rankings if ranking.pairs):
+        label, *tied = tied_with_best(ranking.pairs)
+        best = next(system for system in ranking.systems if system.label == label)
+        sentence = f"On {ranking.dataset} {label} ranks best by {ranking.metric}, "
         sentence += sentence_text(Cell.estimate(best.estimate, "score"))
         if tied:
             sentence += f"; not significantly different: {', '.join(tied)}"
         else:
             sentence += ", significantly better than every other system"
-        detectable = [test.detectable for test in tests if test.detectable is not None]
+        detectable = [pair.detectable for pair in ranking.pairs if pair.detectable is not None]
         if detectable:
             sentence += (
                 f"; the {len(best.scores):,} queries show a difference of "
@@ -72,24 +69,25 @@ def significance_sentences(
     return sentences
 
 
-def best_tables(pairs: Mapping[str, Sequence[SystemPair]]) -> list[Table]:
+def best_tables(rankings: Sequence[Ranking]) -> list[Table]:
     """A table per data set: the best system against each other one."""
-    return [
-        pairs_table(
-            f"best-{dataset}",
-            f"{dataset}: {tests[0].first}, the best, against the others",
-            [test for test in tests if test.first == tests[0].first],
-        )
-        for dataset, tests in pairs.items()
-    ]
+    tables = []
+    for dataset, pairs in ((ranking.dataset, ranking.pairs) for ranking in rankings):
+        best = pairs[0].first if pairs else ""
+        caption = f"{dataset}: {best}, the best, against the others"
+        of_best = [pair for pair in pairs if pair.first == best]
+        tables.append(pairs_table(f"best-{dataset}", caption, of_best))
+    return tables
 
 
-def all_pairs_tables(pairs: Mapping[str, Sequence[SystemPair]]) -> list[Table]:
+def all_pairs_tables(rankings: Sequence[Ranking]) -> list[Table]:
     """A table per data set with every pair, where there are more than two systems."""
     return [
-        pairs_table(f"pairs-{dataset}", f"{dataset}: every pair of systems", tests)
-        for dataset, tests in pairs.items()
-        if len(tests) > 1
+        pairs_table(
+            f"pairs-{ranking.dataset}", f"{ranking.dataset}: every pair of systems", ranking.pairs
+        )
+        for ranking in rankings
+        if len(ranking.pairs) > 1
     ]
 
 
@@ -124,71 +122,47 @@ class Retention:
     share: Estimate
     is_distilled: bool
 
+    @property
     def is_of_student(self) -> bool:
         """Whether a trained student is set over its teacher."""
         return self.is_distilled and self.student.is_trained
 
-    @property
-    def cell(self) -> Cell:
-        """The share with its interval."""
-        return Cell.estimate(self.share, "percent")
 
-    @property
-    def record(self) -> Record:
-        """A line of a table."""
-        return {
-            "data set": self.dataset,
-            "metric": self.metric,
-            "system": self.student.label,
-            "over": self.teacher.label,
-            "mean": Cell(value=self.student.mean, role="score"),
-            "mean of the other": Cell(value=self.teacher.mean, role="score"),
-            "retention": self.cell,
-        }
-
-
-def retentions(rows: Sequence[Measurement], baseline: str | None = None) -> list[Retention]:
+def retentions(rankings: Rankings, baseline: str | None = None) -> list[Retention]:
     """Each student over its teacher, and each system over the baseline, by every metric.
 
     A teacher is the ``teacher`` of the same data set, model and first stage; without one its cached
     form, whose scores are the same up to rounding.
     """
     shares = []
-    for dataset, part in rows_by_dataset(rows).items():
-        for metric in metrics(part):
-            systems = ranked_systems(part, metric)
-            for system in systems:
-                teachers = _teachers(system, systems)
-                references = [(teacher, True) for teacher in teachers]
-                references += [
-                    (reference, False)
-                    for reference in systems
-                    if reference.row.system == baseline != system.row.system
-                    and reference not in teachers
-                ]
-                for reference, is_teacher in references:
-                    share = mean_ratio(system.scores, reference.scores)
-                    if share is not None:
-                        shares.append(
-                            Retention(dataset, metric, system, reference, share, is_teacher)
-                        )
+    for ranking in chain(*rankings.values()):
+        based = [system for system in ranking.systems if system.row.system == baseline]
+        for system in ranking.systems:
+            teachers = _teachers(system, ranking.systems)
+            references = [(teacher, True) for teacher in teachers]
+            if system.row.system != baseline:
+                references += [(row, False) for row in based if row not in teachers]
+            for reference, is_teacher in references:
+                share = mean_ratio(system.scores, reference.scores)
+                if share is not None:
+                    names = (ranking.dataset, ranking.metric)
+                    shares.append(Retention(*names, system, reference, share, is_teacher))
     return shares
 
 
 def _teachers(student: SystemRow, systems: Sequence[SystemRow]) -> list[SystemRow]:
     """The teachers of a student among the systems of its data set; none of another system."""
     first_stages, role = student.stages
-    if not role.startswith(STUDENT):
-        return []
-    for name in (TEACHER, CACHED):
-        teachers = [
+    names = (TEACHER, CACHED) if role.startswith(STUDENT) else ()
+    by_name = (
+        [
             system
             for system in systems
             if system.stages == (first_stages, name) and _has_same_model(student.row, system.row)
         ]
-        if teachers:
-            return teachers
-    return []
+        for name in names
+    )
+    return next(filter(None, by_name), [])
 
 
 def _has_same_model(student: Measurement, teacher: Measurement) -> bool:
@@ -199,21 +173,29 @@ def _has_same_model(student: Measurement, teacher: Measurement) -> bool:
 
 def retention_tables(shares: Sequence[Retention]) -> list[Table]:
     """Students over their teachers, and every system over the baseline."""
-    students = [share for share in shares if share.is_distilled]
-    based = [share for share in shares if not share.is_distilled]
-    baseline = based[0].teacher.row.system if based else ""
+    distilled, based = [], []
+    baseline = ""
+    for share in shares:
+        record: Record = {
+            "data set": share.dataset,
+            "metric": share.metric,
+            "system": share.student.label,
+            "over": share.teacher.label,
+            "mean": Cell(value=share.student.mean, role="score"),
+            "mean of the other": Cell(value=share.teacher.mean, role="score"),
+            "retention": Cell.estimate(share.share, "percent"),
+        }
+        if share.is_distilled:
+            distilled.append({**record, "the paper": _paper_cell(share)})
+        else:
+            based.append(record)
+            baseline = share.teacher.row.system
     interval = "with 95 % paired bootstrap interval over queries"
+    over_teacher = f"Retention: a student’s mean over its teacher’s, {interval}"
+    over_baseline = f"A system’s mean over that of {baseline}, {interval}"
     return [
-        Table.from_records(
-            "retention",
-            f"Retention: a student’s mean over its teacher’s, {interval}",
-            [{**share.record, "the paper": _paper_cell(share)} for share in students],
-        ),
-        Table.from_records(
-            "baseline",
-            f"A system’s mean over that of {baseline}, {interval}",
-            [share.record for share in based],
-        ),
+        Table.from_records("retention", over_teacher, distilled),
+        Table.from_records("baseline", over_baseline, based),
     ]
 
 
@@ -227,16 +209,92 @@ def _paper_cell(share: Retention) -> Cell:
 
 def retention_sentences(shares: Sequence[Retention]) -> list[str]:
     """The retention of each trained student by the data set's first metric."""
-    firsts: dict[tuple[str, str], Retention] = {}
-    for share in shares:
-        if share.is_of_student():
-            firsts.setdefault((share.dataset, share.student.label), share)
-    sentences = []
-    for share in firsts.values():
+    firsts: dict[tuple[str, str], str] = {}
+    for share in (share for share in shares if share.is_of_student):
         system = share.student
         name = "the student" if system.row.system == STUDENT else system.label
-        sentences.append(
-            f"On {share.dataset} {name} retains {sentence_text(share.cell)} of its teacher’s "
-            f"{share.metric}; the paper’s retains {PAPER_RETENTION_RANGE}."
+        retention = sentence_text(Cell.estimate(share.share, "percent"))
+        sentence = (
+            f"On {share.dataset} {name} retains {retention} of its teacher’s {share.metric}; "
+            f"the paper’s retains {PAPER_RETENTION_RANGE}."
         )
+        firsts.setdefault((share.dataset, system.label), sentence)
+    return list(firsts.values())
+
+
+def cost_tables(views: Sequence[CostQualityView]) -> list[Table]:
+    """A table per data set, both costs beside the quality."""
+    tables = []
+    for name in dict.fromkeys(view.name for view in views):
+        of_name = [view for view in views if view.name == name]
+        estimates = {point.label: point.quality for view in of_name for point in view.points}
+        records = []
+        for label, quality in estimates.items():
+            record: Record = {"system": label, of_name[0].metric: Cell.estimate(quality, "score")}
+            for view in of_name:
+                record = {**record, **_cost_cells(view, label)}
+            records.append(record)
+        caption = f"{name}: quality and what a query costs, cheapest first"
+        tables.append(Table.from_records(f"cost-quality-{name}", caption, records))
+    return tables
+
+
+def _cost_cells(view: CostQualityView, label: str) -> Record:
+    """A system's cost, whether it is on the front, and how sure that is."""
+    noun, unit = COSTS[view.kind]
+    headings = (f"{noun} per query", f"{noun} front", f"{noun} front in resamples")
+    for point in view.points:
+        if point.label == label:
+            words = "" if point.cost else "none"
+            cost = Cell(value=point.cost, role="amount", unit=unit, words=words)
+            on_front = Cell(value="yes" if point.on_front else "no")
+            share = Cell(value=point.share, role="share")
+            return dict(zip(headings, (cost, on_front, share), strict=True))
+    return dict.fromkeys(headings, Cell())
+
+
+def _cost_text(cost: float, unit: str) -> str:
+    return amount(cost, unit) if cost else "none"
+
+
+def pareto_figures(views: Sequence[CostQualityView], slots: Mapping[str, int]) -> list[Figure]:
+    """The mean over data sets, else each data set, by each cost."""
+    names = list(dict.fromkeys(view.name for view in views))[:VIEWS_DRAWN]
+    return [_pareto_figure(view, slots) for view in views if view.name in names]
+
+
+def _pareto_figure(view: CostQualityView, slots: Mapping[str, int]) -> Figure:
+    noun, unit = COSTS[view.kind]
+    cost = f"{noun} per query"
+    slug = "".join(sign if sign.isalnum() else "-" for sign in view.name)
+    id_ = f"fig-pareto-{view.kind}-{slug}"
+    points = "; ".join(
+        f"{point.label} {point.quality.value:.3f} at {_cost_text(point.cost, unit)}"
+        for point in view.points
+    )
+    alt = (
+        f"{view.metric} on {view.name} against {cost}, logarithmic. On the front: "
+        f"{', '.join(point.label for point in view.front)}. {points}."
+    )
+    dots = [
+        CostDot(point.label, slots[point.system], point.quality, point.cost, point.on_front)
+        for point in view.points
+    ]
+    svg = draw_pareto(id_, dots, (cost, view.metric), partial(amount, unit=unit), alt)
+    (data,) = cost_tables([view])
+    note = "Bars are 95 % intervals; filled marks and the line are the Pareto front."
+    return Figure(id_, f"{view.metric} against {cost}: {view.name}", alt, svg, data, note)
+
+
+def front_sentences(views: Sequence[CostQualityView]) -> list[str]:
+    """The Pareto front of the first view: of the mean over data sets, or of the first, by FLOPs."""
+    sentences = []
+    for view in views[:1]:
+        noun, unit = COSTS[view.kind]
+        points = ", ".join(
+            f"{point.label} ({point.quality.value:.3f}, {_cost_text(point.cost, unit)})"
+            for point in view.front
+        )
+        cost = f"{view.metric} against {noun} per query, {view.name}"
+        sentences.append(f"On the Pareto front of {cost}: {points}.")
     return sentences

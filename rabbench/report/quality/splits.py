@@ -1,7 +1,7 @@
 """Ranking quality query by query, and by the length of the documents that answer a query.
 
-Reads quality rows and the cards of their data sets, which hold each query's length; texts of
-queries are not in the results.
+Reads rankings and the cards of their data sets, which hold each query's length; texts of queries
+are not in the results.
 """
 
 from __future__ import annotations
@@ -9,20 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
 from typing import Any
 
+from rabbench.quality.doc_lengths import LEAST_QUERIES
+from rabbench.quality.rankings import LengthSplit, Ranking, Rankings, SystemRow, split_by_length
 from rabbench.report.labels import FIRST, STUDENT, TEACHER
-from rabbench.report.page import Cell, Column, Figure, Row, Table, figure_data
+from rabbench.report.page import Cell, Column, Figure, Row, Section, Table, figure_data
 from rabbench.report.plots.dots import draw_buckets, draw_differences
-from rabbench.report.quality.rankings import SystemRow, metrics, ranked_systems, rows_by_dataset
-from rabbench.stats.intervals import Estimate, mean_interval
-from rabbench.types import Measurement
 
 FIGURES = 4  # data sets drawn at most
 EXTREMES = 8  # wins, and losses
 MOST_QUERIES = 500  # in the table of every score
-LEAST_QUERIES = 10  # in a bucket of document lengths
 MOST_SYSTEMS = 5  # in a figure by length; the table has all
 LENGTH_METRIC = "ndcg@10"
 QUERY_RULE = (
@@ -35,24 +32,41 @@ LENGTH_RULE = (
     f"buckets are powers of two, joined until each has {LEAST_QUERIES} queries."
 )
 
-Cards = Sequence[Mapping[str, Any]]
+Words = Mapping[str, Mapping[str, int]]
+"""The mean length of each query's relevant documents, by data set."""
 
 
-def _relevant_words(cards: Cards, dataset: str) -> Mapping[str, int]:
-    """The mean length of each query's relevant documents, where a data set's card has it."""
-    words = {card.get("name"): card.get("relevant_words") for card in cards}
-    return words.get(dataset) or {}
+def sections(
+    rankings: Rankings, cards: Sequence[Mapping[str, Any]], slots: Mapping[str, int], *, draw: bool
+) -> list[Section]:
+    """Query by query, and by document length, as far as the cards have it."""
+    words: Words = {str(card.get("name")): card.get("relevant_words") or {} for card in cards}
+    diffs, splits = pairwise_diffs(rankings), length_splits(rankings, words)
+    return [
+        Section(
+            id="queries",
+            title="Query by query",
+            text=[QUERY_RULE] * bool(diffs),
+            figures=query_figures(diffs, slots) if draw else (),
+            tables=query_tables(diffs, words),
+        ),
+        Section(
+            id="lengths",
+            title="Quality by document length",
+            text=[LENGTH_RULE, *unsplit_sentences(splits)] * bool(splits),
+            figures=length_figures(splits, slots) if draw else (),
+            tables=length_tables(splits),
+        ),
+    ]
 
 
 @dataclass(frozen=True)
 class PairwiseDiff:
-    """Two systems on one data set, query by query; ``systems`` are all, best first."""
+    """Two systems of a ranking, query by query."""
 
-    dataset: str
-    metric: str
+    ranking: Ranking
     system: SystemRow
     reference: SystemRow
-    systems: Sequence[SystemRow]
 
     @cached_property
     def differences(self) -> dict[str, float]:
@@ -62,54 +76,54 @@ class PairwiseDiff:
                        for query in scores if query in reference}  # fmt: skip
         return dict(sorted(differences.items(), key=lambda item: (-item[1], item[0])))
 
+    @property
+    def wins(self) -> list[str]:
+        """The queries on which the system is better, largest difference first."""
+        return [query for query, difference in self.differences.items() if difference > 0]
 
-def pairwise_diffs(rows: Sequence[Measurement]) -> list[PairwiseDiff]:
-    """Two systems of each data set that has two."""
+    @property
+    def losses(self) -> list[str]:
+        """The queries on which the reference is better, largest difference first."""
+        return [query for query, value in reversed(self.differences.items()) if value < 0]
+
+
+def pairwise_diffs(rankings: Rankings) -> list[PairwiseDiff]:
+    """Two systems of each data set that has two, by the metric with the most different scores."""
     diffs = []
-    for dataset, part in rows_by_dataset(rows).items():
-        metric = _telling_metric(part)
-        systems = ranked_systems(part, metric)
-        if len(systems) < 2:
-            continue
-        system = next(filter(_is_student, systems), systems[0])
-        rest = [row for row in systems if row is not system]
-        rest = [row for row in rest if row.is_trained] or rest
-        teachers = [row for row in rest if row.stages[1].startswith(TEACHER)]
-        reference = teachers[0] if teachers and _is_student(system) else rest[0]
-        diff = PairwiseDiff(dataset, metric, system, reference, systems)
-        if diff.differences:
-            diffs.append(diff)
-    return diffs
+    for by_metric in rankings.values():
+        ranking = max(by_metric, key=_distinct_scores)
+        systems = ranking.systems
+        if len(systems) > 1:
+            system = next(filter(_is_student, systems), systems[0])
+            rest = [row for row in systems if row is not system]
+            rest = [row for row in rest if row.is_trained] or rest
+            teachers = [row for row in rest if row.stages[1].startswith(TEACHER)]
+            reference = teachers[0] if teachers and _is_student(system) else rest[0]
+            diffs.append(PairwiseDiff(ranking, system, reference))
+    return [diff for diff in diffs if diff.differences]
 
 
 def _is_student(system: SystemRow) -> bool:
     return system.stages[1].startswith(STUDENT) and system.is_trained
 
 
-def _telling_metric(rows: Sequence[Measurement]) -> str:
-    """The metric with the most different scores; of equal ones the first."""
-    scores: dict[str, set[float]] = {metric: set() for metric in metrics(rows)}
-    for row in rows:
-        scores[row.measure].update(row.samples.values() if isinstance(row.samples, Mapping) else ())
-    return max(scores, key=lambda metric: len(scores[metric]))
+def _distinct_scores(ranking: Ranking) -> int:
+    return len({score for system in ranking.rows for score in system.scores.values()})
 
 
-def query_tables(diffs: Sequence[PairwiseDiff], cards: Cards) -> list[Table]:
+def query_tables(diffs: Sequence[PairwiseDiff], words: Words) -> list[Table]:
     """For each pair the largest wins and losses, then every score where they are few enough."""
     tables = []
     for diff in diffs:
-        queries, system, reference = list(diff.differences), diff.system.label, diff.reference.label
-        wins = [query for query in queries if diff.differences[query] > 0]
-        losses = [query for query in reversed(queries) if diff.differences[query] < 0]
-        every = queries if len(queries) <= MOST_QUERIES else []
+        system, reference = diff.system.label, diff.reference.label
+        queries = list(diff.differences) if len(diff.differences) <= MOST_QUERIES else []
         parts = {
-            "wins": (f"largest wins of {system} over {reference}", wins[:EXTREMES]),
-            "losses": (f"largest losses of {system} against {reference}", losses[:EXTREMES]),
-            "queries": (f"{diff.metric} of every query", every),
+            "wins": (f"largest wins of {system} over {reference}", diff.wins[:EXTREMES]),
+            "losses": (f"largest losses of {system} against {reference}", diff.losses[:EXTREMES]),
+            "queries": (f"{diff.ranking.metric} of every query", queries),
         }
-        words = _relevant_words(cards, diff.dataset)
         tables += [
-            _query_table(name, caption, diff, part, words)
+            _query_table(name, caption, diff, part, words.get(diff.ranking.dataset, {}))
             for name, (caption, part) in parts.items()
             if part
         ]
@@ -120,8 +134,8 @@ def _query_table(
     name: str, caption: str, diff: PairwiseDiff, queries: Sequence[str], words: Mapping[str, int]
 ) -> Table:
     """A line a query: the difference, then every system's score, both compared ones first."""
-    rest = [row for row in diff.systems if row is not diff.system and row is not diff.reference]
-    systems = [diff.system, diff.reference, *rest]
+    compared = (diff.system, diff.reference)
+    systems = [*compared, *(row for row in diff.ranking.systems if row not in compared)]
     columns: list[Column | str] = ["query", Column("difference", "change")]
     columns += [Column(system.label, "score") for system in systems]
     rows: list[Row] = [
@@ -131,99 +145,41 @@ def _query_table(
     if words:
         columns.append("words of what is relevant")
         rows = [[*row, words.get(query)] for row, query in zip(rows, queries, strict=True)]
-    return Table(
-        id=f"{name}-{diff.dataset}",
-        caption=f"{diff.dataset}: {caption}",
-        columns=columns,
-        rows=rows,
-        folded=name == "queries",
-    )
+    dataset = diff.ranking.dataset
+    folded = name == "queries"
+    return Table(f"{name}-{dataset}", f"{dataset}: {caption}", columns, rows, folded=folded)
 
 
 def query_figures(diffs: Sequence[PairwiseDiff], slots: Mapping[str, int]) -> list[Figure]:
     """Every query's difference, largest first."""
     figures = []
     for i, diff in enumerate(diffs[:FIGURES]):
-        values = list(diff.differences.values())
-        wins, losses = sum(value > 0 for value in values), sum(value < 0 for value in values)
+        count, wins, losses = len(diff.differences), len(diff.wins), len(diff.losses)
         label, reference = diff.system.label, diff.reference.label
-        title = f"{diff.metric}, {label} less {reference}: {diff.dataset}"
-        ties = f"{len(values) - wins - losses:,} are tied"
+        title = f"{diff.ranking.metric}, {label} less {reference}: {diff.ranking.dataset}"
+        ties = f"{count - wins - losses:,} are tied"
         alt = (
-            f"{title}. Of {len(values):,} queries {label} is better on {wins:,}, "
+            f"{title}. Of {count:,} queries {label} is better on {wins:,}, "
             f"{reference} on {losses:,}; {ties}."
         )
         sides = (
             (label, slots[diff.system.row.system]),
             (reference, slots[diff.reference.row.system]),
         )
-        svg = draw_differences(f"fig-queries-{i}", values, sides, alt)
+        svg = draw_differences(f"fig-queries-{i}", list(diff.differences.values()), sides, alt)
         data = figure_data([("query", ""), ("difference", "")], list(diff.differences.items()))
-        note = f"Of {len(values):,} queries {ties}."
+        note = f"Of {count:,} queries {ties}."
         figures.append(Figure(f"fig-queries-{i}", title, alt, svg, data, note))
     return figures
 
 
-@dataclass(frozen=True)
-class Bucket:
-    """Queries whose relevant documents have from ``low`` to ``high`` words."""
-
-    low: int
-    high: int
-    query_ids: tuple[str, ...]
-
-
-def bucket_queries(words: Mapping[str, int], least: int = LEAST_QUERIES) -> list[Bucket]:
-    """Queries by powers of two of their length; small neighbours are joined.
-
-    Within a power they stay in their order, by which resampling goes.
-    """
-
-    def power(query: str) -> int:
-        return max(words[query] - 1, 0).bit_length()
-
-    groups: list[list[str]] = []
-    for _, query_ids in groupby(sorted(words, key=power), key=power):
-        if groups and len(groups[-1]) < least:
-            groups[-1] += query_ids
-        else:
-            groups.append(list(query_ids))
-    if len(groups) > 1 and len(groups[-1]) < least:
-        last = groups.pop()
-        groups[-1] += last
-    spans = [sorted(map(words.__getitem__, ids)) for ids in groups]
-    return [Bucket(span[0], span[-1], tuple(ids)) for span, ids in zip(spans, groups, strict=True)]
-
-
-@dataclass(frozen=True)
-class LengthSplit:
-    """One data set's queries in buckets of length, and each system's mean in each."""
-
-    dataset: str
-    metric: str
-    buckets: Sequence[Bucket]
-    means: Sequence[tuple[SystemRow, Sequence[Estimate]]]
-
-
-def split_by_length(rows: Sequence[Measurement], cards: Cards) -> list[LengthSplit]:
+def length_splits(rankings: Rankings, words: Words) -> list[LengthSplit]:
     """Every data set whose lengths are known, by nDCG@10 or else its first metric."""
     splits = []
-    for dataset, part in rows_by_dataset(rows).items():
-        metric = LENGTH_METRIC if LENGTH_METRIC in metrics(part) else part[0].measure
-        systems = ranked_systems(part, metric)
-        words = {
-            query: length
-            for query, length in _relevant_words(cards, dataset).items()
-            if systems and all(query in system.scores for system in systems)
-        }
-        buckets = bucket_queries(words)
-        means = [
-            (system, [mean_interval(map(system.scores.__getitem__, bucket.query_ids))
-                      for bucket in buckets])
-            for system in systems
-        ]  # fmt: skip
-        if buckets:
-            splits.append(LengthSplit(dataset, metric, buckets, means))
+    for dataset, (first, *rest) in rankings.items():
+        by_ndcg = (ranking for ranking in (first, *rest) if ranking.metric == LENGTH_METRIC)
+        split = split_by_length(next(by_ndcg, first), words.get(dataset, {}))
+        splits += [split] if split else []
     return splits
 
 

@@ -1,6 +1,6 @@
 """Tables of ranking quality: means per data set and over data sets, ties, truncation.
 
-Reads rankings and the tests between their systems; knows no cost.
+Reads rankings; knows no cost.
 """
 
 from __future__ import annotations
@@ -8,21 +8,21 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
-from rabbench.quality.significance import SystemPair
-from rabbench.report.labels import Labels
-from rabbench.report.page import Cell, Column, Figure, Record, Table, Value
-from rabbench.report.plots.dots import Dot, dots_figure
-from rabbench.report.quality.rankings import (
+from rabbench.quality.rankings import (
     MeanOverDatasets,
+    Ranking,
+    Rankings,
     SystemRow,
-    metrics,
-    ranked_systems,
+    rank_by_metric,
     row_estimate,
     rows_by_dataset,
-    system_label,
 )
+from rabbench.report.labels import Labels, system_label
+from rabbench.report.page import Cell, Column, Figure, Record, Table, Value
+from rabbench.report.plots.dots import Dot, dots_figure
 from rabbench.types import Measurement
 
 TIES_MATTER = 0.005  # difference of a mean at which the expectation under ties is shown
@@ -41,54 +41,64 @@ TIE_RULE = (
     "Beside the mean by that rule: the mean over all orders of tied documents, and the means that "
     "the worst and the best order would give. Ties with documents below the depth are not seen."
 )
-Pairs = Mapping[tuple[str, str], Sequence[SystemPair]]
-"""The tests of every two systems, by data set and metric."""
-
-Rankings = Mapping[str, Sequence[SystemRow]]
-"""The systems of each data set by its first metric, best first."""
 
 
-def dataset_tables(rows: Iterable[Measurement], pairs: Pairs) -> list[Table]:
+def rank_systems(rows: Iterable[Measurement]) -> Rankings:
+    """Each data set's rankings, systems by the labels that tell its rows apart."""
+    rankings = {}
+    for dataset, part in rows_by_dataset(rows).items():
+        labels = Labels(part)
+        systems = [SystemRow(system_label(row, labels), row) for row in part]
+        rankings[dataset] = rank_by_metric(dataset, systems)
+    return rankings
+
+
+def dataset_tables(rankings: Rankings) -> list[Table]:
     """A table per data set: a line per system, best first, and a column per metric."""
-    return [_dataset_table(name, part, pairs) for name, part in rows_by_dataset(rows).items()]
+    return [_dataset_table(dataset, by_metric) for dataset, by_metric in rankings.items()]
 
 
-def _dataset_table(dataset: str, rows: Sequence[Measurement], pairs: Pairs) -> Table:
-    labels = Labels(rows)
-    by_label: dict[str, list[Measurement]] = {
-        system.label: [] for metric in metrics(rows) for system in ranked_systems(rows, metric)
-    }
-    for row in rows:
-        by_label.setdefault(system_label(row, labels), []).append(row)
-    is_tested = any((dataset, metric) in pairs for metric in metrics(rows))
-    letters = {label: _letter(i) if is_tested else "" for i, label in enumerate(by_label)}
-    best = {system.row.measure: system.mean for metric in metrics(rows)
-            for system in ranked_systems(rows, metric)[:1] if len(by_label) > 1}  # fmt: skip
-    with_ties = {row.measure for row in rows if _mean_over_ties(row) is not None}
+def _dataset_table(dataset: str, rankings: Sequence[Ranking]) -> Table:
+    ranked = chain.from_iterable(ranking.systems for ranking in rankings)
+    labels = dict.fromkeys(system.label for system in chain(ranked, _systems(rankings)))
+    is_tested = any(ranking.pairs for ranking in rankings)
+    letters = {label: _letter(i) if is_tested else "" for i, label in enumerate(labels)}
     records = []
-    for label, measured in by_label.items():
+    for label in labels:
         record: dict[Column | str, Cell | Value] = {
             "system": Cell(value=label, letter=letters[label])
         }
-        for metric in metrics(rows):
-            worse = [
-                letters[test.second]
-                for test in pairs.get((dataset, metric), ())
-                if test.significant and test.first == label
-            ]
-            of_metric = [row for row in measured if row.measure == metric]
-            first, *rest = [_mean_cell(row, best.get(metric)) for row in of_metric] or [Cell()]
-            record[Column(metric, "score")] = replace(first, letters=sorted(worse), below=rest)
-            if metric in with_ties:
-                heading = Column(f"{metric}, mean over tie orders", "score")
-                record[heading] = next(map(_mean_over_ties, of_metric), None)
-        record["queries"] = max(len(row.samples) for row in measured)
-        record[Column("queries with ties", "share")] = measured[0].params.get("tied_queries")
+        for ranking in rankings:
+            record |= _metric_cells(ranking, label, letters)
+        rows = [system.row for system in _systems(rankings) if system.label == label]
+        record["queries"] = max(len(row.samples) for row in rows)
+        record[Column("queries with ties", "share")] = rows[0].params.get("tied_queries")
         records.append(record)
-    queries = max(len(row.samples) for row in rows)
+    queries = max(len(system.row.samples) for system in _systems(rankings))
     caption = f"{dataset}: mean over {queries:,} queries, with 95 % bootstrap interval"
     caption += MARKS if is_tested else ""
     return Table.from_records(f"quality-{dataset}", caption, records, paper=True)
+
+
+def _systems(rankings: Sequence[Ranking]) -> list[SystemRow]:
+    """All rows of a data set."""
+    return [system for ranking in rankings for system in ranking.rows]
+
+
+def _metric_cells(ranking: Ranking, label: str, letters: Mapping[str, str]) -> Record:
+    """A system's mean by one metric, and the mean over tie orders where a system needs it."""
+    rows = [system.row for system in ranking.rows if system.label == label]
+    best = ranking.systems[0].mean if ranking.systems and len(letters) > 1 else None
+    first, *rest = [_mean_cell(row, best) for row in rows] or [Cell()]
+    worse = [pair.second for pair in ranking.pairs if pair.significant and pair.first == label]
+    marks = sorted(letters[second] for second in worse)
+    cells: dict[Column | str, Cell | Value] = {
+        Column(ranking.metric, "score"): replace(first, letters=marks, below=rest)
+    }
+    if any(_mean_over_ties(system.row) is not None for system in ranking.rows):
+        heading = Column(f"{ranking.metric}, mean over tie orders", "score")
+        cells[heading] = next(map(_mean_over_ties, rows), None)
+    return cells
 
 
 def _mean_cell(row: Measurement, best: float | None) -> Cell:
@@ -113,22 +123,21 @@ def _letter(number: int) -> str:
     return (_letter(more - 1) if more else "") + string.ascii_lowercase[place]
 
 
-def dots_figures(ranked: Rankings, slots: Mapping[str, int]) -> list[Figure]:
-    """Each data set's first metric, a dot a system with its interval."""
-    figures: list[Figure] = []
-    for dataset, systems in ranked.items():
-        metric = systems[0].row.measure
-        dots = [Dot(system.label, slots[system.row.system], system.estimate) for system in systems]
-        figures.append(
-            dots_figure(
-                f"fig-quality-{len(figures)}",
-                f"{metric} on {dataset}",
-                dots,
-                heads=("system", metric),
-                over="queries with 95 % bootstrap intervals",
-            )
+def dots_figures(rankings: Sequence[Ranking], slots: Mapping[str, int]) -> list[Figure]:
+    """Each ranking, a dot a system with its interval."""
+    return [
+        dots_figure(
+            f"fig-quality-{i}",
+            f"{ranking.metric} on {ranking.dataset}",
+            [
+                Dot(system.label, slots[system.row.system], system.estimate)
+                for system in ranking.systems
+            ],
+            heads=("system", ranking.metric),
+            over="queries with 95 % bootstrap intervals",
         )
-    return figures
+        for i, ranking in enumerate(rankings)
+    ]
 
 
 def means_table(means: Sequence[MeanOverDatasets]) -> Table:
@@ -150,28 +159,31 @@ def means_table(means: Sequence[MeanOverDatasets]) -> Table:
     return Table.from_records("means", caption, records, paper=True)
 
 
-def ties_table(ranked: Rankings) -> Table:
-    """Each system that ties documents: share of queries, and the first metric's range."""
+def ties_table(rankings: Sequence[Ranking]) -> Table:
+    """Each system that ties documents: share of queries, and the range of its mean."""
     records: list[Record] = []
-    for dataset, systems in ranked.items():
-        for system in systems:
-            params = system.row.params
-            share, (worst, best) = params.get("tied_queries"), _tie_range(params)
-            if share or worst != best:
-                means = {
-                    "by the rule": system.mean,
-                    "mean over orders": params.get("expected_under_ties"),
-                    "worst order": worst,
-                    "best order": best,
-                }
-                records.append({
-                    "data set": dataset,
-                    "system": system.label,
-                    "metric": system.row.measure,
-                    Column("queries with ties in ranks 1–10", "share"): share,
-                    **{Column(name, "score"): mean for name, mean in means.items()},
-                })  # fmt: skip
+    for ranking, system in _ranked(rankings):
+        params = system.row.params
+        share, (worst, best) = params.get("tied_queries"), _tie_range(params)
+        if share or worst != best:
+            means = {
+                "by the rule": system.mean,
+                "mean over orders": params.get("expected_under_ties"),
+                "worst order": worst,
+                "best order": best,
+            }
+            records.append({
+                "data set": ranking.dataset,
+                "system": system.label,
+                "metric": ranking.metric,
+                Column("queries with ties in ranks 1–10", "share"): share,
+                **{Column(name, "score"): mean for name, mean in means.items()},
+            })  # fmt: skip
     return Table.from_records("ties", "What ties do to a figure", records)
+
+
+def _ranked(rankings: Sequence[Ranking]) -> list[tuple[Ranking, SystemRow]]:
+    return [(ranking, system) for ranking in rankings for system in ranking.systems]
 
 
 def _tie_range(params: Mapping[str, Any]) -> tuple[float | None, float | None]:
@@ -180,29 +192,29 @@ def _tie_range(params: Mapping[str, Any]) -> tuple[float | None, float | None]:
     return (None, None) if worst is None or best is None else (worst, best)
 
 
-def tie_warnings(ranked: Rankings) -> list[str]:
+def tie_warnings(rankings: Sequence[Ranking]) -> list[str]:
     """Where ties are many, how far a mean could move with their order."""
     warnings = []
-    for dataset, systems in ranked.items():
-        for system in systems:
-            worst, best = _tie_range(system.row.params)
-            many = (system.row.params.get("tied_queries") or 0) > MANY_TIES
-            if many and worst is not None and best is not None and best - worst > WIDE:
-                warnings.append(
-                    f"{system.label} on {dataset}: {system.row.measure} is {system.mean:.3f} by "
-                    f"the tie rule, and anything from {worst:.3f} to {best:.3f} by other orders of "
-                    "its tied documents."
-                )
+    for ranking, system in _ranked(rankings):
+        worst, best = _tie_range(system.row.params)
+        many = (system.row.params.get("tied_queries") or 0) > MANY_TIES
+        if many and worst is not None and best is not None and best - worst > WIDE:
+            warnings.append(
+                f"{system.label} on {ranking.dataset}: {ranking.metric} is {system.mean:.3f} by "
+                f"the tie rule, and anything from {worst:.3f} to {best:.3f} by other orders of its "
+                "tied documents."
+            )
     return warnings
 
 
-def truncation_table(rows: Sequence[Measurement]) -> Table:
+def truncation_table(rankings: Rankings) -> Table:
     """How much of the documents each system read, where its rows have it."""
     records: list[Record] = []
-    for dataset, part in rows_by_dataset(rows).items():
-        labels = Labels(part)
-        by_label = {system_label(row, labels): row.params for row in reversed(part)}
-        for label, params in reversed(by_label.items()):
+    for dataset, by_metric in rankings.items():
+        by_label: dict[str, Mapping[str, Any]] = {}
+        for system in _systems(by_metric):
+            by_label.setdefault(system.label, system.row.params)
+        for label, params in by_label.items():
             documents, cut = params.get("documents_read"), params.get("documents_cut")
             if documents and cut is not None:
                 lost, read = params.get("tokens_cut", 0), params.get("tokens_read", 0)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from rabbench.report.quality import comparisons
+from rabbench.report.quality.tables import rank_systems
 from rabbench.report.render import cell_text
 from rabbench.stats.intervals import mean_ratio
 from tests.report.pages import section
@@ -144,12 +145,12 @@ def test_a_baseline_has_every_system_over_it() -> None:
 
 def test_a_mean_over_nothing_keeps_no_share() -> None:
     rows = [quality_row("teacher", "d", [0.0] * 9), quality_row("rabtriever", "d", [0.5] * 9)]
-    assert comparisons.retentions(rows) == []
+    assert comparisons.retentions(rank_systems(rows)) == []
     few = [
         quality_row("teacher", "d", [1.0] + [0.0] * 5),
         quality_row("rabtriever", "d", [0.5] * 6),
     ]
-    (share,) = comparisons.retentions(few)
+    (share,) = comparisons.retentions(rank_systems(few))
     assert share.share.high == math.inf
     table, _ = comparisons.retention_tables([share])
     assert re.fullmatch(r"300\.0 % \(from \d+\.\d %\)", cell_text(column(table, "retention")[0]))

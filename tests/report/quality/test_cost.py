@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from rabbench.report.quality import cost
-from rabbench.report.quality.rankings import means_over_datasets
+from rabbench.quality import pareto
+from rabbench.quality.rankings import first_rankings, means_over_datasets
+from rabbench.report.quality.tables import rank_systems
 from rabbench.report.render import cell_text
 from tests.report.pages import section
 from tests.report.quality.rankings import (
@@ -52,7 +53,7 @@ def test_a_beaten_system_is_off_the_front() -> None:
     dear = rows[0].with_changes(
         system="slow", params={"search_wall_s": 80.0, "flops_per_query": 10**12}
     )
-    views = cost.cost_quality_views([*rows, dear], [])
+    views = pareto.cost_quality_views(first_rankings(rank_systems([*rows, dear])), [])
     assert {view.kind for view in views} == {"flops", "time"}
     for view in views:
         (slow,) = (point for point in view.points if point.label == "slow")
@@ -68,7 +69,7 @@ def test_an_unknown_cost_is_left_out_and_never_nothing() -> None:
     for name in ("FLOPs per query", "FLOPs front", "FLOPs front in resamples"):
         assert cell_text(column(table, name)[place]) == "–"
     assert column(table, "time per query")[place].value == pytest.approx(0.05)
-    assert cost.query_cost(replace(rows[1], params={"n_queries": 4}), "time") is None
+    assert pareto.query_cost(replace(rows[1], params={"n_queries": 4}), "time") is None
 
 
 def test_the_cost_of_a_mean_is_a_mean_of_costs() -> None:
@@ -76,7 +77,9 @@ def test_the_cost_of_a_mean_is_a_mean_of_costs() -> None:
         row.with_changes(params={"flops_per_query": 3 * 10**9}) for row in four_systems("b", seed=1)
     ]
     rows = [*four_systems("a"), *dearer]
-    views = cost.cost_quality_views(rows, means_over_datasets(rows, []))
+    rankings = rank_systems(rows)
+    means = means_over_datasets(rankings, [])
+    views = pareto.cost_quality_views(first_rankings(rankings), means)
     mean = views[0]
     assert (mean.name, mean.kind) == ("mean over 2 data sets", "flops")
     assert {point.label: point.cost for point in mean.points}["dense"] == pytest.approx(2e9)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from rabbench.report.quality import splits
 from rabbench.report.render import cell_text
 from tests.report.pages import section
 from tests.report.quality.rankings import (
@@ -56,16 +55,6 @@ def test_query_by_query_an_untrained_student_is_not_asked() -> None:
     assert captions[0] == "esconv: largest wins of teacher over dense"
     many = [quality_row(name, "d", [i / 600 for i in range(600)]) for name in ("bm25", "dense")]
     assert not section(report_page(many), "queries").tables  # no difference, and too many to list
-
-
-def test_buckets_are_powers_of_two_joined_until_each_is_large_enough() -> None:
-    words = {f"q{i}": n for i, n in enumerate([3] * 4 + [5] * 12 + [8, 9] + [64] * 10 + [65, 500])}
-    buckets = splits.bucket_queries(words, least=10)
-    spans = [(bucket.low, bucket.high, len(bucket.query_ids)) for bucket in buckets]
-    assert spans == [(3, 8, 17), (9, 500, 13)]
-    assert sorted(query for bucket in buckets for query in bucket.query_ids) == sorted(words)
-    assert splits.bucket_queries({"q": 1}) == [splits.Bucket(1, 1, ("q",))]
-    assert splits.bucket_queries({}) == []
 
 
 def test_quality_is_split_by_the_length_of_what_is_relevant() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rabbench.quality.rankings import means_over_datasets
 from rabbench.quality.significance import compare_systems
-from rabbench.report.quality.rankings import means_over_datasets
+from rabbench.report.quality.tables import rank_systems
 from tests.report.quality.rankings import (
     COST,
     column,
@@ -31,10 +32,10 @@ def test_parts_counted_as_one_are_one_in_the_mean() -> None:
     ) / 2
     assert table.cells[0][0].value == "teacher"
     assert column(table, "mrr, 2 data sets")[0].value == pytest.approx(expected)
-    (mean,) = means_over_datasets(rows, [*cards, {"name": "scifact"}])
-    assert mean.average(dict.fromkeys(PARTS, 1.0) | {"scifact": 2.0}) == pytest.approx(1.5)
+    (mean,) = means_over_datasets(rank_systems(rows), [*cards, {"name": "scifact"}])
+    assert mean.average([1.0] * len(PARTS) + [2.0]) == pytest.approx(1.5)
     # Only the parts: one data set, and no mean over several.
-    assert means_over_datasets(rows[:12], cards) == []
+    assert means_over_datasets(rank_systems(rows[:12]), cards) == []
 
 
 def test_the_interval_of_a_mean_draws_each_data_set_by_itself() -> None:
@@ -42,7 +43,7 @@ def test_the_interval_of_a_mean_draws_each_data_set_by_itself() -> None:
     rows = [
         quality_row("bm25", name, list(rng.normal(size=200)), **COST["bm25"]) for name in "abcd"
     ]
-    (mean,) = means_over_datasets(rows, [])
+    (mean,) = means_over_datasets(rank_systems(rows), [])
     estimate = mean.estimate("bm25")
     error = np.sqrt(sum(np.var(list(row.samples.values())) / 200 for row in rows)) / 4  # type: ignore[union-attr]
     assert (estimate.high - estimate.low) / 2 == pytest.approx(1.96 * error, rel=0.08)

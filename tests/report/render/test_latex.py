@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rabbench.quality.rankings import row_estimate
 from rabbench.quality.significance import compare_systems
 from rabbench.report.build import build_page
 from rabbench.report.page import Cell, Table
 from rabbench.report.provenance import source_text
-from rabbench.report.quality.rankings import row_estimate
 from rabbench.report.render import latex
 from rabbench.types import Measurement, Results
 from tests.report import synthetic
