@@ -69,3 +69,8 @@ class Options:
         flag="--extrapolate-positions",
     )
     seed: int = option(0, parse=int)
+
+    def row_params(self, model: str | None, dtype: str = "") -> dict[str, Any]:
+        """The row's params of a build of ``model``, in a dtype of its own where one is named."""
+        dtype = dtype or self.dtype
+        return {"model": model, "attention": self.attention, "dtype": dtype, "device": self.device}

@@ -13,14 +13,14 @@ from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rabbench
 from rabbench.config.options import Options
+from rabbench.models import checkpoint
+from rabbench.models.catalog import CAUSAL, DENSE
+from rabbench.models.locate import package_path
 from rabbench.types import Suite
-
-if TYPE_CHECKING:
-    from rabbench.models.checkpoint import Checkpoint
 
 DIGITS = 16
 NEUTRAL = frozenset({"batch"})
@@ -50,10 +50,6 @@ def folder_key(path: Path) -> str:
 
 def model_key(name: str) -> str:
     """A model's content hash on this machine, a hub model's commit in the cache, or its name."""
-    from rabbench.models import checkpoint
-    from rabbench.models.catalog import CAUSAL, DENSE
-    from rabbench.models.locate import package_path
-
     path = Path(name).expanduser()
     if (trained := checkpoint.find(name)) is not None:
         return checkpoint_key(trained)
@@ -67,7 +63,7 @@ def model_key(name: str) -> str:
     return _commit(model.hub if model is not None else name) or name
 
 
-def checkpoint_key(trained: Checkpoint, *, predictor: bool = True) -> str:
+def checkpoint_key(trained: checkpoint.Checkpoint, *, predictor: bool = True) -> str:
     """The hash of a checkpoint's weights, prompt and base model, whatever its card says.
 
     A teacher reads the adapter alone, without the student's ``predictor``.

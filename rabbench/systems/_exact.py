@@ -48,12 +48,7 @@ class _Encoded:
 
 
 class ExactSearch(_Encoded):
-    """A system that compares a query with every document of the collection.
-
-    Args:
-        name: the system's.
-        encoder: makes and compares vectors.
-    """
+    """A system that compares a query with every document of the collection."""
 
     def __init__(self, name: str, encoder: TextEncoder) -> None:
         super().__init__(name, encoder)

@@ -39,13 +39,8 @@ class LlmInputs:
     def params(self) -> dict[str, Any]:
         """The row's params that identify the backbone."""
         trained = self.backbone.checkpoint
-        return {
-            **({"weights": trained.fingerprint()} if trained else {}),
-            "model": self.options.model,
-            "attention": self.options.attention,
-            "dtype": self.options.dtype,
-            "device": self.options.device,
-        }
+        weights = {"weights": trained.fingerprint()} if trained else {}
+        return {**weights, **self.options.row_params(self.options.model)}
 
     @property
     def notes(self) -> dict[str, Any]:

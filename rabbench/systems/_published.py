@@ -38,12 +38,7 @@ class PublishedCheckpoint(TransformerEncoder):
     @property
     def params(self) -> Mapping[str, Any]:
         """The model and how it runs."""
-        return {
-            "model": self.options.dense_model,
-            "attention": self.options.attention,
-            "dtype": "bfloat16",
-            "device": self.options.device,
-        }
+        return self.options.row_params(self.options.dense_model, "bfloat16")
 
     @property
     def _body(self) -> str:

@@ -91,14 +91,9 @@ def index_stage(
 
 @dataclass(eq=False, repr=False)
 class Reranker:
-    """A system of a first stage, a scorer and a depth.
+    """A system of a first stage, a scorer that ranks its candidates, and the options' depth.
 
-    Args:
-        name: of the whole.
-        scorer: ranks the candidates.
-        options: the first stage's name and the depth.
-        build_first: builds the first stage.
-        covers_all: whether a depth that covers the collection makes every document a candidate.
+    With ``covers_all`` a depth that covers the collection makes every document a candidate.
     """
 
     name: str

@@ -5,13 +5,13 @@ Both know documents by id only and have no phases: their cost is unknown here.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from rabbench import trec
+from rabbench.systems._cache_key import file_key
 from rabbench.types import BadInputError, Phase, Run, Shape, UsageError, Workload, top_k
 
 SCOREDDOCS = "scoreddocs"
@@ -61,9 +61,7 @@ class SavedRun(_Ranking):
     @property
     def params(self) -> Mapping[str, Any]:
         """No model is known; the file's content hash says which ranking it was."""
-        digest = ""
-        if self.path.is_file():
-            digest = hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
+        digest = file_key(self.path)[:16] if self.path.is_file() else ""
         return {**super().params, "run_sha256": digest}
 
     def search(self, queries: Mapping[str, str], k: int) -> Run:

@@ -9,6 +9,7 @@ the cache: the same rows are computed together, and come out the same to the las
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 import time
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from rabbench.results import write_file
 from rabbench.types import Progress, no_progress
 
 Rows = np.ndarray[Any, Any]
@@ -140,14 +142,12 @@ class ScoreCache:
         """One file, whole or not at all."""
         if self.folder is None:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
         key_bytes = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(len(keys), KEY_BYTES)
         path = self.folder / f"{text_key(key_bytes.tobytes().hex()).hex()}.npz"
-        partial = path.with_suffix(".partial")
         counts_json = np.frombuffer(json.dumps(dict(counts)).encode(), dtype=np.uint8)
-        with partial.open("wb") as stream:
-            np.savez(stream, keys=key_bytes, values=values, seconds=seconds, counts=counts_json)
-        partial.replace(path)
+        stream = io.BytesIO()
+        np.savez(stream, keys=key_bytes, values=values, seconds=seconds, counts=counts_json)
+        write_file(path, stream.getvalue())
 
 
 def _whole_numbers(counters: Mapping[str, Any]) -> Counter[str]:

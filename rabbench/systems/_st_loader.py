@@ -31,12 +31,7 @@ SAFE = {"use_safetensors": True}  # never a pickle
 
 @dataclass(frozen=True)
 class StLoader:
-    """A model, as the options name it.
-
-    Args:
-        kind: of system, for messages and the option's name: ``dense``, ``sparse`` ….
-        name: of the model.
-        options: device, attention, seed, and the bi-encoder that ``untrained`` borrows from.
+    """A model, as the options name it; ``kind`` is of the system: ``dense``, ``sparse`` ….
 
     Raises:
         UsageError: if the name is neither registered, nor a folder, nor a hub id.
@@ -80,23 +75,15 @@ class StLoader:
     @property
     def params(self) -> dict[str, Any]:
         """The row's params that identify the model."""
-        return {
-            "model": self.model_name,
-            "attention": self.options.attention,
-            "dtype": "float32",
-            "device": self.options.device,
-            **({} if self.trained else {"trained": False}),
-        }
+        params = self.options.row_params(self.model_name, "float32")
+        return params if self.trained else {**params, "trained": False}
 
     def load(
         self, model_class: Any, untrained: Callable[[], dict[str, Any]] = dict, **arguments: Any
     ) -> Any:
-        """The model in evaluation mode, without gradients.
+        """The model in evaluation mode, without gradients; ``arguments`` are of its class.
 
-        Args:
-            model_class: of sentence-transformers.
-            untrained: the class's arguments for an untrained model, where it needs ``modules``.
-            arguments: more of the class's.
+        ``untrained`` gives those of an untrained model, where it needs ``modules``.
 
         Raises:
             MissingError: if the model is neither here nor downloadable.

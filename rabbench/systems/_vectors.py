@@ -25,6 +25,8 @@ from tempfile import mkdtemp
 from typing import Any
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from rabbench.environment import home
 from rabbench.systems._encoder import Block, TextEncoder
@@ -52,7 +54,11 @@ class VectorStore:
     def add(self, docs: Iterable[tuple[str, str]], *, total: int, progress: Progress) -> None:
         """Encode a stream of documents in place of any earlier one, but for blocks on disk."""
         self.files, self.counts, self.cached_s = [], Counter(), 0.0
-        folder = self.folder or self._temporary_folder()
+        folder = self.folder
+        if folder is None:  # an empty one that goes with this object
+            (home() / "vectors").mkdir(parents=True, exist_ok=True)
+            folder = Path(mkdtemp(dir=home() / "vectors"))
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         stream, position = iter(docs), 0
         while documents := list(islice(stream, BLOCK_DOCS)):
             progress("documents encoded", position, total)
@@ -61,20 +67,14 @@ class VectorStore:
             if not cached:
                 self._write(path, [doc_id for doc_id, _ in documents], [t for _, t in documents])
             self.files.append(path)
-            self._count(path, cached=cached)
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata()
+            self.cached_s += float(metadata["seconds"]) if cached else 0.0
+            self.counts.update({name: int(metadata[name]) for name in COUNTS})
             position += len(documents)
-
-    def _temporary_folder(self) -> Path:
-        """An empty folder that goes with this object."""
-        (home() / "vectors").mkdir(parents=True, exist_ok=True)
-        folder = mkdtemp(dir=home() / "vectors")
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        return Path(folder)
 
     def _write(self, path: Path, doc_ids: list[str], texts: list[str]) -> None:
         """Encode one block; the file appears whole or not at all."""
-        from safetensors.torch import save_file
-
         start = time.perf_counter()
         block = self.encoder.documents(texts)
         about = {
@@ -89,15 +89,6 @@ class VectorStore:
         partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
         save_file({name: tensor.contiguous() for name, tensor in block.items()}, partial, metadata)
         partial.replace(path)
-
-    def _count(self, path: Path, *, cached: bool) -> None:
-        from safetensors import safe_open
-
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
-        if cached:
-            self.cached_s += float(metadata["seconds"])
-        self.counts.update({name: int(metadata[name]) for name in COUNTS})
 
     @property
     def notes(self) -> dict[str, Any]:
@@ -144,8 +135,6 @@ def _concatenate(parts: Sequence[tuple[list[str], Block]]) -> tuple[list[str], B
 
 
 def _read(path: Path) -> tuple[list[str], Block]:
-    from safetensors import safe_open
-
     with safe_open(path, framework="pt") as file:
         doc_ids = json.loads(file.metadata()["doc_ids"])
         return doc_ids, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -14,6 +14,8 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from rabbench.config.options import Options
 from rabbench.models import synthetic
 from rabbench.types import PHASES, Phase, Run, Scores, Shape, Workload, top_k
@@ -87,8 +89,6 @@ class BM25:
         return {query_id: self._search(query, k) for query_id, query in queries.items()}
 
     def _search(self, query: str, k: int) -> Scores:
-        import numpy as np
-
         terms = self._terms(query)
         if not terms:
             return {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from functools import cached_property
 from typing import Any
 
@@ -120,8 +121,6 @@ class PairScorer:
 
     @cached_property
     def _traced(self) -> Callable[[int, int], MetaForward]:
-        from copy import deepcopy
-
         config = deepcopy(self.loader.config)
         config.num_labels = 1
         return on_meta("AutoModelForSequenceClassification", config, lambda output: output.logits)

@@ -1,15 +1,10 @@
 """Two or more systems fused by reciprocal rank: ``hybrid`` is BM25 and the bi-encoder.
 
-Reciprocal rank fusion gives a document Σ 1/(60 + its rank) over the rankings that hold it. Ranks
-are those of ``types.rank``, which orders ties by id; fused scores often tie, and go by it too. A
-test holds the sum to ``ranx.fuse``, which is too slow here: it compiles for each width of document
-ids, 18 s for two queries and 44 s more for 300 of 100 documents (0.3.21, two cores).
-
-The only phase is ``score``, the fusion itself, per fused document, on made-up rankings of ``k``
-documents; the systems that it fuses are measured as systems of their own.
-
-Source: Cormack, Clarke, Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and individual
-Rank Learning Methods", SIGIR 2009; constant 60 as there and in ranx.
+A document gets Σ 1/(60 + its rank) over the rankings that hold it (Cormack, Clarke, Büttcher,
+"Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning Methods", SIGIR 2009).
+Ranks are those of ``types.rank``; fused scores often tie, and go by it too. A test holds the sum to
+``ranx.fuse``, too slow here: it compiles for each width of document ids, 18 s for two queries.
+The only phase is ``score``, the fusion itself, per fused document, on made-up rankings of ``k``.
 """
 
 from __future__ import annotations
@@ -49,11 +44,8 @@ def fuse(rankings: Sequence[Run]) -> Run:
 class Hybrid:
     """Searches with each part and fuses their rankings.
 
-    Args:
-        name: of the whole.
-        parts: each with how many of its documents are fused; None for the depth, or for the ``k``
-            of the search where that is more.
-        options: the depth, and the row's params.
+    Each part has a cutoff, how many of its documents are fused; None stands for the depth, or for
+    the ``k`` of the search where that is more.
     """
 
     name: str
@@ -70,13 +62,8 @@ class Hybrid:
         params = [part.params for part, _ in self.parts]
         models = [str(row["model"]) for row in params if row["model"]]
         untrained = any(row.get("trained") is False for row in params)
-        return {
-            "model": "+".join(models) or None,
-            "attention": self.options.attention,
-            "dtype": self.options.dtype,
-            "device": self.options.device,
-            **({"trained": False} if untrained else {}),
-        }
+        row_params = self.options.row_params("+".join(models) or None)
+        return {**row_params, "trained": False} if untrained else row_params
 
     @property
     def notes(self) -> Mapping[str, Any]:

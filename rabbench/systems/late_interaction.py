@@ -1,12 +1,10 @@
 """Late interaction (ColBERT) through sentence-transformers' ``MultiVectorEncoder``.
 
 A text becomes a vector for each of its tokens; the score is MaxSim: for each query vector the
-largest similarity to any of the document's, summed. Every document is compared without compression:
-the index holds 4 bytes a number where ColBERTv2's holds about 36 bytes a vector. Phases: ``index``
-encodes a document, ``query`` a query, ``score`` is MaxSim of ``shape.batch`` pairs.
-
-Source: Khattab and Zaharia, "ColBERT", SIGIR 2020, arXiv 2004.12832; Santhanam et al.,
-"ColBERTv2", 2022, arXiv 2112.01488.
+largest similarity to any of the document's, summed (Khattab and Zaharia, "ColBERT", SIGIR 2020,
+arXiv 2004.12832). Nothing is compressed: the index holds 4 bytes a number where that of ColBERTv2
+(Santhanam et al., 2022, arXiv 2112.01488) holds about 36 bytes a vector. Phases: ``index`` encodes
+a document, ``query`` a query, ``score`` is MaxSim of ``shape.batch`` pairs.
 """
 
 from __future__ import annotations

@@ -148,6 +148,9 @@ class StudentScorer:
             ids = inputs.tokens(shape.doc_len, seed=self.options.seed)
             return [prompt.document_ids(ids[start : start + window]) for start in starts]
 
+        def fold_document(folded: FoldedPredictor, states: torch.Tensor) -> torch.Tensor:
+            return folded.documents(states.mean(0, keepdim=True))
+
         width, inner = inputs.backbone.shape.width, self.inner
         device = self.options.device
         common: dict[str, Any] = {"system": self.name, "shape": shape, "device": device}
@@ -155,7 +158,7 @@ class StudentScorer:
             phase="index",
             closed_form=self._closed_form(document, 2 * width * inner),
             index_bytes=lambda: 4 * inner,
-            **self._encoding(document, document_parts, _fold_document),
+            **self._encoding(document, document_parts, fold_document),
             **common,
         )
         yield Workload(
@@ -215,7 +218,3 @@ class StudentScorer:
             **on_zeros(sizes, self.options.device, module=module, meta_module=meta_module),
             **common,
         )
-
-
-def _fold_document(folded: FoldedPredictor, states: torch.Tensor) -> torch.Tensor:
-    return folded.documents(states.mean(0, keepdim=True))

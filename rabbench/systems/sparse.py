@@ -1,16 +1,11 @@
 """A learned sparse encoder (SPLADE) through sentence-transformers' ``SparseEncoder``.
 
 A text becomes weights of the vocabulary's words: the masked-language head's logits through
-log(1 + relu), the largest over the text's tokens. The score is the dot product, and a document that
-shares no word with the query is not found. Phases: ``index`` encodes a document, ``query`` a
-query; ``score`` is one query over the collection, per document of it: sparse products on the CPU,
-which no FLOP counter sees. Its index size is measured on a made-up document.
-
-``untrained`` keeps the 256 largest weights of a text, as sentence-transformers does where nothing
-was trained to be sparse; a trained model's index size is its own.
-
-Source: Formal et al., "SPLADE v2: Sparse Lexical and Expansion Model for Information Retrieval",
-2021, arXiv 2109.10086.
+log(1 + relu), the largest over the text's tokens (Formal et al., "SPLADE v2", 2021, arXiv
+2109.10086). The score is the dot product, and a document that shares no word with the query is not
+found. Phases: ``index`` encodes a document, ``query`` a query; ``score`` is one query over the
+collection, per document of it: sparse products on the CPU, which no FLOP counter sees. Its index
+size is measured on a made-up document.
 """
 
 from __future__ import annotations
@@ -21,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 
 from rabbench.config.options import Options
 from rabbench.models.meta import MetaForward
@@ -30,7 +26,8 @@ from rabbench.systems._st_loader import SentenceEncoder, StLoader, forward
 from rabbench.types import Shape, Workload
 
 NAME = "sparse"
-UNTRAINED_ACTIVE = 256  # weights of a text
+# Weights of a text, where nothing was trained to be sparse; as sentence-transformers keeps them.
+UNTRAINED_ACTIVE = 256
 ENTRY_BYTES = 8  # a float32 weight and an int32 word
 
 
@@ -63,8 +60,6 @@ class SparseTexts(SentenceEncoder):
 
     def _encode(self, texts: list[str], kind: str, **arguments: Any) -> Any:
         """Weights as a scipy matrix (n, V)."""
-        from scipy.sparse import csr_array
-
         rows = super()._encode(texts, kind, save_to_cpu=True, **arguments).coalesce()  # (n, V)
         return csr_array((rows.values().numpy(), rows.indices().numpy()), shape=tuple(rows.shape))
 
@@ -79,8 +74,6 @@ class SparseTexts(SentenceEncoder):
 
     def scores(self, queries: Any, block: Block) -> np.ndarray[Any, Any]:
         """Dot products (B, n)."""
-        from scipy.sparse import csr_array
-
         ends = np.concatenate([[0], np.cumsum(block["lengths"].numpy())])
         parts = (block["weights"].numpy(), block["words"].numpy(), ends)
         documents = csr_array(parts, shape=(len(ends) - 1, queries.shape[1]))
@@ -114,8 +107,6 @@ class SparseTexts(SentenceEncoder):
         inputs: dict[str, Any] = {}
 
         def prepare() -> None:
-            from scipy.sparse import csr_array
-
             width = int(self.config.vocab_size)
             query = self._forward(self._text("query", shape.query_len)[1], "query")
             active = self._active(self._text("document", shape.doc_len)[1])
