@@ -12,7 +12,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -108,10 +108,7 @@ def _plan(arguments: argparse.Namespace) -> int:
         sizes, afresh = data_sizes(arguments), arguments.recalibrate
         calibration = plan.calibrate(config, recalibrate=afresh, sizes=sizes, progress=progress)
         predicted = plan.predict(config, calibration, sizes=sizes)
-    if arguments.json:
-        _print(json.dumps(predicted.to_json(), indent=1, default=list))
-    else:
-        _print(*plan.render_plan(predicted))
+    _print_result(arguments, predicted.to_json(), plan.render_plan(predicted))
     if budget is not None:
         plan.check_budget(predicted, budget)
     return DONE
@@ -120,10 +117,9 @@ def _plan(arguments: argparse.Namespace) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     from rabbench.cli import demo
 
+    options = configure(DemoConfig, arguments).options
     with show_progress(arguments.quiet) as progress:
-        results = demo.run(
-            configure(DemoConfig, arguments).options, out=arguments.out, progress=progress
-        )
+        results = demo.run(options, out=arguments.out, progress=progress)
     return _finish(results, arguments)
 
 
@@ -133,18 +129,14 @@ def _finish(results: Results, arguments: argparse.Namespace) -> int:
     from rabbench.results import results_to_json
 
     files = report.write(results, arguments.out)
-    if arguments.json:
-        _print(json.dumps(results_to_json(results), indent=1))
-    else:
-        tables = [line for table in files.tables for line in ("", *table)]
-        _print(*files.verdict, *tables, "", *map(str, files.paths))
+    tables = [line for table in files.tables for line in ("", *table)]
+    lines = (*files.verdict, *tables, "", *map(str, files.paths))
+    _print_result(arguments, results_to_json(results), lines)
     failed = [row for row in results.rows if row.status in FAILED]
     for row in failed:
-        where = ", ".join(
-            f"{key} {row.params[key]}" for key in ("doc_len", "dataset") if key in row.params
-        )
-        reason = row.params.get("message", "")
-        _warn(f"{row.system} {row.phase} {row.measure} ({where}): {row.status}: {reason}")
+        shape = (f"{key} {row.params[key]}" for key in ("doc_len", "dataset") if key in row.params)
+        where = f"{row.system} {row.phase} {row.measure} ({', '.join(shape)})"
+        _warn(f"{where}: {row.status}: {row.params.get('message', '')}")
     return PARTLY if failed else DONE
 
 
@@ -169,7 +161,7 @@ def _bundle(arguments: argparse.Namespace) -> int:
     from rabbench.bundle import pack
 
     bundle = pack.write(arguments.folder, arguments.out, qrels=arguments.qrels)
-    _print(*[json.dumps(bundle.to_json(), indent=1)] if arguments.json else bundle.text_lines())
+    _print_result(arguments, bundle.to_json(), bundle.text_lines())
     return DONE
 
 
@@ -177,8 +169,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     from rabbench.bundle import verify, verify_result
 
     results = verify.run(arguments.path, data=not arguments.no_data)
-    as_json = json.dumps(verify_result.to_json(results), indent=1)
-    _print(*[as_json] if arguments.json else verify_result.text_lines(results))
+    _print_result(arguments, verify_result.to_json(results), verify_result.text_lines(results))
     return verify_result.exit_code(results)
 
 
@@ -189,10 +180,8 @@ def _check(arguments: argparse.Namespace) -> int:
     config = configure(CheckConfig, arguments)
     with show_progress(arguments.quiet) as progress:
         verdict = check.run(config, progress=progress)
-    if verdict is not None and arguments.json:
-        _print(json.dumps(verdict.to_json(), indent=1))
-    elif verdict is not None:
-        _print(*text.render_verdict(verdict))
+    if verdict is not None:
+        _print_result(arguments, verdict.to_json(), text.render_verdict(verdict))
     if verdict is None or config.update:
         _warn(f"written: {config.baseline[0]}")
         return DONE
@@ -203,13 +192,9 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _list(arguments: argparse.Namespace) -> int:
     from rabbench import registry
+    from rabbench.models import catalog
 
-    if arguments.kind == "models":
-        from rabbench.models import catalog
-
-        names = catalog.names()
-    else:
-        names = registry.names(arguments.kind)
+    names = catalog.names() if arguments.kind == "models" else registry.names(arguments.kind)
     _print(*[json.dumps(names)] if arguments.json else names)
     return DONE
 
@@ -218,8 +203,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from rabbench.cli import doctor
 
     needs = doctor.examine()
-    as_json = json.dumps([need.to_json() for need in needs], indent=1)
-    _print(*[as_json] if arguments.json else map(str, needs))
+    _print_result(arguments, [need.to_json() for need in needs], map(str, needs))
     return DONE if all(need.ok for need in needs) else MissingError.exit_code
 
 
@@ -252,6 +236,11 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 def _print(*lines: str) -> None:
     for line in lines:
         print(line)  # noqa: T201 - data goes to stdout
+
+
+def _print_result(arguments: argparse.Namespace, result: Any, lines: Iterable[str]) -> None:
+    """Print a result as JSON with ``--json``, as lines for a reader without."""
+    _print(*[json.dumps(result, indent=1, default=list)] if arguments.json else lines)
 
 
 def _warn(line: str) -> None:

@@ -137,7 +137,6 @@ class StudentConfig:
     """The student; ``options.model`` is the folder or name of the trained teacher.
 
     Attributes:
-        inner: m, the predictor's width.
         mse: weight of the JEPA energy ‖ĥ - h_T‖²; 0 is the control without it.
         reverse_kl: λ, weight of KL(p_student ‖ p_teacher); 0 is the control without it.
         within: extra weight of the energy between the documents of one query.
@@ -145,10 +144,8 @@ class StudentConfig:
             ``uniform`` is the off-policy control.
         candidates: drawn for each query in a round, the positives come on top.
         rounds: draws during the training, evenly apart; what was asked before stays in it.
-        tau: τ of the draw.
         vocabulary: rows of the LM head that the KL compares, drawn by the seed; None for all.
-        depth: candidates of a query to draw from; all documents where there are no more.
-        first_stage: names the system that gives them where there are more.
+        depth: candidates of a query to draw from: all documents, or the best of ``first_stage``.
         start: the predictor's first scores: ``similarity`` of the latents; ``answers``, that and a
             discriminant fit to the teacher's first answers; or ``state``, those of the query alone,
             all equal.

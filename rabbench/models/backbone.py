@@ -26,27 +26,17 @@ from rabbench.types import Progress, UsageError, no_progress
 
 @dataclass(frozen=True)
 class Backbone:
-    """A causal LM that is loaded when first used.
+    """A causal LM that is loaded when first used."""
 
-    Attributes:
-        name: as on the command line.
-        source: ``folder``, ``hub``, ``package`` or ``preset`` (configuration only).
-        location: folder or hub id that transformers loads from; empty for a preset.
-        revision: of the hub, or a content hash of local weights.
-        device, dtype, attention: names of torch and transformers.
-        seed: of a preset's random weights.
-        checkpoint: of ``rabbench train``, if the name is of such a folder.
-    """
-
-    name: str
-    source: str
-    location: str
-    revision: str | None
-    device: str
+    name: str  # as on the command line
+    source: str  # folder, hub, package or preset (configuration only)
+    location: str  # folder or hub id that transformers loads from; empty for a preset
+    revision: str | None  # of the hub, or a content hash of local weights
+    device: str  # these three by their names in torch and transformers
     dtype: str
     attention: str
-    seed: int = 0
-    checkpoint: Checkpoint | None = None
+    seed: int = 0  # of a preset's random weights
+    checkpoint: Checkpoint | None = None  # of rabbench train, if the name is of such a folder
 
     @property
     def has_weights(self) -> bool:

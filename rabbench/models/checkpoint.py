@@ -28,21 +28,13 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A folder that ``rabbench train`` wrote.
-
-    Attributes:
-        folder: its path.
-        kind: ``teacher``, ``student`` or ``biencoder``.
-        base: the name of the model that the adapter belongs to.
-        prompt: the texts before the document, before the query and after the query.
-        card: the content of ``rabbench.json``.
-    """
+    """A folder that ``rabbench train`` wrote."""
 
     folder: Path
-    kind: str
-    base: str
-    prompt: tuple[str, str, str]
-    card: Mapping[str, Any]
+    kind: str  # teacher, student or biencoder
+    base: str  # the name of the model that the adapter belongs to
+    prompt: tuple[str, str, str]  # texts before the document, before the query and after it
+    card: Mapping[str, Any]  # the content of rabbench.json
 
     @property
     def adapter(self) -> Path | None:

@@ -10,6 +10,7 @@ from inspect import signature
 from typing import Any
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 Prefix = list[tuple[torch.Tensor, torch.Tensor]]
 """Keys and values (B, g, P, e) of each layer for a prefix of P tokens."""
@@ -17,11 +18,8 @@ Prefix = list[tuple[torch.Tensor, torch.Tensor]]
 
 def pad(sequences: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     """Sequences padded on the right (B, L), and the position of each last token (B,)."""
-    lengths = torch.tensor([len(ids) for ids in sequences])
-    tokens = torch.zeros(len(sequences), int(lengths.max()), dtype=torch.long)
-    for row, ids in enumerate(sequences):
-        tokens[row, : len(ids)] = torch.as_tensor(ids)
-    return tokens, lengths - 1
+    tokens = pad_sequence([torch.tensor(ids, dtype=torch.long) for ids in sequences], True)
+    return tokens, torch.tensor([len(ids) - 1 for ids in sequences])
 
 
 def build_cache(prefix: Prefix) -> Any:

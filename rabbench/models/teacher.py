@@ -44,24 +44,15 @@ class Prompt:
     """Turns a document and a query into token ids, document first.
 
     The document part and the query part are tokenised apart. A document thus has the same prefix
-    under every query, and its keys and values can be cached.
-
-    Attributes:
-        backbone: whose tokenizer is used, and whose checkpoint may have texts of its own.
-        max_doc_len: documents are cut at this many of their own tokens.
-        max_query_len: longer queries keep their last tokens, as a dialogue keeps its last turns;
-            None never cuts a query.
-        custom_texts: before the document, before the query and after it; None takes the
-            backbone's.
-        preset_lengths: tokens of the three texts for a shape preset, which has no tokenizer.
-        truncation: tokens dropped and read so far.
+    under every query, and its keys and values can be cached. Documents are cut at the end, queries
+    at the beginning, as a dialogue keeps its last turns.
     """
 
-    backbone: Backbone
-    max_doc_len: int
-    max_query_len: int | None = None
-    custom_texts: tuple[str, str, str] | None = None
-    preset_lengths: tuple[int, int, int] = PRESET_LENGTHS
+    backbone: Backbone  # whose tokenizer is used, and whose checkpoint may have texts of its own
+    max_doc_len: int  # in a document's own tokens
+    max_query_len: int | None = None  # None never cuts a query
+    custom_texts: tuple[str, str, str] | None = None  # in place of the backbone's
+    preset_lengths: tuple[int, int, int] = PRESET_LENGTHS  # of a preset, which has no tokenizer
     truncation: Truncation = field(default_factory=Truncation)
 
     def _ids(self, text: str) -> list[int]:

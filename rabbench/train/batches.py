@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch.nn.functional import normalize
+from torch.nn.utils.rnn import pad_sequence
 
 TOKENS = ("input_ids", "attention_mask", "position_ids")
 Inputs = Mapping[str, torch.Tensor]
@@ -21,12 +22,9 @@ N_BLOCKS = 3  # forwards of a step, each of pairs of similar length
 
 def pad_left(sequences: Sequence[Sequence[int]], prefix: str = "") -> dict[str, torch.Tensor]:
     """Pad sequences on the left, so that every last token is in the last column: (B, L) each."""
-    longest = max(map(len, sequences))
-    tokens = torch.zeros(len(sequences), longest, dtype=torch.long)
-    mask = torch.zeros_like(tokens)
-    for row, ids in enumerate(sequences):
-        tokens[row, longest - len(ids) :] = torch.as_tensor(ids)
-        mask[row, longest - len(ids) :] = 1
+    rows = [torch.tensor(ids, dtype=torch.long) for ids in sequences]
+    tokens = pad_sequence(rows, True, padding_side="left")
+    mask = pad_sequence(list(map(torch.ones_like, rows)), True, padding_side="left")
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     names = (f"{prefix}{name}" for name in TOKENS)
     return dict(zip(names, (tokens, mask, positions), strict=True))

@@ -25,21 +25,14 @@ N_ANCHORS = 24  # documents of a query, anew in each epoch, whose scores are hel
 
 @dataclass(frozen=True)
 class EncodedSuite:
-    """Queries and candidates as the frozen backbone reads them.
+    """Q queries and N candidates as the frozen backbone reads them."""
 
-    Attributes:
-        query_parts, document_parts: token ids, for the teacher.
-        h_q: (Q, d) float32; z_d: (N, d) float32.
-        allowed: (Q, N) bool, the candidates of each query.
-        relevant: (Q, N) bool.
-    """
-
-    query_parts: list[list[int]]
+    query_parts: list[list[int]]  # token ids, for the teacher
     document_parts: list[list[int]]
-    h_q: torch.Tensor
-    z_d: torch.Tensor
-    allowed: torch.Tensor
-    relevant: torch.Tensor
+    h_q: torch.Tensor  # (Q, d) float32
+    z_d: torch.Tensor  # (N, d) float32
+    allowed: torch.Tensor  # (Q, N) bool, the candidates of each query
+    relevant: torch.Tensor  # (Q, N) bool
 
 
 def encode(
@@ -89,17 +82,14 @@ class CandidatePool:
     the teacher about all of them at once; those of earlier rounds stay in the training, since
     they cost nothing more. Each round is on disk, in ``folder``, before it is used, so that a
     resumed training has the rounds that the interrupted one drew.
-
-    Attributes:
-        columns: of each query, its documents in the pool; the relevant ones from the start.
-        states: of each query, h_T of those documents: (K, d).
-        n_rounds: rounds so far.
     """
 
     def __init__(
         self, encoded: EncodedSuite, config: StudentConfig, teacher: TeacherStates, folder: Path
     ) -> None:
         self.encoded, self.config, self.teacher, self.folder = encoded, config, teacher, folder
+        # Of each query, its documents in the pool (the relevant ones from the start), and their
+        # h_T: (K, d).
         self.columns: list[list[int]] = [
             row.nonzero()[:, 0].tolist()[: config.candidates] for row in encoded.relevant
         ]

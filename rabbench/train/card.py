@@ -22,8 +22,8 @@ SYSTEMS = {
 }
 """The systems whose scores belong into each kind's card; the first is what the kind is for."""
 
-SCORE_KEY = ("system", "dataset", "metric", "n_queries", "depth")
-"""What a score is of; a later one takes its place."""
+SCORE = ("system", "dataset", "metric", "value", "n_queries", "depth")
+"""The fields of a score; a later one of the same but for the value takes its place."""
 
 
 def write(folder: Path, card: Mapping[str, Any]) -> None:
@@ -38,21 +38,15 @@ def add_scores(folder: Path, results: Results) -> None:
     scores = {_score_key(score): score for score in card.get("scores", [])}
     for row in results.rows:
         if row.phase == "quality" and row.system in SYSTEMS[card["kind"]] and row.status == "ok":
-            score = {
-                "system": row.system,
-                "dataset": row.params.get("dataset"),
-                "metric": row.measure,
-                "value": row.value,
-                "n_queries": row.params.get("n_queries"),
-                "depth": row.params.get("depth"),
-            }
+            identity = {"system": row.system, "metric": row.measure, "value": row.value}
+            score = {name: {**row.params, **identity}.get(name) for name in SCORE}
             scores.pop(_score_key(score), None)
             scores[_score_key(score)] = score
     write(folder, {**card, "scores": list(scores.values())})
 
 
 def _score_key(score: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(score[name] for name in SCORE_KEY)
+    return tuple(score[name] for name in SCORE if name != "value")
 
 
 def render_model_card(card: Mapping[str, Any]) -> str:

@@ -98,27 +98,15 @@ def distillation_step(
     student: nn.Module,
     head: Head,
     *,
-    h_q: torch.Tensor,
-    z_d: torch.Tensor,
-    h_t: torch.Tensor,
-    mask: torch.Tensor,
-    mse: float,
-    reverse_kl: float,
-    within_query: float,
+    h_q: torch.Tensor,  # (B, d), the query part's states, no document
+    z_d: torch.Tensor,  # (B, K, d), the candidates' latents
+    h_t: torch.Tensor,  # (B, K, d), the teacher's states of the pairs
+    mask: torch.Tensor,  # (B, K), true for a candidate, false for padding
+    mse: float,  # weight of ‖ĥ - h_T‖²
+    reverse_kl: float,  # λ, weight of the reverse KL
+    within_query: float,  # weight of the squared error within a query
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    """Each weighted loss of one batch, a mean over pairs, by name; and the student's ĥ (B, K, d).
-
-    Args:
-        student: predicts ĥ from h_q and z_d.
-        head: the teacher's LM head.
-        h_q: (B, d), the query part's states, no document.
-        z_d: (B, K, d), the candidates' latents.
-        h_t: (B, K, d), the teacher's states of the pairs.
-        mask: (B, K), true for a candidate, false for padding.
-        mse: weight of ‖ĥ - h_T‖².
-        reverse_kl: λ, weight of the reverse KL.
-        within_query: weight of the squared error within a query.
-    """
+    """A batch's weighted losses, means over pairs, by name; and the student's ĥ (B, K, d)."""
     predicted = student(h_q[:, None].expand_as(z_d), z_d)  # (B, K, d)
     parts = {}
     if mse:
