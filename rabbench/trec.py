@@ -119,10 +119,8 @@ def write_run(path: Path | str, run: Mapping[str, Mapping[str, float]], tag: str
     """Write a run whole or not at all, gzipped where the name ends in ``.gz``.
 
     In the order of :func:`rabbench.types.rank`. Scores are written in full; trec_eval itself
-    compares them in single precision. The same run gives the same bytes.
-
-    Raises:
-        BadInputError: if an id or the tag is empty or has a space in it.
+    compares them in single precision. The same run gives the same bytes. BadInputError if an id
+    or the tag is empty or has a space in it.
     """
     _check_field("tag", tag)
     lines: list[str] = []

@@ -263,10 +263,7 @@ def rank(scores: Mapping[str, float], k: int | None = None) -> list[tuple[str, f
     """Order one query's documents: score descending, equal scores by document id descending.
 
     The only place that orders a ranking or breaks a tie. The rule is trec_eval's, so that an
-    exported run scores the same in the field's own tools.
-
-    Raises:
-        ValueError: if a score is NaN, which has no place in an order.
+    exported run scores the same in the field's own tools. ValueError for a NaN score.
     """
     if nan := [doc_id for doc_id, score in scores.items() if math.isnan(score)]:
         raise ValueError(f"NaN score for document {nan[0]!r} ({len(nan)} in all): cannot rank")

@@ -13,10 +13,6 @@ from rabbench.config.options import Options
 from rabbench.results import save_results
 from rabbench.types import Progress, Results, no_progress
 
-SHORTEST, LONGEST, POINTS = 48, 512, 6
-QUERIES = 16
-DEPTH = 20
-
 
 def run(options: Options, *, out: Path, progress: Progress = no_progress) -> Results:
     """Sweep FLOPs and times to 512 tokens, rank a sample of queries, keep both in one file.
@@ -25,9 +21,9 @@ def run(options: Options, *, out: Path, progress: Progress = no_progress) -> Res
     with its query.
     """
     sweep = scaling.ScalingConfig(
-        min_doc_len=SHORTEST,
-        max_doc_len=LONGEST,
-        points=POINTS,
+        min_doc_len=48,
+        max_doc_len=512,
+        points=6,
         measures=("flops", "index-size", "latency"),
         min_time_s=0.3,
         max_rounds=10,
@@ -37,8 +33,8 @@ def run(options: Options, *, out: Path, progress: Progress = no_progress) -> Res
     ranking = quality.QualityConfig(
         suite="demo",
         datasets=("test",),
-        max_queries=QUERIES,
-        options=replace(options, first_stage="dense", depth=DEPTH),
+        max_queries=16,
+        options=replace(options, first_stage="dense", depth=20),
     )
     ranked = quality.run(ranking, out=out, progress=progress)
     results = replace(

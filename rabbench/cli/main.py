@@ -13,7 +13,6 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rabbench.cli.configs import (
@@ -32,8 +31,6 @@ from rabbench.config.scaling import Load
 from rabbench.types import MissingError, RabbenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rabbench.types import Results
 
 DONE, PARTLY, INTERRUPTED = 0, 5, 130
@@ -207,17 +204,6 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return DONE if all(need.ok for need in needs) else MissingError.exit_code
 
 
-@contextmanager
-def _few_collections() -> Iterator[None]:
-    """Look for cyclic garbage rarely: importing the libraries makes much that lives, and none."""
-    before = gc.get_threshold()
-    gc.set_threshold(COLLECT_AFTER, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "scaling": _scaling,
     "quality": _quality,
@@ -253,9 +239,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)  # libraries that lower their own loggers stay quiet too
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    threshold = gc.get_threshold()
+    # Importing the libraries makes much that lives and no cyclic garbage: look for it rarely.
+    gc.set_threshold(COLLECT_AFTER, *threshold[1:])
     try:
-        with _few_collections():
-            return COMMANDS[arguments.command](arguments)
+        return COMMANDS[arguments.command](arguments)
     except RabbenchError as error:
         _warn(f"rabbench {arguments.command}: {error}")
         return error.exit_code
@@ -263,3 +251,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = "; --resume continues" if hasattr(arguments, "resume") else ""
         _warn(f"rabbench {arguments.command}: interrupted{hint}")
         return INTERRUPTED
+    finally:
+        gc.set_threshold(*threshold)

@@ -176,10 +176,7 @@ def _default(item: Field[Any]) -> Any:
 
 
 def build_config(config: Config | type[Config], values: Mapping[str, Any]) -> Config:
-    """A configuration from the values of its options by path; None is left out of a partial part.
-
-    Of an instance, its values are the defaults.
-    """
+    """A configuration from its options' values by path; None is left out of a partial part."""
     arguments = {item.name: values[item.name] for item in fields(config) if item.name in values}
     for item in fields(config):
         part: ConfigPart | None = item.metadata.get("part")

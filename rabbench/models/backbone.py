@@ -195,9 +195,9 @@ def vocabulary_logits(
 ) -> torch.Tensor:
     """Logits in float32 of final hidden states (B, d): (B, V), or of some tokens alone (B, T).
 
-    With the configuration's soft cap and scale where it has them. A few tokens' logits cost next
-    to nothing, the whole vocabulary's as much as several layers of a small model; the few are
-    multiplied in float32 whatever the model's type, since the difference of two is what counts.
+    With the configuration's soft cap and scale. A few tokens' logits cost next to nothing, the
+    whole vocabulary's as much as several layers of a small model; the few are multiplied in
+    float32 whatever the model's type, since the difference of two is what counts.
     """
     head, config = model.get_output_embeddings(), model.config
     if tokens is None:

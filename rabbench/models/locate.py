@@ -25,9 +25,8 @@ log = logging.getLogger(__name__)
 def locate(name: str) -> tuple[str, str, str | None]:
     """The source of a model (``preset``, ``folder``, ``package`` or ``hub``), location, revision.
 
-    Raises:
-        UsageError: for a name that is none of these.
-        MissingError: for a model of the catalog that is not here and cannot be fetched.
+    UsageError for a name that is none of these; MissingError for a model of the catalog that is
+    not here and cannot be fetched.
     """
     if name in PRESETS:
         return "preset", "", None

@@ -58,11 +58,9 @@ class TrecFiles:
         return [self.qrels.name.split(".")[0]]
 
     def load(self, name: str) -> Suite:
-        """The documents, the judged queries and their judgements.
+        """The documents, the judged queries and their judgements; UsageError for another name.
 
-        Raises:
-            UsageError: for another name.
-            BadInputError: for a broken record, or if no documents or judged queries are there.
+        BadInputError for a broken record, or if no documents or judged queries are there.
         """
         if name not in self.datasets():
             raise unknown_name_error("data set of these files", name, self.datasets())

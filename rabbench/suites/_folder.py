@@ -40,11 +40,9 @@ def datasets(folder: Path) -> list[str]:
 
 
 def load(folder: Path, split: str) -> Suite:
-    """Load one split.
+    """Load one split; UsageError for an unknown one.
 
-    Raises:
-        UsageError: for an unknown split.
-        BadInputError: for a missing file, a broken line, or a data set that is empty.
+    BadInputError for a missing file, a broken line, or a data set that is empty.
     """
     if split not in datasets(folder):
         raise unknown_name_error(f"split of {folder}", split, datasets(folder))

@@ -113,11 +113,9 @@ def _parse_span(span: Any, text: str, where: str) -> tuple[int, str]:
 
 
 def load(split: str) -> Suite:
-    """The spans of one part of the questions, ``test`` or ``train``.
+    """The spans of one part, ``test`` or ``train``; MissingError if there is no local copy.
 
-    Raises:
-        MissingError: if there is no local copy.
-        BadInputError: if it is not as the source has it, or has no labelled answer in this part.
+    BadInputError if it is not as the source has it, or has no labelled answer in this part.
     """
     path, questions = _read()
     labelled: dict[str, tuple[str, str]] = {}

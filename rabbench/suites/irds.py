@@ -34,13 +34,9 @@ def datasets() -> list[str]:
 
 
 def load(name: str) -> Suite:
-    """Load a data set by its id.
+    """Load a data set by its id; errors as in ``beir.load``.
 
-    Raises:
-        UsageError: for an unknown id, one of another suite, or one without documents, queries or
-            judgements.
-        MissingError: if the data is neither under ``IR_DATASETS_HOME`` nor to be had.
-        BadInputError: if it is damaged or empty.
+    UsageError also for an id of another suite, or one without documents, queries or judgements.
     """
     import ir_datasets
 

@@ -136,11 +136,8 @@ def run(
 ) -> Results:
     """Distil and write the student's folder: predictor, adapter, card, log and report rows.
 
-    ``resume`` goes on where an interrupted training of the same configuration stopped.
-
-    Raises:
-        UsageError: if there is nothing to learn (no loss), or the teacher's head is not linear.
-        MissingError: if the teacher or the data are not there.
+    ``resume`` goes on where an interrupted training of the same configuration stopped. UsageError
+    if there is no loss or the teacher's head is not linear, MissingError without teacher or data.
     """
     if not (config.mse or config.reverse_kl or config.within):
         raise UsageError("all losses have weight 0; give --mse, --reverse-kl or --within a weight")

@@ -122,11 +122,8 @@ def run(
 ) -> Results:
     """Train a teacher and write its folder: adapter, card, log and report rows.
 
-    ``resume`` goes on where an interrupted training of the same configuration stopped.
-
-    Raises:
-        UsageError: for unknown data, an unknown prompt, or a model without weights.
-        MissingError: if the model or the data are not there.
+    ``resume`` goes on where an interrupted training of the same configuration stopped. UsageError
+    for unknown data or prompt, or a model without weights; MissingError without model or data.
     """
     if config.prompt not in PROMPTS:
         raise unknown_name_error("prompt", config.prompt, PROMPTS)
