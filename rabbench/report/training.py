@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rabbench.report.page import Cell, Column, Figure, Section, Table, Value, figure_data
+from rabbench.report.labels import group_by
+from rabbench.report.page import Cell, Column, Figure, Record, Section, Table, Value, figure_data
 from rabbench.report.plots.dots import Dot, dots_figure
 from rabbench.report.render import line as cell_line
 from rabbench.stats.intervals import Estimate, seed_interval
@@ -58,6 +59,9 @@ STARTS = {
 BELOW, ABOVE, OPEN = "significantly below it", "significantly above it", "not significant"
 FULL_SLOT, VARIANT_SLOT = 1, 2  # of the palette
 
+Log = Mapping[str, Mapping[int, float]]
+"""Each logged figure's values by step."""
+
 
 def is_training(row: Measurement) -> bool:
     """Whether a row is of a training or an ablation."""
@@ -73,26 +77,30 @@ def _is_ablation(row: Measurement) -> bool:
     return row.phase == ABLATION and {"variant", "seed"} <= row.params.keys()
 
 
+def training_title(config: Mapping[str, Any]) -> str:
+    """What was trained, for a report's title."""
+    return TITLES.get(str(config.get("kind")), "Training")
+
+
 def sections(
-    rows: Iterable[Measurement], config: Mapping[str, Any] | None = None, *, draw: bool = True
+    rows: Sequence[Measurement], config: Mapping[str, Any] | None = None, *, draw: bool = True
 ) -> list[Section]:
     """The training's curves and log, and the ablation, those that there are.
 
     ``config`` is of the whole results file, and has an ablation's full method.
     """
-    rows = list(rows)
-    series, students = _series(rows), list(filter(_is_ablation, rows))
+    log, students = _log(rows), list(filter(_is_ablation, rows))
     training = Section(
         id="training",
         title="Training",
         text=[HELD_OUT],
-        figures=_curves(series) if draw else (),
-        tables=[_ends_table(series)],
+        figures=_curves(log) if draw else (),
+        tables=[_ends_table(log)],
     )
-    log = Section(
+    steps = Section(
         id="steps",
         title="Training log",
-        tables=[_log_table(series)],
+        tables=[_log_table(log)],
         detail=True,
         summary="every logged step",
     )
@@ -106,62 +114,34 @@ def sections(
             *_full_method((config or {}).get("student", {})),
         ],
         figures=_ablation_figures(students) if draw else (),
-        tables=[ablation_table(students)],
+        tables=[_ablation_table(students)],
     )
-    present = [training, log] * bool(series) + [ablation] * bool(students)
+    present = [training, steps] * bool(log) + [ablation] * bool(students)
     return [replace(section, group="Training") for section in present]
 
 
-def opening(rows: Iterable[Measurement]) -> list[str]:
+def opening(rows: Sequence[Measurement]) -> list[str]:
     """An ablation's outcome, or where a training's figures went."""
-    rows = list(rows)
     sentences = ablation_sentences(rows)
-    series = _series(rows)
+    log = _log(rows)
     for name in OPENING:
-        values = series.get(name, {})
-        if len(values) > 1:
-            first, last = min(values), max(values)
+        if len(log.get(name, ())) > 1:
+            (first, first_value), *_, (last, last_value) = log[name].items()
             words = _words(name)
             sentences.append(
-                f"{words[:1].upper()}{words[1:]} went from {values[first]:.3g} at step {first:,} "
-                f"to {values[last]:.3g} at step {last:,}."
+                f"{words[:1].upper()}{words[1:]} went from {first_value:.3g} at step {first:,} "
+                f"to {last_value:.3g} at step {last:,}."
             )
     return sentences
 
 
-def _series(rows: Iterable[Measurement]) -> dict[str, dict[int, float]]:
-    """Each logged figure's values by step."""
-    series: dict[str, dict[int, float]] = {}
+def _log(rows: Iterable[Measurement]) -> Log:
+    """The log of a training, first steps first."""
+    log: dict[str, dict[int, float]] = {}
     for row in filter(_is_logged, rows):
         if row.value is not None:
-            series.setdefault(row.measure, {})[int(row.params["step"])] = row.value
-    return series
-
-
-def _curves(series: Mapping[str, Mapping[int, float]]) -> list[Figure]:
-    from rabbench.report.plots.curves import draw_steps
-
-    figures = []
-    for title, names in PANELS.items():
-        panel = {name: series[name] for name in names if len(series.get(name, ())) > 1}
-        if panel:
-            id_ = f"fig-training-{title.lower().replace(' ', '-')}"
-            ends = "; ".join(
-                f"{_words(name)} from {values[min(values)]:.3g} to {values[max(values)]:.3g}"
-                for name, values in panel.items()
-            )
-            alt = f"{title} against the training step: {ends}."
-            lines = {
-                _words(name.removeprefix("gradient_share_")): values
-                for name, values in panel.items()
-            }
-            data = figure_data(
-                [("figure", ""), ("step", ""), ("value", "")],
-                [[name, step, values[step]]
-                 for name, values in lines.items() for step in sorted(values)],
-            )  # fmt: skip
-            figures.append(Figure(id_, title, alt, draw_steps(id_, lines, alt), data))
-    return figures
+            log.setdefault(row.measure, {})[int(row.params["step"])] = row.value
+    return {name: dict(sorted(values.items())) for name, values in log.items()}
 
 
 def _words(name: str) -> str:
@@ -170,31 +150,44 @@ def _words(name: str) -> str:
     return " ".join(NAMES.get(word, word) for word in words)
 
 
-def _ends_table(series: Mapping[str, Mapping[int, float]]) -> Table:
-    return Table(
-        id="training-last",
-        caption="What was logged first and last",
-        columns=("figure", Column("first", "log"), Column("last", "log"), "at step"),
-        rows=[
-            (_words(name), values[min(values)], values[max(values)], max(values))
-            for name, values in series.items()
-        ],
-    )
+def _curves(log: Log) -> list[Figure]:
+    from rabbench.report.plots.curves import draw_steps
+
+    figures = []
+    for title, names in PANELS.items():
+        panel = {name: log[name] for name in names if len(log.get(name, ())) > 1}
+        ends, lines = [], {}
+        for name, values in panel.items():
+            first, *_, last = values.values()
+            ends.append(f"{_words(name)} from {first:.3g} to {last:.3g}")
+            lines[_words(name.removeprefix("gradient_share_"))] = values
+        if panel:
+            id_ = f"fig-training-{title.lower().replace(' ', '-')}"
+            alt = f"{title} against the training step: {'; '.join(ends)}."
+            points = [(name, *point) for name, values in lines.items() for point in values.items()]
+            data = figure_data([("figure", ""), ("step", ""), ("value", "")], points)
+            figures.append(Figure(id_, title, alt, draw_steps(id_, lines, alt), data))
+    return figures
 
 
-def _log_table(series: Mapping[str, Mapping[int, float]]) -> Table:
-    steps = sorted({step for values in series.values() for step in values})
-    return Table(
-        id="training-steps",
-        caption="Every logged step",
-        columns=["step", *(Column(_words(name), "log") for name in series)],
-        rows=[[step, *(values.get(step) for values in series.values())] for step in steps],
-    )
+def _ends_table(log: Log) -> Table:
+    columns = ("figure", Column("first", "log"), Column("last", "log"), "at step")
+    rows = []
+    for name, values in log.items():
+        steps = list(values)
+        rows.append((_words(name), values[steps[0]], values[steps[-1]], steps[-1]))
+    return Table("training-last", "What was logged first and last", columns, rows)
 
 
-def training_title(config: Mapping[str, Any]) -> str:
-    """What was trained, for a report's title."""
-    return TITLES.get(str(config.get("kind")), "Training")
+def _log_table(log: Log) -> Table:
+    records: list[Record] = [
+        {
+            "step": step,
+            **{Column(_words(name), "log"): values.get(step) for name, values in log.items()},
+        }
+        for step in sorted({step for values in log.values() for step in values})
+    ]
+    return Table.from_records("training-steps", "Every logged step", records)
 
 
 def _queries(rows: Sequence[Measurement]) -> str:
@@ -256,10 +249,10 @@ def _difference(seeds: Mapping[int, float], full: Mapping[int, float]) -> Estima
     return seed_interval([seeds[seed] - full[seed] for seed in shared]) if shared else None
 
 
-def ablation_table(rows: Sequence[Measurement]) -> Table:
+def _ablation_table(rows: Sequence[Measurement]) -> Table:
     """A line for each variant: each metric's mean over seeds, and its difference to the full."""
     records = []
-    for name in dict.fromkeys(str(row.params["variant"]) for row in rows):
+    for name, students in group_by(rows, lambda row: str(row.params["variant"])).items():
         record: dict[Column | str, Cell | Value] = {"variant": name}
         for metric, variants in _seeds(rows).items():
             seeds, full = variants.get(name, {}), variants.get(FULL, {})
@@ -267,7 +260,7 @@ def ablation_table(rows: Sequence[Measurement]) -> Table:
             difference = _difference(seeds, full) if name != FULL else None
             record[metric] = Cell.estimate(mean, "score", words="" if seeds else "not measured")
             record[f"{metric}, less full"] = Cell.estimate(difference, "change")
-        record["seeds"] = len({row.params["seed"] for row in rows if row.params["variant"] == name})
+        record["seeds"] = len({row.params["seed"] for row in students})
         record["what it changes"] = CHANGES.get(name)
         records.append(record)
     return Table.from_records(ABLATION, "Mean over seeds with 95 % interval", records, paper=True)
@@ -275,18 +268,15 @@ def ablation_table(rows: Sequence[Measurement]) -> Table:
 
 def _ablation_figures(rows: Sequence[Measurement]) -> list[Figure]:
     """Each metric's mean by variant, the full method in a colour of its own."""
-    return [
-        dots_figure(
-            f"fig-ablation-{i}",
-            f"{metric} of each variant",
-            [
-                Dot(name, FULL_SLOT if name == FULL else VARIANT_SLOT,
-                    seed_interval([*seeds.values()]))
-                for name, seeds in variants.items()
-            ],
-            heads=("variant", metric),
-            over="seeds with 95 % intervals (Student’s t)",
-        )
-        for i, (metric, variants) in enumerate(_seeds(rows).items())
-        if len(variants) > 1
-    ]  # fmt: skip
+    figures: list[Figure] = []
+    for metric, variants in _seeds(rows).items():
+        dots = [
+            Dot(name, FULL_SLOT if name == FULL else VARIANT_SLOT, seed_interval([*seeds.values()]))
+            for name, seeds in variants.items()
+        ]
+        if len(dots) > 1:
+            title, over = f"{metric} of each variant", "seeds with 95 % intervals (Student’s t)"
+            heads = ("variant", metric)
+            id_ = f"fig-ablation-{len(figures)}"
+            figures.append(dots_figure(id_, title, dots, heads=heads, over=over))
+    return figures
