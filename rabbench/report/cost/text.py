@@ -7,9 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from typing import TypeVar
 
-from rabbench.report.labels import CACHED, CHUNKED, SEPARATOR, STUDENT, TEACHER, Labels, name_of
+from rabbench.report.labels import (
+    CACHED,
+    CHUNKED,
+    SEPARATOR,
+    STUDENT,
+    TEACHER,
+    Labels,
+    group_by,
+    name_of,
+)
 from rabbench.report.page import KeyFigure
 from rabbench.report.wording import amount, interval, percent, times
 from rabbench.scaling.fits import Fit, comparable, is_dense
@@ -32,6 +41,9 @@ POWERS = {"constant": "", "linear": "/token", "quadratic": "/token²"}
 LOWER = ("constant", "linear")
 
 
+Cost = TypeVar("Cost", Fit, Ratio)
+
+
 @dataclass(frozen=True)
 class CostText:
     """Sentences about the costs of one results file."""
@@ -43,13 +55,12 @@ class CostText:
     def findings(self) -> list[str]:
         """Every sentence about cost; empty where there was no sweep."""
         scored = {fit.system for fit in self.fits if fit.phase == "score" and fit.values}
-        sentences = []
-        for system in SUBJECTS if scored & set(SUBJECTS) else sorted(scored):
-            for label, sweep in list(self._sweeps(system).items())[:MOST_SWEEPS]:
-                deciding = [sweep[measure] for measure in DECIDING if measure in sweep]
-                if deciding:
-                    subject = _subject(system, label)
-                    sentences.append(f"Scoring one pair with {subject} {_growth(deciding)}.")
+        sentences = [
+            f"Scoring one pair with {_subject(system, label)} {_growth(sweep)}."
+            for system in (SUBJECTS if scored & set(SUBJECTS) else sorted(scored))
+            for label, sweep in list(self._sweeps(system).items())[:MOST_SWEEPS]
+            if sweep
+        ]
         indexing = self._indexing(STUDENT)
         if indexing:
             sentences.append(
@@ -59,23 +70,21 @@ class CostText:
 
     def opening(self) -> list[str]:
         """The growth of a pair's cost, and the factor of teacher over student."""
-        return list(filter(None, [self._opening_growth(), self._opening_factor()]))
+        return [*self._opening_growth(), *self._opening_factor()]
 
     def key_figures(self) -> list[KeyFigure]:
         """The few numbers that stand at the top, of the first sweep where there are several."""
         figures = []
         for system, noun in ((TEACHER, "Teacher"), (STUDENT, "Student")):
-            for fit in [f for f in self._deciding(system) if f.order != "not judged"][:1]:
+            for fit in [f for f in self._first_sweep(system) if f.order != "not judged"][:1]:
                 label = f"{noun}’s {name_of(fit.measure)} per pair"
                 quadratic = fit.order == "quadratic"
                 note = f"its term is {weight(fit)}" if quadratic else "in document length"
                 note += ", exact count" if fit.exact else ", measured"
                 figures.append(KeyFigure(fit.order, label, note))
-        last = next(iter(last_ratios(self._over_student, self.labels).values()), {})
-        for ratio in (last[measure] for measure in DECIDING if measure in last):
-            noun = NOUNS[ratio.measure]
+        for ratio in deciding(next(iter(self._ratios_by_sweep(STUDENT).values()), [])):
+            noun, alone = NOUNS[ratio.measure], times(ratio.score.value)
             label = f"the {noun} per pair, teacher over student at {ratio.doc_len:,} tokens"
-            alone = times(ratio.score.value)
             if ratio.with_query is None:
                 figures.append(KeyFigure(alone, label))
                 continue
@@ -83,24 +92,25 @@ class CostText:
             figures.append(KeyFigure(times(ratio.with_query.value), label, note))
         return figures
 
-    @cached_property
-    def _over_student(self) -> list[Ratio]:
-        return [ratio for ratio in self.ratios if ratio.under_system == STUDENT]
+    def _sweeps(self, system: str) -> dict[str, list[Fit]]:
+        """FLOPs and time of a pair for each sweep of a system, of FLOPs the dense count."""
+        scored = [
+            fit
+            for fit in self.fits
+            if (fit.system, fit.phase) == (system, "score") and fit.values and is_dense(fit.key)
+        ]
+        by_sweep = group_by(scored, lambda fit: self.labels.of(system, fit.key))
+        return {label: deciding(fits) for label, fits in sorted(by_sweep.items())}
 
-    def _sweeps(self, system: str) -> dict[str, dict[str, Fit]]:
-        """A system's fits of a pair's cost by sweep, then measure; of FLOPs the dense count."""
-        sweeps: dict[str, dict[str, Fit]] = {}
-        for fit in self.fits:
-            scored = (fit.system, fit.phase) == (system, "score") and fit.values
-            if scored and is_dense(fit.key):
-                label = self.labels.of(system, fit.key)
-                sweeps.setdefault(label, {}).setdefault(fit.measure, fit)
-        return dict(sorted(sweeps.items()))
+    def _first_sweep(self, system: str) -> list[Fit]:
+        return next(iter(self._sweeps(system).values()), [])
 
-    def _deciding(self, system: str) -> list[Fit]:
-        """FLOPs and time of a pair, of a system's first sweep."""
-        sweep = next(iter(self._sweeps(system).values()), {})
-        return [sweep[measure] for measure in DECIDING if measure in sweep]
+    def _ratios_by_sweep(self, student: str) -> dict[str, list[Ratio]]:
+        """The ratios over a student by the other side's sweep, the longest documents first."""
+        ratios = [r for r in self.ratios if r.under_system == student and is_dense(r.key)]
+        ratios.sort(key=lambda ratio: ratio.doc_len, reverse=True)
+        by_sweep = group_by(ratios, lambda ratio: self.labels.of(ratio.over_system, ratio.key))
+        return dict(sorted(by_sweep.items()))
 
     def _indexing(self, system: str) -> str:
         """“is quadratic in document length (1.2 TFLOP at …), and keeps 4 KiB of it”."""
@@ -111,8 +121,8 @@ class CostText:
             return ""
         bytes_ = f", and keeps {amount(size.values[-1], 'B')} of it" if size else ""
         flops = f"{amount(cost.values[-1], cost.unit)} at {cost.lengths[-1]:,} tokens"
-        if cost.order == "quadratic" and cost.leading is not None:
-            flops += f", {percent(cost.share(cost.leading.value))} of it the quadratic term"
+        if cost.quadratic_share is not None:
+            flops += f", {percent(cost.quadratic_share)} of it the quadratic term"
         if cost.order == "not judged":
             return f"takes {flops}{bytes_}"
         return f"is {order_text(cost)} in document length ({flops}){bytes_}"
@@ -120,15 +130,14 @@ class CostText:
     def _factor_sentences(self) -> list[str]:
         """The factors at the largest length, a sentence for each sweep."""
         sentences = []
-        by_sweep = last_ratios(self._over_student, self.labels)
-        for label, last in list(by_sweep.items())[:MOST_SWEEPS]:
-            length, ends = _at_end(last)
+        for label, ratios in list(self._ratios_by_sweep(STUDENT).items())[:MOST_SWEEPS]:
+            ends = _at_end(ratios)
             online = [ratio for ratio in ends if ratio.with_query]
             query = f"; {_factors(online)} when the query’s encoding is counted in"
             if ends:
                 needs = f"{_subject(ends[0].over_system, label)} needs {_factors(ends, alone=True)}"
                 pair = f"of the student per pair{query if online else ''}"
-                sentences.append(f"At {length:,} tokens {needs} {pair}.")
+                sentences.append(f"At {ends[0].doc_len:,} tokens {needs} {pair}.")
         return sentences
 
     def _chunked(self) -> list[str]:
@@ -137,64 +146,55 @@ class CostText:
         if not indexing:
             return []
         sentence = f"Read in windows ({CHUNKED}), indexing a document {indexing}"
-        ratios = [
-            ratio
-            for ratio in self.ratios
-            if (ratio.over_system, ratio.under_system) == (TEACHER, CHUNKED) and is_dense(ratio.key)
-        ]
-        longest = max((ratio.doc_len for ratio in ratios), default=0)
-        last = {ratio.measure: ratio for ratio in ratios[::-1] if ratio.doc_len == longest}
-        factors = _factors(_at_end(last)[1], alone=True)
-        if factors:
-            sentence += f"; a pair then costs the teacher {factors} at {longest:,} tokens"
+        ratios = next(iter(self._ratios_by_sweep(CHUNKED).values()), [])
+        ends = _at_end([ratio for ratio in ratios if ratio.over_system == TEACHER])
+        if ends:
+            factors, length = _factors(ends, alone=True), ends[0].doc_len
+            sentence += f"; a pair then costs the teacher {factors} at {length:,} tokens"
         return [f"{sentence}."]
 
-    def _opening_growth(self) -> str:
+    def _opening_growth(self) -> list[str]:
         """“Scoring a pair is quadratic in document length with the teacher and constant with …”."""
-        sweeps = {system: self._deciding(system) for system in (TEACHER, STUDENT)}
-        sweeps = {system: fits for system, fits in sweeps.items() if fits}
-        fits = [fit for sweep in sweeps.values() for fit in sweep]
+        sweeps = list(filter(None, map(self._first_sweep, (TEACHER, STUDENT))))
+        fits = [fit for sweep in sweeps for fit in sweep]
         if not fits:
-            return ""
+            return []
         if all(fit.order == "not judged" for fit in fits):
             reason = fits[0].remark
-            return f"How the cost of a pair grows with document length is not judged: {reason}."
+            return [f"How the cost of a pair grows with document length is not judged: {reason}."]
         clauses: list[str] = []
-        for system, sweep in sweeps.items():
-            orders = [f"{fit.order} {CLOCKS[fit.measure]}" for fit in sweep]
+        twice = True
+        for sweep in sweeps:
             agreed = len({fit.order for fit in sweep}) == 1
-            order = sweep[0].order if agreed else " but ".join(orders)
+            orders = " but ".join(f"{fit.order} {CLOCKS[fit.measure]}" for fit in sweep)
             length = "" if clauses else " in document length"
-            clauses.append(f"{order}{length} with {SYSTEM_NOUNS[system]}")
-        twice = all(
-            len(sweep) == 2 and sweep[0].order == sweep[1].order for sweep in sweeps.values()
-        )
+            order = sweep[0].order if agreed else orders
+            clauses.append(f"{order}{length} with {SYSTEM_NOUNS[sweep[0].system]}")
+            twice = twice and agreed and len(sweep) == len(DECIDING)
         clocks = ", by count and by the clock" if twice else ""
-        return f"Scoring a pair is {' and '.join(clauses)}{clocks}{self._opening_weight()}."
+        weights = [
+            f"; at {fit.lengths[-1]:,} tokens the quadratic term is "
+            f"{percent(fit.quadratic_share)} of the teacher’s {NOUNS[fit.measure]}"
+            for fit in self._first_sweep(TEACHER)
+            if fit.quadratic_share is not None
+        ]
+        return [f"Scoring a pair is {' and '.join(clauses)}{clocks}{''.join(weights[:1])}."]
 
-    def _opening_weight(self) -> str:
-        """The teacher's quadratic term at the longest document; empty without one."""
-        for fit in self._deciding(TEACHER):
-            if fit.order == "quadratic" and fit.leading is not None:
-                share, length = percent(fit.share(fit.leading.value)), f"{fit.lengths[-1]:,}"
-                noun = NOUNS[fit.measure]
-                return f"; at {length} tokens the quadratic term is {share} of the teacher’s {noun}"
-        return ""
+    def _opening_factor(self) -> list[str]:
+        """Teacher over student for a pair at the longest document, of the first sweep."""
+        ends = _at_end(next(iter(self._ratios_by_sweep(STUDENT).values()), []))
+        encoded = ", its query encoded" if all(ratio.with_query for ratio in ends) else ""
+        return [
+            f"At {ratio.doc_len:,} tokens a pair costs {SYSTEM_NOUNS[ratio.over_system]} "
+            f"{_factors(ends)} of the student{encoded}."
+            for ratio in ends[:1]
+        ]
 
-    def _opening_factor(self) -> str:
-        """Teacher over student for a pair at the longest document."""
-        for system in (TEACHER, CACHED):
-            ratios = [ratio for ratio in self._over_student if ratio.over_system == system]
-            for last in last_ratios(ratios, self.labels).values():
-                length, ends = _at_end(last)
-                if not ends:
-                    return ""
-                encoded = all(ratio.with_query is not None for ratio in ends)
-                return (
-                    f"At {length:,} tokens a pair costs {SYSTEM_NOUNS[system]} {_factors(ends)} of "
-                    f"the student{', its query encoded' if encoded else ''}."
-                )
-        return ""
+
+def deciding(costs: Sequence[Cost]) -> list[Cost]:
+    """The first of FLOPs and the first of time, as far as there are."""
+    first = {cost.measure: cost for cost in reversed(costs)}
+    return [first[measure] for measure in DECIDING if measure in first]
 
 
 def opening_sentences(
@@ -206,16 +206,6 @@ def opening_sentences(
     return (sentences or list(training))[:MOST_SENTENCES]
 
 
-def last_ratios(ratios: Iterable[Ratio], labels: Labels) -> dict[str, dict[str, Ratio]]:
-    """By sweep and measure, the ratio at the largest length; of FLOPs the dense count."""
-    last: dict[str, dict[str, Ratio]] = {}
-    for ratio in sorted(ratios, key=lambda ratio: ratio.doc_len, reverse=True):
-        if is_dense(ratio.key):
-            label = labels.of(ratio.over_system, ratio.key)
-            last.setdefault(label, {}).setdefault(ratio.measure, ratio)
-    return dict(sorted(last.items()))
-
-
 def order_text(fit: Fit) -> str:
     """The order of growth; of a cost that bends down only a bound."""
     return "at most linear" if fit.order == "linear" and fit.leading is None else fit.order
@@ -223,8 +213,7 @@ def order_text(fit: Fit) -> str:
 
 def weight(fit: Fit) -> str:
     """“2.1 % of the cost at 512 tokens”: the quadratic term so far."""
-    share = percent(fit.share((fit.leading or UNKNOWN).value))
-    return f"{share} of the cost at {fit.lengths[-1]:,} tokens"
+    return f"{percent(fit.quadratic_share or 0.0)} of the cost at {fit.lengths[-1]:,} tokens"
 
 
 def unexplained(fit: Fit, fits: Iterable[Fit]) -> str:
@@ -239,10 +228,9 @@ def unexplained(fit: Fit, fits: Iterable[Fit]) -> str:
     return ""
 
 
-def _at_end(last: dict[str, Ratio]) -> tuple[int, list[Ratio]]:
-    """The largest length, and the ratios of FLOPs and time there."""
-    length = max((ratio.doc_len for ratio in last.values()), default=0)
-    return length, [last[m] for m in DECIDING if m in last and last[m].doc_len == length]
+def _at_end(ratios: Sequence[Ratio]) -> list[Ratio]:
+    """The ratios of FLOPs and time at the largest length; ``ratios`` begin with it."""
+    return deciding([ratio for ratio in ratios if ratio.doc_len == ratios[0].doc_len])
 
 
 def _factors(ratios: Sequence[Ratio], *, alone: bool = False) -> str:

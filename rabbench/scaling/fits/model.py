@@ -87,6 +87,13 @@ class Fit:
         """The part of the cost at the largest length that a quadratic coefficient makes up."""
         return min(max(c * self.lengths[-1] ** 2 / self.values[-1], 0.0), 1.0)
 
+    @property
+    def quadratic_share(self) -> float | None:
+        """The share that the quadratic term makes up at the largest length; None without one."""
+        if self.order != "quadratic" or self.leading is None:
+            return None
+        return self.share(self.leading.value)
+
     def predict(self, length: float) -> float:
         """The cost at a length by ``coefficients``; NaN without them."""
         a, b, c = self.coefficients or (math.nan,) * 3
