@@ -9,12 +9,21 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from rabbench.report.cost.tables import table_by_length
 from rabbench.report.cost.text import NOUNS, SYSTEM_NOUNS
-from rabbench.report.labels import PAPER_TRAINING, Labels, name_of, rank
-from rabbench.report.page import Cell, Column, Figure, KeyFigure, Row, Section, Table, figure_data
+from rabbench.report.labels import PAPER_TRAINING, Labels, group_by, name_of, rank
+from rabbench.report.page import (
+    Cell,
+    Column,
+    Figure,
+    KeyFigure,
+    Row,
+    Section,
+    Table,
+    figure_data,
+)
 from rabbench.report.plots.heatmap import Heatmap, draw_heatmap
 from rabbench.report.wording import amount
 from rabbench.scaling.break_even import (
@@ -38,8 +47,18 @@ QUERIES = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)  # at which a map's da
 PAPER_TEXT = f"For orientation only, from the paper and counted nowhere here: {PAPER_TRAINING}."
 MAP_NOTE = "The strong line is the break-even; shades and thin lines are factors of ten."
 
-Pair = tuple[Bill, Bill]
-"""A student's bill and that of the system that it is compared with."""
+
+class BillPair(NamedTuple):
+    """The bills of a student and of what it is compared with, and their break-even."""
+
+    student: Bill
+    reference: Bill
+    result: BreakEven
+
+    def ratio(self, load: Load, queries: int) -> float:
+        """The reference's total over the student's."""
+        student, reference = (total(bill, load, queries) for bill in self[:2])
+        return (reference or 0.0) / student if student else math.inf
 
 
 def read_load(config: Mapping[str, Any]) -> Load:
@@ -54,52 +73,59 @@ class BreakEvenReport:
     def __init__(self, rows: Sequence[Measurement], load: Load, labels: Labels) -> None:
         self.rows, self.load, self.labels = rows, load, labels
         self.bills = [bill for bill in bills(rows) if is_dense(bill.key)]
-        self.pairs: list[Pair] = sorted(
-            pair_bills(self.bills), key=lambda pair: (rank(pair[0].system), rank(pair[1].system))
-        )
+        self.pairs = [BillPair(*pair, break_even(*pair, load)) for pair in pair_bills(self.bills)]
+        self.pairs.sort(key=lambda pair: (rank(pair.student.system), rank(pair.reference.system)))
+        self.complete = [pair for pair in self.pairs if pair.result.queries is not None]
+        pairs = self._deciding(STUDENTS[0]) or self._deciding(STUDENTS[1])
+        self.in_time = [pair for pair in pairs if pair.result.measure == "latency"] or pairs
+        """The deciding pairs of the first student, in time where it was measured."""
+
+    def _deciding(self, student: str) -> list[BillPair]:
+        """Of each measure and reference the pair at the largest length, of one sweep."""
+
+        def place(pair: BillPair) -> tuple[int, bool]:
+            return pair.result.doc_len, pair.result.key.get("attention") == "sdpa"
+
+        pairs = [pair for pair in self.complete if pair.result.student == student]
+        groups = group_by(pairs, lambda pair: (pair.result.measure, pair.result.reference))
+        last = [max(group, key=place) for group in groups.values()]
+        longest = max((pair.result.doc_len for pair in last), default=0)
+        return [pair for pair in last if pair.result.doc_len == longest]
 
     def findings(self) -> list[str]:
         """The break-even of each student at the largest length; empty where none was compared."""
         sentences: list[str] = []
-        for student in STUDENTS:
-            pairs = self._deciding(student)
-            if not pairs:
-                continue
-            by_reference: dict[str, list[BreakEven]] = {}
-            for pair in pairs:
-                by_reference.setdefault(pair[1].system, []).append(break_even(*pair, self.load))
-            clauses = f"{SYSTEM_NOUNS[student]} costs less "
-            clauses += "; ".join(map(compared_clause, by_reference.values()))
-            if sentences:
-                sentences.append(f"Likewise {clauses}.")
-            else:
-                load = self._load_text(pairs[0][0].doc_len)
-                sentences.append(f"{load}, {clauses}. {self._training()}")
+        for pairs in filter(None, map(self._deciding, STUDENTS)):
+            by_reference = group_by((p.result for p in pairs), lambda result: result.reference)
+            clauses = "; ".join(map(compared_clause, by_reference.values()))
+            text = f"{SYSTEM_NOUNS[pairs[0].student.system]} costs less {clauses}."
+            load = self._load_text(pairs[0].result.doc_len)
+            first = f"{load}, {text} {self._training()}"
+            sentences.append(f"Likewise {text}" if sentences else first)
         return sentences
 
     def opening(self) -> list[str]:
-        """The break-even of the first student and other system, in time if measured."""
+        """The break-even of the first student and reference, in time if measured."""
         return [
-            f"{self._load_text(student.doc_len)}, {SYSTEM_NOUNS[student.system]} costs less "
-            f"{compared_clause([break_even(student, reference, self.load)])}, its training "
-            f"{'counted in' if self.load.training(student.measure) else 'left out'}."
-            for student, reference in self._in_time()[:1]
+            f"{self._load_text(result.doc_len)}, {SYSTEM_NOUNS[result.student]} costs less "
+            f"{compared_clause([result])}, its training "
+            f"{'counted in' if result.trained else 'left out'}."
+            for _, _, result in self.in_time[:1]
         ]
 
     def key_figures(self) -> list[KeyFigure]:
-        """The break-even against the first other system at the largest length, in brief."""
-        figures = []
-        for student, reference in self._in_time()[:1]:
-            queries = break_even(student, reference, self.load).queries
-            if queries is not None and math.isfinite(queries.value):
-                nouns = SYSTEM_NOUNS[student.system], SYSTEM_NOUNS[reference.system]
-                note = (
-                    f"in {NOUNS[student.measure]}, {self.load.n_docs:,} documents of "
-                    f"{student.doc_len:,} tokens, {self.load.k:,} scored a query"
-                )
-                label = f"from which {nouns[0]} costs less than {nouns[1]}"
-                figures.append(KeyFigure(f"{ordinal(queries.value)} query", label, note))
-        return figures
+        """The break-even against the first reference at the largest length, in brief."""
+        return [
+            KeyFigure(
+                f"{ordinal(result.queries.value)} query",
+                f"from which {SYSTEM_NOUNS[result.student]} costs less than "
+                f"{SYSTEM_NOUNS[result.reference]}",
+                f"in {NOUNS[result.measure]}, {self.load.n_docs:,} documents of "
+                f"{result.doc_len:,} tokens, {self.load.k:,} scored a query",
+            )
+            for _, _, result in self.in_time[:1]
+            if result.queries is not None and math.isfinite(result.queries.value)
+        ]
 
     def section(self, slots: Mapping[str, int], *, draw: bool) -> Section:
         """Definition, tables and maps; empty where no student was measured beside a teacher."""
@@ -118,7 +144,7 @@ class BreakEvenReport:
             f"{self._training()}"
         )
         *earlier, last = self._by_length()  # the break-even in time stays open, or in FLOPs alone
-        folded = [*earlier, self._totals(), *self._by_load()]
+        folded = [*earlier, self._totals(), self._by_load()]
         return replace(
             section,
             text=(text, PAPER_TEXT),
@@ -142,146 +168,113 @@ class BreakEvenReport:
         sentence = f"The student’s training is counted in ({' and '.join(measured)})"
         return f"{sentence}{rest if len(measured) == 1 else ''}."
 
-    def _deciding(self, student: str) -> list[Pair]:
-        """Of each measure and other system the pair at the largest length, of one sweep."""
-
-        def place(pair: Pair) -> tuple[int, bool]:
-            return pair[0].doc_len, pair[1].key.get("attention") == "sdpa"
-
-        last: dict[tuple[str, str], Pair] = {}
-        for pair in self._complete():
-            key = pair[0].measure, pair[1].system
-            if pair[0].system == student and (key not in last or place(pair) > place(last[key])):
-                last[key] = pair
-        longest = max((pair[0].doc_len for pair in last.values()), default=0)
-        return [pair for pair in last.values() if pair[0].doc_len == longest]
-
-    def _complete(self) -> list[Pair]:
-        """The pairs of which every phase was measured."""
-        return [pair for pair in self.pairs if not (pair[0].missing or pair[1].missing)]
-
-    def _in_time(self) -> list[Pair]:
-        """The deciding pairs of the first student, in time where it was measured."""
-        pairs = self._deciding(STUDENTS[0]) or self._deciding(STUDENTS[1])
-        return [pair for pair in pairs if pair[0].measure == "latency"] or pairs
-
     def _by_length(self) -> list[Table]:
         """A table a measure: the break-even at every length, a column a comparison."""
         tables = []
-        for measure, noun in NOUNS.items():
-            cells = []
-            for student, reference in self.pairs:
-                if student.measure == measure:
-                    label = self.labels.of(reference.system, reference.key)
-                    cell = query_cell(break_even(student, reference, self.load))
-                    cells.append((f"{student.system} below {label}", student.doc_len, cell))
+        by_measure = group_by((pair.result for pair in self.pairs), lambda result: result.measure)
+        for measure in (measure for measure in NOUNS if measure in by_measure):
             caption = (
-                f"Break-even in {noun}: the first query from which the total is lower, "
+                f"Break-even in {NOUNS[measure]}: the first query from which the total is lower, "
                 f"N = {self.load.n_docs:,}, k = {self.load.k:,}"
             )
-            tables += [table_by_length(f"break-even-{measure}", caption, cells)] if cells else []
+            cells = []
+            for result in by_measure[measure]:
+                label = self.labels.of(result.reference, result.key)
+                heading = f"{result.student} below {label}"
+                cells.append((heading, result.doc_len, query_cell(result)))
+            tables.append(table_by_length(f"break-even-{measure}", caption, cells))
         return tables
 
     def _totals(self) -> Table:
         """The terms of the total and a few totals, at the largest length of each sweep."""
         last = {(bill.system, str(bill.key), bill.measure): bill for bill in self.bills}
         sizes = {
-            (size.system, self.labels.of(size.system, size.key), size.doc_len): size
+            (self.labels.of(size.system, size.key), size.doc_len): size
             for size in storages(self.rows, self.load)
         }
-        priced = self.load.price_gb_month is not None
         rows: list[Row] = []
         for bill in sorted(last.values(), key=lambda b: (rank(b.system), str(b.key), b.measure)):
             label = self.labels.of(bill.system, bill.key)
-            size = sizes.get((bill.system, label, bill.doc_len))
+            size = sizes.get((label, bill.doc_len))
             once, each = terms(bill, self.load) or (None, None)
-            values = [once, each, *(total(bill, self.load, queries) for queries in MILESTONES)]
-            head = (label, name_of(bill.measure), bill.doc_len)
-            price = [size.per_month if size else None] if priced else []
+            values = (once, each, *(total(bill, self.load, n) for n in MILESTONES))
             cells = [_cost_cell(value, bill.unit) for value in values]
-            rows.append([*head, *cells, size.bytes if size else None, *price])
-        columns = ["system", "cost", "tokens", "once", "each query"]
-        columns += [f"after {n:,} {'query' if n == 1 else 'queries'}" for n in MILESTONES]
-        heads = [*map(Column, columns), Column("index kept", unit="B")]
-        heads += [Column("its price a month")] if priced else []
+            storage = (size.bytes, size.per_month) if size else (None, None)
+            rows.append([label, name_of(bill.measure), bill.doc_len, *cells, *storage])
+        names = ["system", "cost", "tokens", "once", "each query"]
+        names += [f"after {_queries(n)}" for n in MILESTONES]
+        columns = [*map(Column, names), Column("index kept", unit="B"), Column("its price a month")]
+        if self.load.price_gb_month is None:
+            columns, rows = columns[:-1], [row[:-1] for row in rows]
         caption = f"Totals with N = {self.load.n_docs:,} and k = {self.load.k:,}"
-        return Table("totals", caption, heads, rows, grouped=True)
+        return Table("totals", caption, columns, rows, grouped=True)
 
-    def _by_load(self) -> list[Table]:
+    def _by_load(self) -> Table:
         """The break-even by N and k, in time where it was measured."""
-        rows: list[Row] = []
-        for student, reference in self._in_time():
-            for n_docs in N_DOCS:
-                cells = [
-                    query_cell(
-                        break_even(student, reference, replace(self.load, n_docs=n_docs, k=k))
-                    )
-                    if k <= n_docs
-                    else None
-                    for k in CANDIDATES
-                ]
-                rows.append([SYSTEM_NOUNS[reference.system], n_docs, *cells])
-        if not rows:
-            return []
-        first = self._in_time()[0][0]
-        caption = (
-            f"Break-even by load: {SYSTEM_NOUNS[first.system]} at {first.doc_len:,} tokens, in "
-            f"{NOUNS[first.measure]}"
-        )
+
+        def crossing(pair: BillPair, n_docs: int, k: int) -> Cell | None:
+            if k > n_docs:
+                return None
+            return query_cell(break_even(*pair[:2], replace(self.load, n_docs=n_docs, k=k)))
+
+        rows = [
+            [SYSTEM_NOUNS[pair.result.reference], n, *(crossing(pair, n, k) for k in CANDIDATES)]
+            for pair in self.in_time
+            for n in N_DOCS
+        ]
+        captions = [
+            f"Break-even by load: {SYSTEM_NOUNS[result.student]} at {result.doc_len:,} tokens, in "
+            f"{NOUNS[result.measure]}"
+            for _, _, result in self.in_time
+        ]
         columns = ["below", "N documents", *(f"k = {k:,}" for k in CANDIDATES)]
-        return [Table("break-even-load", caption, columns, rows)]
+        return Table("break-even-load", "".join(captions[:1]), columns, rows)
 
     def _maps(self, slots: Mapping[str, int]) -> list[Figure]:
-        """A map over queries and length for each other system."""
-        figures = []
-        for first, reference in self._in_time():
-            series = [
-                pair
-                for pair in self._complete()
-                if (pair[0].system, pair[0].measure) == (first.system, first.measure)
-                and (pair[1].system, pair[1].key) == (reference.system, reference.key)
-            ]
-            if len(series) > 1:
-                figures.append(_map(series, self.load, slots))
-        return figures
+        """A map over queries and length for each reference."""
+
+        def comparison(pair: BillPair) -> tuple[str, ...]:
+            result = pair.result
+            return result.student, result.measure, result.reference, str(result.key)
+
+        series = group_by(self.complete, comparison)
+        maps = [series[comparison(pair)] for pair in self.in_time]
+        return [_map(pairs, self.load, slots) for pairs in maps if len(pairs) > 1]
 
 
-def _map(series: Sequence[Pair], load: Load, slots: Mapping[str, int]) -> Figure:
-    """The map of one comparison; ``series`` are its pairs by length."""
-    student, reference = series[0][0].system, series[0][1].system
-    nouns = SYSTEM_NOUNS[student], SYSTEM_NOUNS[reference]
-    id_ = f"fig-break-even-{reference}"
-    title = f"{nouns[1]}’s total over {nouns[0]}’s, in {NOUNS[series[0][0].measure]}"
+def _map(pairs: Sequence[BillPair], load: Load, slots: Mapping[str, int]) -> Figure:
+    """The map of one comparison; ``pairs`` are its lengths."""
+    results = [pair.result for pair in pairs]
+    first = results[0]
+    nouns = SYSTEM_NOUNS[first.student], SYSTEM_NOUNS[first.reference]
+    id_ = f"fig-break-even-{first.reference}"
+    title = f"{nouns[1]}’s total over {nouns[0]}’s, in {NOUNS[first.measure]}"
     title = title[0].upper() + title[1:]
-    results = [break_even(*pair, load) for pair in series]
-    ends = [f"{when(result)} at {result.doc_len:,} tokens" for result in (results[0], results[-1])]
+    ends = [f"{when(result)} at {result.doc_len:,} tokens" for result in (first, results[-1])]
     alt = (
         f"{title}, against document length and number of queries, both logarithmic. The student "
         f"costs less {'; '.join(ends)}."
     )
     heatmap = Heatmap(
         lengths=[result.doc_len for result in results],
-        ratios=[partial(_ratio, pair, load) for pair in series],
+        ratios=[partial(pair.ratio, load) for pair in pairs],
         crossings=[
             result.queries.value if result.kind in {"always", "from"} and result.queries else None
             for result in results
         ],
-        above=(nouns[0], slots[student]),
-        below=(nouns[1], slots[reference]),
+        above=(nouns[0], slots[first.student]),
+        below=(nouns[1], slots[first.reference]),
     )
-    columns = [("document tokens", ""), ("first query from which the student costs less", "")]
-    columns += [
-        (f"total over total, {n:,} {'query' if n == 1 else 'queries'}", "") for n in QUERIES
-    ]
+    names = ["document tokens", "first query from which the student costs less"]
+    names += [f"total over total, {_queries(n)}" for n in QUERIES]
     points = zip(heatmap.lengths, heatmap.ratios, heatmap.crossings, strict=True)
-    rows = [[length, first, *map(ratio, QUERIES)] for length, ratio, first in points]
-    svg = draw_heatmap(id_, heatmap, alt)
-    return Figure(id_, title, alt, svg, figure_data(columns, rows), MAP_NOTE)
+    rows = [[length, crossing, *map(ratio, QUERIES)] for length, ratio, crossing in points]
+    data = figure_data([(name, "") for name in names], rows)
+    return Figure(id_, title, alt, draw_heatmap(id_, heatmap, alt), data, MAP_NOTE)
 
 
-def _ratio(pair: Pair, load: Load, queries: int) -> float:
-    student, reference = (total(bill, load, queries) for bill in pair)
-    return (reference or 0.0) / student if student else math.inf
+def _queries(count: int) -> str:
+    return f"{count:,} {'query' if count == 1 else 'queries'}"
 
 
 def _cost_cell(value: float | None, unit: str) -> Cell:
