@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rabbench.report import warnings
+from rabbench.report import build
 from rabbench.report.labels import is_cost
 from rabbench.report.page import Table
 from rabbench.report.wording import flatten, join_words, text_of
@@ -176,7 +176,7 @@ def find_warnings(sides: Sequence[Side]) -> list[str]:
     labels: dict[str, list[str]] = {}
     for side in sides:
         modified = [MODIFIED] if side.results.environment.get("modified") else []
-        for text in [*warnings.find_warnings(side.results.rows), *modified]:
+        for text in [*build.find_warnings(side.results.rows), *modified]:
             labels.setdefault(text, []).append(side.label)
     return [f"{join_words(names)}: {text}" for text, names in labels.items()]
 

@@ -11,7 +11,6 @@ from dataclasses import replace
 from itertools import compress, product
 from typing import Any
 
-from rabbench.report import warnings
 from rabbench.report.cost import ledger, roofline, tables
 from rabbench.report.cost.break_even import BreakEvenReport, read_load
 from rabbench.report.cost.text import NOUNS, CostText
@@ -153,7 +152,7 @@ class CostReport:
             Section(
                 id="evidence",
                 title="Evidence",
-                text=(SCATTER_RULE, *warnings.unsupported(self.costs)),
+                text=(SCATTER_RULE, *ledger.unsupported(self.costs)),
                 tables=[ledger.evidence_table(self.fits, self.labels)],
                 detail=True,
                 summary="the statistics behind each order",

@@ -226,3 +226,14 @@ def timing_table(rows: Iterable[Measurement], labels: Labels) -> Table:
     )
     columns = ("system", "phase", "tokens", "runs", "p50", "p90", "p99")
     return Table("timings", caption, columns, lines)
+
+
+def unsupported(rows: Iterable[Measurement]) -> list[str]:
+    """Costs that cannot be measured by nature, one line each."""
+    sentences = {
+        f"{row.system}, {row.phase}: {name_of(row.measure)} is not measured "
+        f"({row.params.get('message', 'unsupported')})."
+        for row in rows
+        if row.status == "unsupported" and is_cost(row)
+    }
+    return sorted(sentences)

@@ -10,7 +10,7 @@ from statistics import median, quantiles
 
 from rabbench.plan.rows import CALIBRATION, FRACTION, PREDICTED, WALL
 from rabbench.report.cost.tables import row_order
-from rabbench.report.labels import Labels, measures_of, name_of
+from rabbench.report.labels import Labels, group_by, measures_of, name_of
 from rabbench.report.page import Cell, Column, Row, Section, Table
 from rabbench.report.wording import amount, digits, duration
 from rabbench.types import Measurement
@@ -39,13 +39,12 @@ BOUNDS = {
 
 
 def is_roofline(row: Measurement) -> bool:
-    """Whether a row is of the machine's rates, a share of them, or a prediction."""
+    """Whether a row is of the machine's rates, a share of them, or a prediction beside a cost."""
     rate = row.phase == CALIBRATION and row.measure in RATES
     return rate or row.measure == FRACTION or _is_prediction(row)
 
 
 def _is_prediction(row: Measurement) -> bool:
-    """Whether a row is a prediction that was set beside its measurement."""
     return row.measure.startswith(PREDICTED) and bool(row.params.get("ratio"))
 
 
@@ -78,9 +77,7 @@ def sections(rows: Iterable[Measurement], labels: Labels) -> list[Section]:
 
 
 def _ridge(rates: Sequence[Measurement]) -> list[str]:
-    best = {row.measure: 0.0 for row in rates}
-    for row in rates:
-        best[row.measure] = max(best[row.measure], row.value or 0.0)
+    best = {row.measure: row.value for row in sorted(rates, key=lambda row: row.value or 0.0)}
     matmul, copy = best.get("matmul_rate"), best.get("copy_rate")
     if not matmul or not copy:
         return []
@@ -96,14 +93,12 @@ def _ridge(rates: Sequence[Measurement]) -> list[str]:
 
 
 def _rate_table(rates: Sequence[Measurement]) -> Table:
-    order = list(RATES)
     rows: list[Row] = []
-    for row in sorted(rates, key=lambda row: order.index(row.measure)):
+    for row in sorted(rates, key=lambda row: [*RATES].index(row.measure)):
         work, size = RATES[row.measure]
-        runs = [float(sample) for sample in row.samples]
-        low, _, high = (
-            quantiles(runs, n=4, method="inclusive") if len(runs) > 1 else [None, None, None]
-        )
+        runs, low, high = [float(sample) for sample in row.samples], None, None
+        if len(runs) > 1:
+            low, _, high = quantiles(runs, n=4, method="inclusive")
         cells = [_rate_cell(rate, row.unit) for rate in (row.value or 0.0, low, high)]
         rows.append((work, _size_text(size, row.params), *cells, len(runs)))
     params = rates[0].params if rates else {}
@@ -129,15 +124,11 @@ def _rate_cell(value: float | None, unit: str) -> Cell:
 def _share_table(shares: Sequence[Measurement], labels: Labels) -> Table:
     """A line a phase: what bounds it, its share of the matrix-product rate at each length."""
     lengths = sorted({int(row.params["doc_len"]) for row in shares})
-    phases: dict[tuple[str, str], dict[int, Measurement]] = {}
-    for row in shares:
-        by_length = phases.setdefault((labels.of(row.system, row.params), row.phase), {})
-        by_length[int(row.params["doc_len"])] = row
     rows: list[Row] = []
-    for (label, phase), by_length in phases.items():
-        roof = by_length[max(by_length)].params.get("of_roof")
-        values = [by_length[n].value if n in by_length else None for n in lengths]
-        rows.append((label, phase, _bound(by_length), *values, roof))
+    for place, group in _by_phase(shares, labels).items():
+        values = {row.params["doc_len"]: row.value for row in group}
+        roof = group[-1].params.get("of_roof")
+        rows.append((*place, _bound(group), *map(values.get, lengths), roof))
     columns = [*map(Column, ("system", "phase", "FLOPs-bound"))]
     columns += [Column(name, "share") for name in (*(f"{n:,}" for n in lengths), "of its roof")]
     caption = (
@@ -147,15 +138,21 @@ def _share_table(shares: Sequence[Measurement], labels: Labels) -> Table:
     return Table("achieved", caption, columns, rows, grouped=True)
 
 
-def _bound(by_length: Mapping[int, Measurement]) -> str:
-    """The length from which on the FLOPs bound a phase."""
-    bounds = {length: by_length[length].params.get("bound") for length in sorted(by_length)}
-    computing = [length for length, bound in bounds.items() if bound == "compute"]
-    if None in bounds.values():
+def _by_phase(
+    rows: Iterable[Measurement], labels: Labels
+) -> dict[tuple[str, str], list[Measurement]]:
+    return group_by(rows, lambda row: (labels.of(row.system, row.params), row.phase))
+
+
+def _bound(rows: Sequence[Measurement]) -> str:
+    """The length from which on the FLOPs bound a phase; its rows stand by length."""
+    computing = _computing(rows)
+    if any(row.params.get("bound") is None for row in rows):
         return "not known"
     if not computing:
         return "no"
-    return "yes" if len(computing) == len(bounds) else f"from {computing[0]:,} tokens"
+    first = computing[0].params["doc_len"]
+    return "yes" if len(computing) == len(rows) else f"from {first:,} tokens"
 
 
 def _is_close(ratio: float) -> bool:
@@ -221,35 +218,37 @@ def _hit_cell(ratios: Sequence[float]) -> Cell:
 
 def _summary_table(predicted: Sequence[Measurement], labels: Labels) -> Table:
     """A line for each cost of each phase: predicted over measured over all lengths."""
-    groups: dict[tuple[str, str, str], list[Measurement]] = {}
-    for row in predicted:
-        key = (row.measure.removeprefix(PREDICTED), labels.of(row.system, row.params), row.phase)
-        groups.setdefault(key, []).append(row)
-    order = measures_of(measure for measure, _, _ in groups)
     rows: list[Row] = []
-    for measure, label, phase in sorted(groups, key=lambda key: order.index(key[0])):
-        group = groups[measure, label, phase]
-        computing, ratios = _computing(group), _ratios(group)
-        hits = [_hit_cell(r) for r in (ratios, _ratios(computing), _ratios(computing, AT_SPEED))]
-        spread = (median(ratios), min(ratios), max(ratios))
-        rows.append((name_of(measure), label, phase, len(group), *spread, *hits))
+    for measure, of_measure in _by_measure(predicted).items():
+        for place, group in _by_phase(of_measure, labels).items():
+            computing, ratios = _computing(group), _ratios(group)
+            spread = (median(ratios), min(ratios), max(ratios))
+            hits = map(_hit_cell, (ratios, _ratios(computing), _ratios(computing, AT_SPEED)))
+            rows.append((name_of(measure), *place, len(group), *spread, *hits))
     columns = ["cost", "system", "phase", "lengths", "median", "smallest", "largest"]
     columns += ["within 10 %", "FLOPs-bound ones within 10 %", "the same at equal speed"]
     caption = "Predicted over measured: 1 is right, above 1 too pessimistic"
     return Table("prediction", caption, columns, rows, grouped=True)
 
 
+def _by_measure(predicted: Iterable[Measurement]) -> dict[str, list[Measurement]]:
+    """Predictions by the cost that they predict, in the order of a report."""
+    groups = group_by(predicted, lambda row: row.measure.removeprefix(PREDICTED))
+    return {measure: groups[measure] for measure in measures_of(groups)}
+
+
 def _prediction_tables(predicted: Sequence[Measurement], labels: Labels) -> list[Table]:
     """A table a measure with every prediction, its measurement and their ratio."""
     tables = []
-    for measure in measures_of(row.measure.removeprefix(PREDICTED) for row in predicted):
+    for measure, of_measure in _by_measure(predicted).items():
         rows: list[Row] = []
-        of_measure = [row for row in predicted if row.measure == f"{PREDICTED}{measure}"]
-        for row in (row for row in of_measure if row.value is not None):
+        for row in of_measure:
+            if row.value is None:
+                continue
             ratio, steady = float(row.params["ratio"]), row.params.get(AT_SPEED)
             amounts = [
                 Cell(value=value, role="amount", unit=row.unit)
-                for value in (row.value, (row.value or 0.0) / ratio)
+                for value in (row.value, row.value / ratio)
             ]
             close = "yes" if _is_close(ratio if steady is None else steady) else "no"
             bound = BOUNDS.get(str(row.params.get("bound")))
