@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 from typing import Any
 
 from rabbench.report.comparison.runs import LISTED, LeftOut, Side
 from rabbench.report.cost.ledger import judged_measures
 from rabbench.report.labels import Labels, group_by, measures_of, name_of, rank
-from rabbench.report.page import Cell, Column, Row, Table
+from rabbench.report.page import Cell, Row, Table
 from rabbench.report.wording import join_words
 from rabbench.scaling.fits import NOISE_FREE
 from rabbench.scaling.ratios import estimate_ratio
@@ -109,8 +108,10 @@ def match_costs(sides: Sequence[Side], labels: Labels) -> Iterator[MatchedCost |
         for group in groups:
             cost = MatchedCost(key=key, sweeps={label: sweeps[label] for label in group})
             yield cost if cost.points else _no_common_length(cost)
-        if not key.exact and len(present) > max(1, len({*chain(*groups)})):
-            yield _other_machine(key, present)
+        if not key.exact and len(present) > max(1, sum(map(len, groups))):
+            where = "; ".join(f"{side.label} on {side.machine or 'not named'}" for side in present)
+            reason = f"holds on one machine only ({where}); ratios within a run are compared"
+            yield LeftOut(f"{name_of(key.measure)}, absolute", tuple(sweeps), reason)
         if len(present) < len(sides):
             yield _lacking(key, tuple(sweeps), costs)
 
@@ -136,29 +137,19 @@ def _sweeps_by_key(
     phases, measures = list[str](PHASES), measures_of(key.measure for key in sweeps)
 
     def place(key: CostKey) -> tuple[Any, ...]:
-        pairs = key.pairs != "dense", key.pairs
         phase, measure = phases.index(key.phase), measures.index(key.measure)
-        return rank(key.system), key.label, phase, pairs, measure
+        return rank(key.system), key.label, phase, key.pairs != "dense", key.pairs, measure
 
     return {key: sweeps[key] for key in sorted(sweeps, key=place)}
 
 
 def _no_common_length(cost: MatchedCost) -> LeftOut:
-    ends = "; ".join(
-        f"{min(sweep):,} to {max(sweep):,} in {label}" for label, sweep in cost.sweeps.items()
-    )
+    ends = [f"{min(sweep):,} to {max(sweep):,} in {side}" for side, sweep in cost.sweeps.items()]
     reason = (
-        f"no document length in common ({ends}); give the same --min-doc-len, --max-doc-len and "
-        "--points"
+        f"no document length in common ({'; '.join(ends)}); give the same --min-doc-len, "
+        "--max-doc-len and --points"
     )
     return LeftOut(cost.key.name, cost.sides, reason)
-
-
-def _other_machine(key: CostKey, sides: Sequence[Side]) -> LeftOut:
-    where = "; ".join(f"{side.label} on {side.machine or 'not named'}" for side in sides)
-    reason = f"holds on one machine only ({where}); ratios within a run are compared"
-    subject = f"{name_of(key.measure)}, absolute"
-    return LeftOut(subject, tuple(side.label for side in sides), reason)
 
 
 def _lacking(
@@ -206,53 +197,48 @@ def summary_tables(costs: Sequence[MatchedCost]) -> list[Table]:
             kind = "measured"
             caption = f"Times and memory of {join_words(group[0].sides)}, on one machine"
         caption += f": at the longest common length; factors are over {first}"
-        factors = [f"{side}, factor" for side in later]
         ends = [f"{side}, {end} factor" for side in later for end in ("least", "most")]
-        columns = ["system", "cost", "phase", "tokens", first, *later, *factors, *ends, "lengths"]
+        columns = ["system", "cost", "phase", "tokens", *_headings(group[0]), *ends, "lengths"]
         tables.append(Table(f"costs-{kind}-{number}", caption, columns, rows))
     return [table for table in tables if table.rows]
 
 
 def _summary_row(cost: MatchedCost) -> Row:
     key, last = cost.key, max(cost.factors)
-    factors = [
-        [factor.value for factor in by_side] for by_side in zip(*cost.factors.values(), strict=True)
+    ends = [
+        Cell(value=end(factor.value for factor in factors), role="factor")
+        for factors in zip(*cost.factors.values(), strict=True)
+        for end in (min, max)
     ]
-    return [
-        key.label,
-        name_of(key.measure) + (f" ({key.pairs})" if key.pairs else ""),
-        key.phase,
-        last,
-        *map(Cell.of_row, cost.points[last]),
-        *(Cell.estimate(factor, "factor") for factor in cost.factors[last]),
-        *(Cell(value=end(f), role="factor") for f in factors for end in (min, max)),
-        len(cost.factors),
-    ]
+    name = name_of(key.measure) + (f" ({key.pairs})" if key.pairs else "")
+    return [key.label, name, key.phase, last, *_cells(cost, last), *ends, len(cost.factors)]
 
 
 def length_tables(costs: Sequence[MatchedCost]) -> list[Table]:
     """A table per cost and sides: a line for each system, phase and length."""
     tables = []
     for number, group in enumerate(_groups(costs)):
-        first, *later = group[0].sides
-        factors = [Column(f"{side}, factor", "factor") for side in later]
-        columns: list[Column | str] = ["system", "phase", "tokens", first, *later, *factors]
+        columns = ["system", "phase", "tokens", *_headings(group[0])]
         for measure, of_measure in group_by(group, lambda cost: cost.key.measure).items():
-            rows = [_length_row(cost, length) for cost in of_measure for length in cost.points]
+            rows: list[Row] = []
+            for cost in of_measure:
+                phase = cost.key.phase + (f" · {cost.key.pairs}" if cost.key.pairs else "")
+                rows += [[cost.key.label, phase, n, *_cells(cost, n)] for n in cost.points]
+            first = group[0].sides[0]
             caption = f"{name_of(measure)} by document length; factors are over {first}"
             tables.append(Table(f"length-{measure}-{number}", caption, columns, rows))
     return tables
 
 
-def _length_row(cost: MatchedCost, length: int) -> Row:
-    key, unknown = cost.key, [None] * (len(cost.sides) - 1)
-    return [
-        key.label,
-        key.phase + (f" · {key.pairs}" if key.pairs else ""),
-        length,
-        *map(Cell.of_row, cost.points[length]),
-        *(Cell.estimate(factor, "factor") for factor in cost.factors.get(length, unknown)),
-    ]
+def _headings(cost: MatchedCost) -> list[str]:
+    return [*cost.sides, *(f"{side}, factor" for side in cost.sides[1:])]
+
+
+def _cells(cost: MatchedCost, length: int) -> list[Cell]:
+    """Each side's value at a length, and the later ones' factors over the first."""
+    factors = cost.factors.get(length, [None] * (len(cost.sides) - 1))
+    values = map(Cell.of_row, cost.points[length])
+    return [*values, *(Cell.estimate(factor, "factor") for factor in factors)]
 
 
 def count_sentences(costs: Iterable[MatchedCost]) -> list[str]:

@@ -121,16 +121,16 @@ def find_differences(sides: Sequence[Side]) -> Differences:
 
     An absent key and None are the same: an option that a release did not have yet was not set.
     """
-    flat = {side.label: _flat(side.results) for side in sides}
-    names = dict.fromkeys(name for values in flat.values() for name in values)
+    settings = {side.label: _settings(side.results) for side in sides}
+    names = dict.fromkeys(name for values in settings.values() for name in values)
     texts = {
-        name: {label: _text(name, values.get(name)) for label, values in flat.items()}
+        name: {label: _text(name, values.get(name)) for label, values in settings.items()}
         for name in names
     }
     return {name: values for name, values in texts.items() if len(set(values.values())) > 1}
 
 
-def _flat(results: Results) -> dict[str, Any]:
+def _settings(results: Results) -> dict[str, Any]:
     """Command, configuration, environment and fingerprints with dotted names."""
     environment = {k: v for k, v in results.environment.items() if k not in MOMENTARY}
     data = {str(suite.get("name")): suite.get("fingerprint") for suite in results.suites}
@@ -162,13 +162,12 @@ def difference_sentence(sides: Sequence[Side], differences: Differences) -> str:
 
 def unlike_sentences(differences: Differences) -> list[str]:
     """What makes runs on one machine unlike each other, where it is known."""
-    sentences = []
-    for name in UNLIKE:
-        settings = [f"{value} in {label}" for label, value in differences.get(name, {}).items()]
-        if settings:
-            noun = name.rpartition(".")[2]
-            sentences.append(f"They also differ in {noun}: {join_words(settings)}.")
-    return sentences
+    settings = {
+        name.rpartition(".")[2]: [f"{value} in {side}" for side, value in differences[name].items()]
+        for name in UNLIKE
+        if name in differences
+    }
+    return [f"They also differ in {noun}: {join_words(s)}." for noun, s in settings.items()]
 
 
 def find_warnings(sides: Sequence[Side]) -> list[str]:
@@ -183,21 +182,18 @@ def find_warnings(sides: Sequence[Side]) -> list[str]:
 
 def overview(sides: Sequence[Side], differences: Differences) -> Table:
     """What each side is, a column each: where it lies and ran, and every key that differs."""
-    differing = {
-        name: list(values.values())
-        for name, values in differences.items()
-        if name not in OF_MACHINE
-    }
-    lines = {
-        "folder": [str(side.path) for side in sides],
-        "machine": [_machine(side) for side in sides],
-        "date": [str(side.results.environment.get("date") or "–") for side in sides],
-        "results.json, SHA-256": [shortened(side.sha256) for side in sides],
-        **differing,
-    }
+    differing = [
+        (name, *values.values()) for name, values in differences.items() if name not in OF_MACHINE
+    ]
+    rows = [
+        ("folder", *(str(side.path) for side in sides)),
+        ("machine", *map(_machine, sides)),
+        ("date", *(str(side.results.environment.get("date") or "–") for side in sides)),
+        ("results.json, SHA-256", *(shortened(side.sha256) for side in sides)),
+        *differing,
+    ]
     caption = "The runs, and where they differ" if differing else "The runs"
-    columns = ("", *(side.label for side in sides))
-    return Table("runs", caption, columns, [(name, *values) for name, values in lines.items()])
+    return Table("runs", caption, ("", *(side.label for side in sides)), rows)
 
 
 def _machine(side: Side) -> str:
@@ -206,10 +202,10 @@ def _machine(side: Side) -> str:
     parts = [
         side.machine or "not named",
         ", ".join(map(str, environment.get("gpus") or ())),
-        str(environment.get("cpu") or ""),
+        environment.get("cpu"),
         f"{cores} cores" if cores else "",
     ]
-    return ", ".join(filter(None, parts))
+    return ", ".join(str(part) for part in parts if part)
 
 
 def left_out_table(left_out: Sequence[LeftOut]) -> Table:
