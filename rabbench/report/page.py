@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -52,19 +52,27 @@ class Cell:
     letters: Sequence[str] = ()
 
     @classmethod
-    def estimate(cls, estimate: Estimate | None, role: Role, unit: str = "", **rest: str) -> Cell:
+    def estimate(
+        cls,
+        estimate: Estimate | None,
+        role: Role,
+        unit: str = "",
+        *,
+        words: str = "",
+        note: str = "",
+    ) -> Cell:
         """A value with its interval; None is a cell without a value."""
+        cell = cls(role=role, unit=unit, words=words, note=note)
         if estimate is None or math.isnan(estimate.value):
-            return cls(role=role, unit=unit, **rest)  # type: ignore[arg-type]
-        bounds = {"low": estimate.low, "high": estimate.high}
-        return cls(value=estimate.value, role=role, unit=unit, **bounds, **rest)  # type: ignore[arg-type]
+            return cell
+        return replace(cell, value=estimate.value, low=estimate.low, high=estimate.high)
 
     @classmethod
     def of_row(cls, row: Measurement | None) -> Cell:
         """A row's value; one that was not measured says why."""
         if row is None:
             return cls()
-        words = "" if row.value is not None else f"not measured ({row.status})"
+        words = f"not measured ({row.status})" if row.value is None else ""
         role: Role = "score" if row.unit == "1" else "amount"
         return cls(value=row.value, role=role, unit=row.unit, words=words)
 
@@ -78,9 +86,8 @@ class Cell:
         """The interval where it is known and not exact; one bound may be infinite."""
         if self.low is None or self.high is None or self.low == self.high:
             return None
-        if math.isinf(self.low) and math.isinf(self.high):
-            return None
-        return self.low, self.high
+        unbounded = math.isinf(self.low) and math.isinf(self.high)
+        return None if unbounded else (self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -125,11 +132,10 @@ class Table:
 
     def __post_init__(self) -> None:
         """Refuse a row of another width, which would shift its figures under wrong headings."""
+        width = len(self.columns)
         for row in self.rows:
-            if len(row) != len(self.columns):
-                raise ValueError(
-                    f"table {self.id}: {len(row)} cells under {len(self.columns)} headings"
-                )
+            if len(row) != width:
+                raise ValueError(f"table {self.id}: {len(row)} cells under {width} headings")
 
     @classmethod
     def from_records(
@@ -137,8 +143,7 @@ class Table:
     ) -> Table:
         """A table of rows that each name their columns, all the same; empty without rows."""
         columns = list(records[0]) if records else []
-        rows = [list(record.values()) for record in records]
-        return cls(id_, caption, columns, rows, paper=paper)
+        return cls(id_, caption, columns, [[*record.values()] for record in records], paper=paper)
 
     @cached_property
     def headings(self) -> list[Column]:
@@ -156,12 +161,10 @@ class Table:
     @cached_property
     def numbers(self) -> frozenset[int]:
         """The columns that hold numbers, and nothing else but gaps."""
-        columns = list(zip(*self.cells, strict=True))
         return frozenset(
             i
-            for i, cells in enumerate(columns)
-            if any(cell.is_number for cell in cells)
-            and all(cell.is_number or cell.value is None for cell in cells)
+            for i, cells in enumerate(zip(*self.cells, strict=True))
+            if {cell.is_number for cell in cells if cell.value is not None} == {True}
         )
 
 
@@ -226,5 +229,5 @@ class Page:
     verdict: Sequence[str]
     key_figures: Sequence[KeyFigure] = ()
     warnings: Sequence[str] = ()
-    sections: Sequence[Section] = field(default_factory=tuple)
+    sections: Sequence[Section] = ()
     findings: Sequence[str] = ()

@@ -221,14 +221,12 @@ def _cost_figure(costs: Sequence[MatchedCost], comparison: Comparison, number: i
 
 def _cost_line(sweep: Mapping[int, Measurement], fit: Fit | None, side: str, slot: int) -> Series:
     """A run's values of a cost, with the curve of its fit."""
-    points = {length: row.value for length, row in sweep.items() if row.value}
     judged = fit if fit is not None and fit.order != "not judged" else None
     return Series(
         label=_narrow(side),
         slot=slot,
-        points=points,
+        points={length: row.value for length, row in sweep.items() if row.value},
         failed=[(length, row.status) for length, row in sweep.items() if row.value is None],
-        fitted=frozenset(points),
         curve=judged.predict if judged else None,
         band=judged.band if judged and judged.covariance else None,
     )
@@ -270,13 +268,11 @@ def _merge_equal(series: Iterable[Series]) -> list[Series]:
         for i, earlier in enumerate(merged):
             shared = earlier.points.keys() & line.points.keys()
             if shared and all(earlier.points[n] == line.points[n] for n in shared):
-                points = {**earlier.points, **line.points}
                 merged[i] = replace(
                     max(earlier, line, key=lambda line: max(line.points)),
                     label=f"{earlier.label}, {line.label}",
                     slot=earlier.slot,
-                    points=points,
-                    fitted=frozenset(points),
+                    points={**earlier.points, **line.points},
                 )
                 break
         else:

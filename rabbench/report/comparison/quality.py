@@ -165,11 +165,12 @@ def _match_metric(group: Sequence[SideRow]) -> Iterator[RankedMetric | LeftOut]:
             subject = f"{more:,} {'query' if more == 1 else 'queries'} of {dataset}"
             reason = f"not all runs scored them; {len(queries):,} are compared"
             yield LeftOut(subject, (side,), reason)
-    scores: dict[str, dict[str, QueryScores]] = {}
-    for label, rows in group_by(group, lambda row: row.label).items():
-        scores[label] = {row.side: {q: row.scores[q] for q in queries} for row in rows}
-        if len(scores[label]) == 1:
-            side = rows[0].side
+    scores = {
+        label: {row.side: {query: row.scores[query] for query in queries} for row in rows}
+        for label, rows in group_by(group, lambda row: row.label).items()
+    }
+    for label, (side, *more_sides) in scores.items():
+        if not more_sides:
             yield LeftOut(f"{label} on {dataset}", (side,), f"only {side} ranked by it")
     cut = any(count > len(queries) for count in counts.values())
     yield RankedMetric(first=first, sides=sides, queries=queries, scores=scores, cut=cut)
@@ -222,12 +223,11 @@ def means_tables(ranked: Sequence[RankedMetric]) -> list[Table]:
     for number, metrics in enumerate(_by_ranking(ranked)):
         first = metrics[0].first
         sides = dict.fromkeys(side for metric in metrics for side in metric.sides)
-        rows: list[Row] = []
-        for metric in metrics:
-            for system, scores in metric.scores.items():
-                means = (mean_interval(scores.get(side, {}).values()) for side in sides)
-                cells = (Cell.estimate(mean, "score") for mean in means)
-                rows.append((system, metric.first.metric, *cells))
+        rows: list[Row] = [
+            (system, metric.first.metric, *(_mean_cell(scores.get(side, {})) for side in sides))
+            for metric in metrics
+            for system, scores in metric.scores.items()
+        ]
         cut = " that all scored" if any(metric.cut for metric in metrics) else ""
         caption = (
             f"{first.dataset} ({shortened(first.fingerprint)}), {first.depth}: mean over "
@@ -235,6 +235,10 @@ def means_tables(ranked: Sequence[RankedMetric]) -> list[Table]:
         )
         tables.append(Table(f"means-{number}", caption, ("system", "metric", *sides), rows))
     return tables
+
+
+def _mean_cell(scores: QueryScores) -> Cell:
+    return Cell.estimate(mean_interval(scores.values()), "score")
 
 
 def changes_tables(changes: Sequence[Change]) -> list[Table]:
@@ -254,22 +258,19 @@ def change_sentences(changes: Sequence[Change]) -> list[str]:
     """For each data set, which systems changed significantly, or that none did."""
     sentences = []
     for dataset, group in group_by(changes, lambda change: change.dataset).items():
-        pairs = [change.pair for change in group]
         significant = [change for change in group if change.pair.significant]
         where = f"On {dataset}, by {group[0].metric},"
-        if all(pair.wins == pair.losses == 0 for pair in pairs):
+        if all(change.pair.wins == change.pair.losses == 0 for change in group):
             systems = join_words([*dict.fromkeys(change.system for change in group)])
-            sentences.append(
-                f"{where} {systems} score the same on each of {pairs[0].ties:,} queries."
-            )
+            queries = f"{group[0].pair.ties:,} queries"
+            sentences.append(f"{where} {systems} score the same on each of {queries}.")
         elif not significant:
             tests = plural(len(group), "comparison")
             sentences.append(f"{where} no system’s change is significant ({tests}).")
-        for change in significant:
-            pair, difference = change.pair, change.pair.difference
+        for _, metric, system, pair in significant:
+            difference = pair.difference
             sentences.append(
-                f"On {dataset}, {change.system} changes by {difference.value:+.3f} "
-                f"({difference.low:+.3f} to {difference.high:+.3f}) {change.metric} from "
-                f"{pair.second} to {pair.first}."
+                f"On {dataset}, {system} changes by {difference.value:+.3f} ({difference.low:+.3f} "
+                f"to {difference.high:+.3f}) {metric} from {pair.second} to {pair.first}."
             )
     return sentences

@@ -14,13 +14,16 @@ from rabbench.report.comparison.runs import LeftOut, Side
 from rabbench.report.cost.ledger import judged_measures
 from rabbench.report.cost.tables import pairs_text, table_by_length
 from rabbench.report.cost.text import DECIDING, NOUNS, POWERS, order_text
-from rabbench.report.labels import STUDENT, TEACHER, Labels, group_by, measures_of, name_of, rank
+from rabbench.report.labels import STUDENT, TEACHER, Labels, measures_of, name_of, rank
 from rabbench.report.page import Cell, KeyFigure, Row, Table
 from rabbench.report.wording import between, join_words, times
 from rabbench.scaling.fits import NOISE_FREE, Fit, fit_sweeps, is_dense
 from rabbench.scaling.ratios import Ratio, cost_ratios
 from rabbench.stats.intervals import Estimate
 from rabbench.types import PHASES
+
+RatioKey = tuple[str, str, str, str]
+"""Label of the one system, name of the other, measure and pair convention."""
 
 
 @dataclass(frozen=True)
@@ -63,29 +66,21 @@ class RatioComparison:
 
 def match_ratios(sides: Sequence[Side], labels: Labels) -> Iterator[RatioComparison | LeftOut]:
     """Teacher over student in each of its forms, and what of it is not set side by side."""
-
-    def key(item: tuple[Side, Ratio]) -> tuple[str, str, str, str]:
-        ratio = item[1]
-        over = labels.of(ratio.over_system, ratio.key)
-        return over, ratio.under_system, ratio.measure, str(ratio.key.get("pairs", ""))
-
-    def shape(item: tuple[Side, Ratio]) -> tuple[str, ...]:
-        return tuple(str(item[1].key.get(name)) for name in SHAPE)
-
-    items = [(side, ratio) for side in sides for ratio in cost_ratios(side.costs)]
-    measures = measures_of(ratio.measure for _, ratio in items)
-    items.sort(key=lambda item: measures.index(item[1].measure))
-    for names, of_key in group_by(items, key).items():
-        by_shape = group_by(of_key, shape)
-        for group in by_shape.values():
-            columns = {
-                label: {ratio.doc_len: ratio for _, ratio in of_side}
-                for label, of_side in group_by(group, lambda item: item[0].label).items()
-            }
-            comparison = RatioComparison(*names, columns)
+    by_shape: dict[RatioKey, dict[tuple[str, ...], dict[str, dict[int, Ratio]]]] = {}
+    for side in sides:
+        for ratio in cost_ratios(side.costs):
+            over, pairs = labels.of(ratio.over_system, ratio.key), str(ratio.key.get("pairs", ""))
+            key = (over, ratio.under_system, ratio.measure, pairs)
+            shape = tuple(str(ratio.key.get(name)) for name in SHAPE)
+            columns = by_shape.setdefault(key, {}).setdefault(shape, {})
+            columns.setdefault(side.label, {})[ratio.doc_len] = ratio
+    measures = measures_of(measure for _, _, measure, _ in by_shape)
+    for key in sorted(by_shape, key=lambda key: measures.index(key[2])):
+        for columns in by_shape[key].values():
+            comparison = RatioComparison(*key, columns)
             if len(columns) > 1:
                 yield comparison
-            elif len(by_shape) > 1:
+            elif len(by_shape[key]) > 1:
                 reason = "measured at another shape than in the other runs"
                 yield LeftOut(f"ratio {comparison.name}", tuple(columns), reason)
 
@@ -151,9 +146,9 @@ def key_figures(main: Sequence[RatioComparison]) -> list[KeyFigure]:
     """Teacher over student in each run, at the longest document that all have."""
     if not main:
         return []
-    first, end = main[0], main[0].shared[-1]
-    note = f"{name_of(first.measure)} of a pair at {end:,} tokens, teacher over student"
-    return [KeyFigure(times(f.value), side, note) for side, f in first.at_end().items()]
+    measure, end = name_of(main[0].measure), main[0].shared[-1]
+    note = f"{measure} of a pair at {end:,} tokens, teacher over student"
+    return [KeyFigure(times(f.value), side, note) for side, f in main[0].at_end().items()]
 
 
 FitsBySide = Mapping[tuple[str, str, str], Mapping[str, Fit]]
@@ -214,8 +209,8 @@ def _order_cell(fit: Fit | None) -> Cell:
     elif order != fit.order:
         below = Cell(value=end, role="count", lead="to", note="tokens")
     elif fit.order in {"linear", "quadratic"}:
-        steepness = fit.exponents[-1]
-        below = Cell(value=steepness, role="digits", lead="exponent", note=f"at {end:,} tokens")
+        note = f"at {end:,} tokens"
+        below = Cell(value=fit.exponents[-1], role="digits", lead="exponent", note=note)
     else:
         below = Cell(value=fit.n_points, role="count", note=f"lengths to {end:,} tokens")
     return Cell(value=order, role="order", below=[below])

@@ -77,13 +77,7 @@ def _code(lines: Sequence[str]) -> str:
 def _table(table: Table) -> str:
     rule = ["---:" if i in table.numbers else "---" for i in range(len(table.headings))]
     rows = [[_escape(heading.name) for heading in table.headings], rule]
-    rows += [
-        [
-            f"**{_escape(cell_text(cell))}**" if cell.best else _escape(cell_text(cell))
-            for cell in row
-        ]
-        for row in table.cells
-    ]
+    rows += [[_cell(cell) for cell in row] for row in table.cells]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
