@@ -18,7 +18,7 @@ from rabbench.quality.significance import SystemPair, compare_systems
 from rabbench.report.comparison.runs import LeftOut, Side, shortened
 from rabbench.report.labels import Labels, group_by, system_label
 from rabbench.report.page import Cell, Row, Table
-from rabbench.report.quality import comparisons
+from rabbench.report.quality.tables import pairs_table
 from rabbench.report.wording import join_words, plural
 from rabbench.stats.intervals import Estimate, QueryScores, mean_interval
 from rabbench.stats.permutation import holm
@@ -247,7 +247,7 @@ def changes_tables(changes: Sequence[Change]) -> list[Table]:
     for number, group in enumerate(group_by(changes, lambda change: change.dataset).values()):
         caption = f"{group[0].dataset}, {group[0].metric}: what changed"
         pairs = [change.pair for change in group]
-        table = comparisons.pairs_table(f"changes-{number}", caption, pairs)
+        table = pairs_table(f"changes-{number}", caption, pairs)
         rows = [(change.system, *row) for change, row in zip(group, table.rows, strict=True)]
         columns = ("system", "in", "less in", *table.columns[2:])
         tables.append(replace(table, columns=columns, rows=rows))

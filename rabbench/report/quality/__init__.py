@@ -145,13 +145,13 @@ class QualityReport:
             _section(
                 "significance",
                 "Significant differences",
-                comparisons.best_tables(self.firsts),
-                comparisons.METHOD,
+                tables.best_tables(self.firsts),
+                tables.METHOD,
             ),
             *splits.sections(self.rankings, self.cards, self.slots, draw=self.draw),
             _section("truncation", "Truncation", [tables.truncation_table(self.rankings)]),
             _section("ties", "Ties", [tables.ties_table(self.firsts)], tables.TIE_RULE),
-            _section("pairs", "Every pair of systems", comparisons.all_pairs_tables(self.firsts)),
+            _section("pairs", "Every pair of systems", tables.all_pairs_tables(self.firsts)),
         ]
         return [
             replace(

@@ -1,4 +1,4 @@
-"""Systems against each other: paired tests, retention of a teacher's mean, quality against cost.
+"""Systems against each other: who is tied with the best, retention, quality against cost.
 
 Reads rankings; the tests, intervals and fronts themselves stand in ``rabbench.quality`` and
 ``rabbench.stats``.
@@ -12,13 +12,13 @@ from functools import partial
 from itertools import chain
 from statistics import median
 
-from rabbench.quality.pareto import CostKind, CostQualityView
+from rabbench.quality.pareto import CostKind, CostQualityView, ParetoPoint
 from rabbench.quality.rankings import Ranking, Rankings, SystemRow
-from rabbench.quality.significance import SystemPair, tied_with_best
+from rabbench.quality.significance import tied_with_best
 from rabbench.report.labels import CACHED, PAPER_RETENTION, PAPER_RETENTION_RANGE, STUDENT, TEACHER
 from rabbench.report.page import Cell, Figure, Record, Table
 from rabbench.report.plots.dots import CostDot, draw_pareto
-from rabbench.report.render import sentence_text
+from rabbench.report.render import sentence_text, value_text
 from rabbench.report.wording import amount
 from rabbench.stats.intervals import Estimate, mean_ratio
 from rabbench.types import Measurement
@@ -27,13 +27,6 @@ VIEWS_DRAWN = 5  # the mean over data sets and four of them
 COSTS: Mapping[CostKind, tuple[str, str]] = {"flops": ("FLOPs", "FLOP"), "time": ("time", "s")}
 """A cost's noun and unit."""
 
-METHOD = (
-    "Every two systems are compared on the same queries, by the first metric of each data set: a "
-    "paired permutation test (all sign patterns where at most 13 queries differ, else 9,999 drawn "
-    "ones), with Holm’s correction over all pairs of the data set. A difference that is not "
-    "significant does not show that two systems are equal: the last column is the difference that "
-    "these queries would show with 80 % power at the 5 % level, before correction."
-)
 COST_RULE = (
     "Cost is what one query costs online, once documents are indexed. FLOPs are matrix products "
     "by closed form at the data set’s mean lengths: the query’s encoding, every candidate’s "
@@ -69,48 +62,6 @@ def significance_sentences(rankings: Sequence[Ranking]) -> list[str]:
     return sentences
 
 
-def best_tables(rankings: Sequence[Ranking]) -> list[Table]:
-    """A table per data set: the best system against each other one."""
-    tables = []
-    for dataset, pairs in ((ranking.dataset, ranking.pairs) for ranking in rankings):
-        best = pairs[0].first if pairs else ""
-        caption = f"{dataset}: {best}, the best, against the others"
-        of_best = [pair for pair in pairs if pair.first == best]
-        tables.append(pairs_table(f"best-{dataset}", caption, of_best))
-    return tables
-
-
-def all_pairs_tables(rankings: Sequence[Ranking]) -> list[Table]:
-    """A table per data set with every pair, where there are more than two systems."""
-    return [
-        pairs_table(
-            f"pairs-{ranking.dataset}", f"{ranking.dataset}: every pair of systems", ranking.pairs
-        )
-        for ranking in rankings
-        if len(ranking.pairs) > 1
-    ]
-
-
-def pairs_table(id_: str, caption: str, pairs: Sequence[SystemPair]) -> Table:
-    """A line for each pair, in the order given."""
-    records: list[Record] = [
-        {
-            "system": pair.first,
-            "against": pair.second,
-            "difference (95 %)": Cell.estimate(pair.difference, "change"),
-            "p": Cell(value=pair.p, role="p", note="exact" if pair.exact else ""),
-            "p, Holm": Cell(value=pair.adjusted, role="p"),
-            "significant": "yes" if pair.significant else "no",
-            "wins": pair.wins,
-            "ties": pair.ties,
-            "losses": pair.losses,
-            "detectable": Cell(value=pair.detectable, role="score"),
-        }
-        for pair in pairs
-    ]
-    return Table.from_records(id_, caption, records)
-
-
 @dataclass(frozen=True)
 class Retention:
     """The share of one system's mean, by a metric of a data set, that another reaches."""
@@ -139,30 +90,28 @@ def retentions(rankings: Rankings, baseline: str | None = None) -> list[Retentio
         based = [system for system in ranking.systems if system.row.system == baseline]
         for system in ranking.systems:
             teachers = _teachers(system, ranking.systems)
-            references = [(teacher, True) for teacher in teachers]
-            if system.row.system != baseline:
-                references += [(row, False) for row in based if row not in teachers]
-            for reference, is_teacher in references:
+            references = [] if system in based else [row for row in based if row not in teachers]
+            for reference in (*teachers, *references):
                 share = mean_ratio(system.scores, reference.scores)
                 if share is not None:
-                    names = (ranking.dataset, ranking.metric)
-                    shares.append(Retention(*names, system, reference, share, is_teacher))
+                    where = (ranking.dataset, ranking.metric)
+                    is_teacher = reference in teachers
+                    shares.append(Retention(*where, system, reference, share, is_teacher))
     return shares
 
 
 def _teachers(student: SystemRow, systems: Sequence[SystemRow]) -> list[SystemRow]:
     """The teachers of a student among the systems of its data set; none of another system."""
     first_stages, role = student.stages
-    names = (TEACHER, CACHED) if role.startswith(STUDENT) else ()
-    by_name = (
-        [
+    for name in (TEACHER, CACHED) if role.startswith(STUDENT) else ():
+        teachers = [
             system
             for system in systems
             if system.stages == (first_stages, name) and _has_same_model(student.row, system.row)
         ]
-        for name in names
-    )
-    return next(filter(None, by_name), [])
+        if teachers:
+            return teachers
+    return []
 
 
 def _has_same_model(student: Measurement, teacher: Measurement) -> bool:
@@ -241,20 +190,23 @@ def cost_tables(views: Sequence[CostQualityView]) -> list[Table]:
 
 def _cost_cells(view: CostQualityView, label: str) -> Record:
     """A system's cost, whether it is on the front, and how sure that is."""
-    noun, unit = COSTS[view.kind]
-    headings = (f"{noun} per query", f"{noun} front", f"{noun} front in resamples")
+    noun, _ = COSTS[view.kind]
+    cost, on_front, share = Cell(), Cell(), Cell()
     for point in view.points:
         if point.label == label:
-            words = "" if point.cost else "none"
-            cost = Cell(value=point.cost, role="amount", unit=unit, words=words)
+            cost = _cost_cell(view, point)
             on_front = Cell(value="yes" if point.on_front else "no")
             share = Cell(value=point.share, role="share")
-            return dict(zip(headings, (cost, on_front, share), strict=True))
-    return dict.fromkeys(headings, Cell())
+    return {
+        f"{noun} per query": cost,
+        f"{noun} front": on_front,
+        f"{noun} front in resamples": share,
+    }
 
 
-def _cost_text(cost: float, unit: str) -> str:
-    return amount(cost, unit) if cost else "none"
+def _cost_cell(view: CostQualityView, point: ParetoPoint) -> Cell:
+    words = "" if point.cost else "none"
+    return Cell(value=point.cost, role="amount", unit=COSTS[view.kind][1], words=words)
 
 
 def pareto_figures(views: Sequence[CostQualityView], slots: Mapping[str, int]) -> list[Figure]:
@@ -269,7 +221,7 @@ def _pareto_figure(view: CostQualityView, slots: Mapping[str, int]) -> Figure:
     slug = "".join(sign if sign.isalnum() else "-" for sign in view.name)
     id_ = f"fig-pareto-{view.kind}-{slug}"
     points = "; ".join(
-        f"{point.label} {point.quality.value:.3f} at {_cost_text(point.cost, unit)}"
+        f"{point.label} {point.quality.value:.3f} at {value_text(_cost_cell(view, point))}"
         for point in view.points
     )
     alt = (
@@ -282,19 +234,19 @@ def _pareto_figure(view: CostQualityView, slots: Mapping[str, int]) -> Figure:
     ]
     svg = draw_pareto(id_, dots, (cost, view.metric), partial(amount, unit=unit), alt)
     (data,) = cost_tables([view])
+    title = f"{view.metric} against {cost}: {view.name}"
     note = "Bars are 95 % intervals; filled marks and the line are the Pareto front."
-    return Figure(id_, f"{view.metric} against {cost}: {view.name}", alt, svg, data, note)
+    return Figure(id_, title, alt, svg, data, note)
 
 
 def front_sentences(views: Sequence[CostQualityView]) -> list[str]:
     """The Pareto front of the first view: of the mean over data sets, or of the first, by FLOPs."""
     sentences = []
     for view in views[:1]:
-        noun, unit = COSTS[view.kind]
         points = ", ".join(
-            f"{point.label} ({point.quality.value:.3f}, {_cost_text(point.cost, unit)})"
+            f"{point.label} ({point.quality.value:.3f}, {value_text(_cost_cell(view, point))})"
             for point in view.front
         )
-        cost = f"{view.metric} against {noun} per query, {view.name}"
+        cost = f"{view.metric} against {COSTS[view.kind][0]} per query, {view.name}"
         sentences.append(f"On the Pareto front of {cost}: {points}.")
     return sentences

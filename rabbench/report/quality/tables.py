@@ -1,4 +1,4 @@
-"""Tables of ranking quality: means per data set and over data sets, ties, truncation.
+"""Tables of ranking quality: means per data set and over data sets, tests, ties, truncation.
 
 Reads rankings; knows no cost.
 """
@@ -20,6 +20,7 @@ from rabbench.quality.rankings import (
     row_estimate,
     rows_by_dataset,
 )
+from rabbench.quality.significance import SystemPair
 from rabbench.report.labels import Labels, system_label
 from rabbench.report.page import Cell, Column, Figure, Record, Table, Value
 from rabbench.report.plots.dots import Dot, dots_figure
@@ -31,6 +32,13 @@ WIDE = 0.02  # width of a metric's range over tie orders that does
 MARKS = (
     "; the best of a column is bold, and a letter behind a mean names a system that is "
     "significantly worse (paired permutation test, Holm’s correction)"
+)
+METHOD = (
+    "Every two systems are compared on the same queries, by the first metric of each data set: a "
+    "paired permutation test (all sign patterns where at most 13 queries differ, else 9,999 drawn "
+    "ones), with Holm’s correction over all pairs of the data set. A difference that is not "
+    "significant does not show that two systems are equal: the last column is the difference that "
+    "these queries would show with 80 % power at the 5 % level, before correction."
 )
 MEAN_RULE = (
     "Each data set counts once, however many queries it has; parts that their suite counts as "
@@ -138,6 +146,50 @@ def dots_figures(rankings: Sequence[Ranking], slots: Mapping[str, int]) -> list[
         )
         for i, ranking in enumerate(rankings)
     ]
+
+
+def best_tables(rankings: Sequence[Ranking]) -> list[Table]:
+    """A table per data set: the best system against each other one."""
+    return [
+        pairs_table(
+            f"best-{ranking.dataset}",
+            f"{ranking.dataset}: {ranking.pairs[0].first}, the best, against the others",
+            [pair for pair in ranking.pairs if pair.first == ranking.pairs[0].first],
+        )
+        for ranking in rankings
+        if ranking.pairs
+    ]
+
+
+def all_pairs_tables(rankings: Sequence[Ranking]) -> list[Table]:
+    """A table per data set with every pair, where there are more than two systems."""
+    return [
+        pairs_table(
+            f"pairs-{ranking.dataset}", f"{ranking.dataset}: every pair of systems", ranking.pairs
+        )
+        for ranking in rankings
+        if len(ranking.pairs) > 1
+    ]
+
+
+def pairs_table(id_: str, caption: str, pairs: Sequence[SystemPair]) -> Table:
+    """A line for each pair, in the order given."""
+    records: list[Record] = [
+        {
+            "system": pair.first,
+            "against": pair.second,
+            "difference (95 %)": Cell.estimate(pair.difference, "change"),
+            "p": Cell(value=pair.p, role="p", note="exact" if pair.exact else ""),
+            "p, Holm": Cell(value=pair.adjusted, role="p"),
+            "significant": "yes" if pair.significant else "no",
+            "wins": pair.wins,
+            "ties": pair.ties,
+            "losses": pair.losses,
+            "detectable": Cell(value=pair.detectable, role="score"),
+        }
+        for pair in pairs
+    ]
+    return Table.from_records(id_, caption, records)
 
 
 def means_table(means: Sequence[MeanOverDatasets]) -> Table:
