@@ -183,7 +183,6 @@ class Results:
     environment: Mapping[str, Any]
     suites: Sequence[Mapping[str, Any]] = ()
     rows: Sequence[Measurement] = ()
-    schema: int = 1
 
 
 @runtime_checkable
