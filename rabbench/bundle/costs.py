@@ -33,23 +33,22 @@ RECOUNT_MEASURES = {"flops": "flops", "index_size": "index-size"}
 SHAPE = ("doc_len", "query_len", "n_docs", "n_queries", "k", "batch", "pairs", "model", "attention")
 """Params on which a count depends: not the device, nor the dtype (bytes are by the options')."""
 
-Series = tuple[str, str, str]  # system, phase, measure
+SERIES = ("system", "phase", "measure")
 
 
-def _by_series(rows: Iterable[Measurement]) -> dict[Series, list[Measurement]]:
-    groups: dict[Series, list[Measurement]] = {}
+def _group(rows: Iterable[Measurement], fields: Sequence[str]) -> dict[str, list[Measurement]]:
+    """The rows by the words of some fields."""
+    groups: dict[str, list[Measurement]] = {}
     for row in rows:
-        groups.setdefault((row.system, row.phase, row.measure), []).append(row)
+        groups.setdefault(" ".join(getattr(row, name) for name in fields), []).append(row)
     return groups
 
 
 def verify_samples(results: Results) -> Iterator[VerifyResult]:
     """A line for each cost whose rows carry samples: whether values are their medians."""
-    groups: dict[str, list[Measurement]] = {}
-    for row in results.rows:
-        if is_cost(row) and row.value is not None and len(row.samples):
-            groups.setdefault(row.measure, []).append(row)
-    for measure, rows in groups.items():
+    costs = [row for row in results.rows if is_cost(row) and row.value is not None]
+    sampled = [row for row in costs if len(row.samples)]
+    for measure, rows in _group(sampled, ["measure"]).items():
         differing = [row for row in rows if not _is_median(row)]
         if differing:
             row = differing[0]
@@ -74,8 +73,8 @@ def _is_median(row: Measurement) -> bool:
 def verify_counters(results: Results) -> Iterator[VerifyResult]:
     """A line for each phase whose FLOPs were counted three ways: whether the counts agree."""
     flops = [row for row in results.rows if row.measure == "flops" and row.value is not None]
-    for series, rows in _by_series(row for row in flops if "closed_form" in row.params).items():
-        about = " ".join(series)
+    counted = [row for row in flops if "closed_form" in row.params]
+    for about, rows in _group(counted, SERIES).items():
         errors = [error for row in rows if (error := _count_error(row)) is not None]
         if errors:
             yield disagrees(COUNTERS, about, f"{len(errors)} of {len(rows)} rows: {errors[0]}")
@@ -116,11 +115,10 @@ def verify_recount(results: Results) -> Iterator[VerifyResult]:
         recount = {_key(row): row for row in scaling.run(_config(results, counts)).rows}
     except (RabbenchError, TypeError, KeyError, ValueError, OSError) as error:
         reason = str(error) if isinstance(error, RabbenchError) else f"not counted again: {error}"
-        for series in _by_series(counts):
-            yield unverified(RECOUNT, " ".join(series), reason)
+        yield from (unverified(RECOUNT, about, reason) for about in _group(counts, SERIES))
         return
-    for series, rows in _by_series(counts).items():
-        yield _compare_counts(" ".join(series), rows, recount)
+    for about, rows in _group(counts, SERIES).items():
+        yield _compare_counts(about, rows, recount)
 
 
 def _compare_counts(

@@ -1,6 +1,7 @@
-"""Recomputes fits, verdicts and the report's tables from the raw rows, and compares.
+"""Files that follow from results, recomputed from the raw rows and compared: fits and tables.
 
-Knows ``fits.json`` of a bundle and the report in Markdown; of the HTML only the hash is verified.
+Configuration and environment as files of their own, every fit as numbers, and the report in
+Markdown; of the HTML only the hash is verified. Writes nothing.
 """
 
 from __future__ import annotations
@@ -8,32 +9,54 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import rabbench
-from rabbench.bundle import derived
 from rabbench.bundle.reader import Content
 from rabbench.bundle.verify_result import VerifyResult, agrees, disagrees, unverified
 from rabbench.report import MARKDOWN, build
+from rabbench.report.labels import is_cost
 from rabbench.report.render import markdown
+from rabbench.scaling.fits import fit_sweeps
 from rabbench.types import BadInputError, Results
 
 FIT, DERIVED, REPORT = "fit", "derived", "report"
+CONFIG, ENVIRONMENT, FITS = "config.json", "environment.json", "fits.json"
+IDENTITY = ("system", "phase", "measure", "key")
+FIT_FIELDS = (
+    *IDENTITY, "unit", "lengths", "order", "exact", "verdict", "coefficients", "leading",
+    "exponent", "crossover", "growth", "residual", "failed",
+)  # fmt: skip
 CLOSE = 1e-6  # relative: least squares and seeded resampling on another processor
 LOAD_SECTIONS = frozenset({"break-even", "provenance"})
 """Sections that a report may show for another break-even load than the recorded one."""
 
 
+def derived_files(results: Results) -> dict[str, Any]:
+    """The content of each derived file as JSON holds it; of a fit ``FIT_FIELDS``."""
+    contents: dict[str, Any] = {CONFIG: dict(results.config)}
+    contents[ENVIRONMENT] = dict(results.environment)
+    fits = map(asdict, fit_sweeps(row for row in results.rows if is_cost(row)))
+    records = [_through_json({name: fit[name] for name in FIT_FIELDS}) for fit in fits]
+    return {**contents, FITS: records} if records else contents
+
+
+def _through_json(value: Any) -> Any:
+    """The value as JSON gives it back: tuples become lists, infinity and NaN null."""
+    return json.loads(json.dumps(value), parse_constant=lambda _: None)
+
+
 def verify_growth(content: Content, results: Results) -> Iterator[VerifyResult]:
     """A line for each derived file, each fit and each table of the report."""
-    recomputed = {name: derived.through_json(d) for name, d in derived.files(results).items()}
-    for name in (derived.CONFIG, derived.ENVIRONMENT):
+    recomputed = {name: _through_json(d) for name, d in derived_files(results).items()}
+    for name in (CONFIG, ENVIRONMENT):
         if (path := content.path(name)) is not None:
             equal = _read(path) == recomputed[name]
             detail = "as in results.json" if equal else "is not what results.json says"
             yield (agrees if equal else disagrees)(DERIVED, name, detail)
-    fits, fits_path = recomputed.get(derived.FITS, []), content.path(derived.FITS)
+    fits, fits_path = recomputed.get(FITS, []), content.path(FITS)
     if fits and fits_path is not None:
         yield from _verify_fits(_read(fits_path), fits)
     report = content.path(MARKDOWN)
@@ -42,7 +65,7 @@ def verify_growth(content: Content, results: Results) -> Iterator[VerifyResult]:
         text = report.read_text(encoding="utf-8", errors="replace")
         yield from _verify_tables(text, results, release)
     elif fits and fits_path is None:
-        detail = f"neither {derived.FITS} nor {MARKDOWN} is there to compare with"
+        detail = f"neither {FITS} nor {MARKDOWN} is there to compare with"
         yield unverified(FIT, "all", detail)
 
 
@@ -54,7 +77,7 @@ def _read(path: Path) -> Any:
 
 
 def _identity(fit: Mapping[str, Any]) -> str:
-    return json.dumps([fit.get(name) for name in derived.IDENTITY], sort_keys=True)
+    return json.dumps([fit.get(name) for name in IDENTITY], sort_keys=True)
 
 
 def _label(fit: Mapping[str, Any]) -> str:
@@ -70,9 +93,9 @@ def _verify_fits(raw: Any, recomputed: Sequence[Mapping[str, Any]]) -> Iterator[
         about = f"{_label(fit)} ({pairs})" if pairs else _label(fit)
         packed = bundled.pop(_identity(fit), None)
         if packed is None:
-            yield disagrees(FIT, about, f"is not in {derived.FITS}")
+            yield disagrees(FIT, about, f"is not in {FITS}")
             continue
-        differing = [name for name in derived.FIT_FIELDS if not same(packed.get(name), fit[name])]
+        differing = [name for name in FIT_FIELDS if not same(packed.get(name), fit[name])]
         if differing:
             name = differing[0]
             detail = f"{name} is given as {_brief(packed.get(name))}, found {_brief(fit[name])}"

@@ -25,6 +25,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def json_text(content: Any) -> str:
+    """The text of a bundle's JSON file."""
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
     """The content of ``manifest.json``.
@@ -48,7 +53,7 @@ class Manifest:
             "data": list(self.data),
             "absent": dict(sorted(self.absent.items())),
         }
-        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return json_text(content)
 
 
 def read(path: Path, bundle: Path) -> Manifest:

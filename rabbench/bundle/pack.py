@@ -1,13 +1,16 @@
 """Packs a results folder into one zip whose bytes depend on its contents alone.
 
 Knows the files of a results folder (rankings and judgements by their rows, reports, derived files)
-and the data that a licence keeps back. Times in the zip are fixed and names sorted; the bytes are
-the same wherever zlib compresses alike, and the manifest's hash is the same everywhere.
+and licences by name: one that is not known to allow passing data on does not. Times in the zip are
+fixed and names sorted; the bytes are the same wherever zlib compresses alike, and the manifest's
+hash is the same everywhere.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
+import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,12 +18,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import rabbench
-from rabbench.bundle import derived, licences, manifest
+from rabbench.bundle import growth, manifest
 from rabbench.bundle.manifest import Manifest
 from rabbench.quality.job import qrels_name, run_name
 from rabbench.report import HTML, MARKDOWN
-from rabbench.results import FILENAME, load_results
+from rabbench.results import FILENAME, load_results, write_file
 from rabbench.types import BadInputError, Results, UsageError
+
+Permission = Literal["all", "runs", "nothing"]
+
+FREE = re.compile(
+    r"(CC0|CC BY(?!-ND|-NC-ND| NC ND| ND)[ -]|Apache-2\.0|MIT\b|BSD|GPL-|LGPL-|ODC-BY|ODbL|PDDL)",
+)
+"""Beginnings of licences that let anyone pass on a copy or a part; no-derivatives does not."""
+
+LOCAL = re.compile(r"not to be passed on|no redistribution|do not redistribute", re.IGNORECASE)
+"""Words on the card of data that stay where they are; their document ids may be texts."""
 
 QrelsPolicy = Literal["auto", "all", "none"]
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
@@ -78,8 +91,8 @@ def write(folder: Path, out: Path | None = None, *, qrels: QrelsPolicy = "auto")
         raise UsageError(f"--out {out} is a folder; name a file, such as {out}/{source.name}.zip")
     packing = _Packing(folder, results)
     packing.contents[FILENAME] = (folder / FILENAME).read_bytes()
-    for name, content in derived.files(results).items():
-        packing.contents[name] = derived.to_text(content).encode()
+    for name, content in growth.derived_files(results).items():
+        packing.contents[name] = manifest.json_text(content).encode()
     for name in (MARKDOWN, HTML):
         packing.add(name, "not in the folder; 'rabbench report DIR' writes it")
     datasets = tuple(packing.add_dataset(card, qrels) for card in results.suites)
@@ -92,6 +105,19 @@ def write(folder: Path, out: Path | None = None, *, qrels: QrelsPolicy = "auto")
     text = packed.text().encode()
     _zip(out, {**packing.contents, manifest.NAME: text})
     return Bundle(path=out, manifest=packed, identity=hashlib.sha256(text).hexdigest())
+
+
+def permission(licence: str) -> tuple[Permission, str]:
+    """The content that a licence allows in a bundle, and the reason.
+
+    Returns:
+        ``all``: judgements and rankings; ``runs``: rankings, which hold ids alone; ``nothing``.
+    """
+    if LOCAL.search(licence):
+        return "nothing", f"its licence keeps it where it is ({licence})"
+    if FREE.match(licence):
+        return "all", f"its licence allows it ({licence})"
+    return "runs", f"its licence is not known to allow passing judgements on ({licence or 'none'})"
 
 
 @dataclass(frozen=True)
@@ -114,7 +140,7 @@ class _Packing:
     def add_dataset(self, card: Mapping[str, Any], qrels: QrelsPolicy) -> dict[str, Any]:
         """Add a data set's rankings and judgements as far as its licence allows; its terms."""
         name, licence = str(card.get("name")), str(card.get("licence") or "")
-        allowed, why = licences.permission(licence)
+        allowed, why = permission(licence)
         if qrels == "all":
             allowed, why = "all", f"--qrels all, whatever its licence says ({licence or 'none'})"
         measured = [
@@ -150,11 +176,10 @@ class _Packing:
 
 
 def _zip(out: Path, contents: Mapping[str, bytes]) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(out.name + ".partial")
-    with zipfile.ZipFile(partial, "w") as archive:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
         for name in sorted(contents):
             entry = zipfile.ZipInfo(name, date_time=EPOCH)
             entry.external_attr, entry.create_system = MODE, UNIX
             archive.writestr(entry, contents[name], zipfile.ZIP_DEFLATED, compresslevel=9)
-    partial.replace(out)
+    write_file(out, stream.getvalue())

@@ -23,18 +23,14 @@ def check_exact(
     base: Sequence[Reading], head: Sequence[Reading], policy: Policy
 ) -> Iterator[CheckResult]:
     """Compare every exact row of the baseline, every data set and every order of growth."""
-    rows = _baseline_rows(base)
+    items = chain.from_iterable(reading.rows.items() for reading in reversed(base))
+    # The first of repeated runs stands.
+    rows = {key: row for key, row in items if tier(row) == "exact" and row.value is not None}
     for identity, row in rows.items():
         yield _worst([_check_row(row, identity, reading, policy) for reading in head])
     if any(row.phase == "quality" for row in rows.values()):
         yield from _check_suites(base, head)
     yield from _check_orders(rows, head)
-
-
-def _baseline_rows(base: Sequence[Reading]) -> dict[Identity, Measurement]:
-    """The baseline's exact rows that have a value; the first of repeated runs."""
-    items = chain.from_iterable(reading.rows.items() for reading in reversed(base))
-    return {key: row for key, row in items if tier(row) == "exact" and row.value is not None}
 
 
 def _worst(results: Sequence[CheckResult]) -> CheckResult:

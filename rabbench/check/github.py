@@ -15,6 +15,8 @@ from typing import Any
 
 from rabbench.check.model import ORDER, CheckResult, Verdict
 from rabbench.check.text import failures, noted, verdict_table
+from rabbench.report.page import Page, Section, Table
+from rabbench.report.render import markdown
 from rabbench.types import Better
 
 ANNOTATIONS = 10  # of a kind, of one step: GitHub shows no more
@@ -52,9 +54,6 @@ def _property(text: str) -> str:
 
 def summary(verdict: Verdict, baseline: Path) -> str:
     """The verdict as Markdown, below the size that a step summary may have."""
-    from rabbench.report.page import Page, Section, Table
-    from rabbench.report.render import markdown
-
     table, results = verdict_table(verdict), noted(verdict)
     details = Table(
         id="details",

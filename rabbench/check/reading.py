@@ -1,18 +1,20 @@
 """Reads what is compared: results files, repeated runs in one file, pytest-benchmark's JSON.
 
 Knows files and rows' identities; compares nothing. A repeated run's rows carry ``run`` in their
-params, so that one results file can hold several and still be read as any other.
+params, so that one results file can hold several and still be read as any other. One of
+pytest-benchmark's counts if its ``extra_info`` holds ``system``, ``phase`` and ``doc_len``, as
+those in this project's ``benchmarks/`` do; ``flops`` and ``units`` are read where they are.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rabbench.check.pytest_json import is_pytest_benchmark, parse_benchmarks
 from rabbench.config.check import Policy, Tier
 from rabbench.plan.rows import PREDICTED
 from rabbench.results import IDENTITY, load_results, row_key
@@ -25,6 +27,7 @@ CONFIG_KEY = "check"
 
 COUNTS = (*NOISE_FREE, "parameters")
 NOT_COMPARED = ("longest_feasible",)  # depends on --memory-limit and on what else is running
+BENCHMARKED = {"system", "phase", "doc_len"}  # a benchmark's extra_info
 PLACE = ("doc_len", "pairs", "dataset", "model", "attention", "variant", "step")
 
 
@@ -51,16 +54,57 @@ def load_run(path: Path) -> Results:
     """Read a results file or folder, or a file that pytest-benchmark wrote.
 
     Raises:
-        BadInputError: if it is neither.
+        BadInputError: if it is neither, or a benchmark lacks what the format promises.
     """
     if path.is_file():
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
         except (json.JSONDecodeError, UnicodeDecodeError):
             raw = None  # load_results says what is wrong with it
-        if is_pytest_benchmark(raw):
-            return parse_benchmarks(raw, str(path))
+        if isinstance(raw, dict) and {"benchmarks", "machine_info"} <= raw.keys():
+            return _parse_benchmarks(raw, path)
     return load_results(path)
+
+
+def _parse_benchmarks(raw: Mapping[str, Any], path: Path) -> Results:
+    """The benchmarks as results: a latency row each, and a FLOPs row where they were counted."""
+    machine = raw["machine_info"]
+    try:
+        rows = [row for benchmark in raw["benchmarks"] for row in _benchmark_rows(benchmark)]
+        hardware = f"{machine.get('node')} {(machine.get('cpu') or {}).get('brand_raw')}"
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BadInputError(
+            f"{path} is damaged: {type(error).__name__}: {error}; write it again with "
+            "'pytest benchmarks --benchmark-only --benchmark-json FILE'"
+        ) from None
+    environment = {
+        "date": raw.get("datetime"),
+        "machine": hashlib.sha256(hardware.encode()).hexdigest()[:12],
+    }
+    return Results(command="pytest-benchmark", config={}, environment=environment, rows=rows)
+
+
+def _benchmark_rows(benchmark: Mapping[str, Any]) -> Iterator[Measurement]:
+    extra, stats = benchmark["extra_info"], benchmark["stats"]
+    if not extra.keys() >= BENCHMARKED:
+        return
+    units = extra.get("units", 1)
+    latency = Measurement(
+        system=extra["system"],
+        phase=extra["phase"],
+        measure="latency",
+        value=stats["median"] / units,
+        unit="s",
+        better="lower",
+        params={name: extra[name] for name in IDENTITY if name in extra},
+        samples=[seconds / units for seconds in stats["data"]],
+    )
+    yield latency
+    if extra.get("flops") is not None:
+        count = extra["flops"] / units
+        yield latency.with_changes(
+            measure="flops", value=count, unit="FLOP", samples=(), params={"pairs": "dense"}
+        )
 
 
 def load_baseline(path: Path) -> Results:

@@ -1,11 +1,10 @@
 """What this machine does in a second: products, attention, copies, and layers of given shapes.
 
-Times a few seconds of real work and keeps the raw samples; knows torch, the machine and model
-configurations, and no system. The kinds of timing: ``matmul`` (a feed-forward's product at
-several lengths), ``attention`` (scaled_dot_product_attention, FLOPs counted densely), ``copy``
-(bytes read and written), ``gemv`` (weights read for one position, as an LM head does), ``call``
-(one small operator), ``fill`` (random weights) and ``interpreter`` (plain Python).
-A :class:`~rabbench.plan.curves.Curve` holds the times of the layers of one configuration.
+Times a few seconds of real work, keeps the raw samples, and knows no system. Kinds of timing:
+``matmul`` (a feed-forward's product at several lengths), ``attention``
+(scaled_dot_product_attention, FLOPs counted densely), ``copy`` (bytes read and written), ``gemv``
+(weights read for one position, as an LM head does), ``call`` (one small operator), ``fill`` (random
+weights) and ``interpreter`` (plain Python). A ``Curve`` holds the layer times of a configuration.
 """
 
 from __future__ import annotations
@@ -19,8 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from rabbench import environment
-from rabbench.plan.cpu_contention import cpu_contention, cpu_times
 from rabbench.plan.curves import Curve, Target, trace_curve
 from rabbench.plan.sampling import sample_rounds
 from rabbench.results import write_file
@@ -36,7 +36,11 @@ LENGTHS = (64, 512, 2048)  # tokens of the products
 LOOP = 20_000  # turns of the interpreter's timing
 GEMV_BYTES = 1 << 26
 COPY_BYTES = 1 << 27
+WORKING = ("user", "nice", "system", "irq", "softirq", "steal")  # of a processor's times
 BUSY = 0.1  # share of all CPUs that other processes may take before a calibration is doubted
+
+Times = tuple[float, float, float]
+"""CPU seconds of the whole machine, those of this process, and wall seconds times processors."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,10 +105,8 @@ class Calibration:
 
     def timings_of(self, kind: str) -> list[Timing]:
         """The timings of one kind, smallest work first."""
-        return sorted(
-            (timing for timing in self.timings if timing.kind == kind),
-            key=lambda timing: timing.work,
-        )
+        timings = (timing for timing in self.timings if timing.kind == kind)
+        return sorted(timings, key=lambda timing: timing.work)
 
     def rate(self, kind: str) -> float:
         """The best rate of one kind: what a roofline calls its roof."""
@@ -127,11 +129,9 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """As a dictionary that JSON can hold; :meth:`from_json` reads it."""
-        raw = {
-            **asdict(self),
-            "timings": [timing.to_json() for timing in self.timings],
-            "curves": [curve.to_json() for curve in self.curves],
-        }
+        raw = asdict(self)
+        raw["timings"] = [timing.to_json() for timing in self.timings]
+        raw["curves"] = [curve.to_json() for curve in self.curves]
         return {"schema": SCHEMA, "others": raw.pop("busy_share"), **raw}
 
     @classmethod
@@ -189,7 +189,11 @@ def calibrate(
             date=here["date"],
             timings=probes,
         )
-    missing = [target for target in _merge(targets) if not _covers(calibration, target)]
+    missing = [
+        target
+        for target in _merge(targets)
+        if not any(curve.covers(target) for curve in calibration.curves)
+    ]
     # Small ones first: the time that they do not need goes to the large.
     missing.sort(key=lambda target: target.shape.linear_flops)
     end = time.monotonic() + (1 - PROBES_SHARE) * seconds
@@ -206,6 +210,20 @@ def calibrate(
     return calibration
 
 
+def cpu_times() -> Times:
+    """CPU seconds since the machine started."""
+    totals = psutil.cpu_times()._asdict()
+    process = psutil.Process().cpu_times()
+    machine = sum(totals.get(name, 0.0) for name in WORKING)
+    return machine, process.user + process.system, time.monotonic() * (psutil.cpu_count() or 1)
+
+
+def cpu_contention(before: Times, after: Times) -> float:
+    """The share of the machine's CPU time that neither idled nor was this process's."""
+    machine, process, capacity = (late - early for early, late in zip(before, after, strict=True))
+    return min(max((machine - process) / capacity, 0.0), 1.0) if capacity > 0 else 0.0
+
+
 def _merge(targets: Sequence[Target]) -> list[Target]:
     """One target for each key, with the greatest lengths of all."""
     merged: dict[str, Target] = {}
@@ -217,11 +235,6 @@ def _merge(targets: Sequence[Target]) -> list[Target]:
             suffix=max(target.suffix, earlier.suffix),
         )
     return list(merged.values())
-
-
-def _covers(calibration: Calibration, target: Target) -> bool:
-    curve = calibration.curve(target)
-    return curve is not None and curve.longest >= target.longest and curve.suffix >= target.suffix
 
 
 def _read_cached(path: Path, versions: Mapping[str, str]) -> Calibration | None:
@@ -237,6 +250,7 @@ def _read_cached(path: Path, versions: Mapping[str, str]) -> Calibration | None:
 def _probes(width: int, ffn: int, *, device: str, dtype: str, seconds: float) -> tuple[Timing, ...]:
     """The machine's own rates, all sampled in the same rounds."""
     import torch
+    from torch.nn.functional import linear, scaled_dot_product_attention
 
     runs: list[tuple[dict[str, Any], Callable[[], Any]]] = []
 
@@ -255,8 +269,7 @@ def _probes(width: int, ffn: int, *, device: str, dtype: str, seconds: float) ->
     add("fill", {"m": 1 << 20}, 1 << 20, "value", blank.normal_)
     rows = max(GEMV_BYTES // (width * small.element_size()), 1)
     head, state = random(rows, width), random(1, width)
-    gemv = partial(torch.nn.functional.linear, state, head)
-    add("gemv", {"d": width, "rows": rows}, head.nbytes, "B", gemv)
+    add("gemv", {"d": width, "rows": rows}, head.nbytes, "B", partial(linear, state, head))
     source = torch.ones(COPY_BYTES // 4, device=device)
     target = torch.empty_like(source)
     add("copy", {"bytes": COPY_BYTES}, 2 * COPY_BYTES, "B", lambda: target.copy_(source))
@@ -265,10 +278,9 @@ def _probes(width: int, ffn: int, *, device: str, dtype: str, seconds: float) ->
         product = partial(torch.matmul, random(length, width), weight)
         size = {"L": length, "d": width, "f": ffn}
         add("matmul", size, 2 * length * width * ffn, "FLOP", product)
-        query = random(1, max(width // 64, 1), length, 64)  # (1, h, L, e)
-        attend = torch.nn.functional.scaled_dot_product_attention
-        heads = query.shape[1]
-        run = partial(attend, query, query, query, is_causal=True)
+        heads = max(width // 64, 1)
+        query = random(1, heads, length, 64)  # (1, h, L, e)
+        run = partial(scaled_dot_product_attention, query, query, query, is_causal=True)
         size = {"L": length, "h": heads, "e": 64}
         add("attention", size, 4 * heads * 64 * length**2, "FLOP", run)
     with torch.inference_mode():

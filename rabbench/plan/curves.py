@@ -97,6 +97,11 @@ class Curve:
         fields = {**raw, **points}
         return cls(longest=fields.pop("asked"), **fields)
 
+    def covers(self, target: Target) -> bool:
+        """Whether it is of the target's layers, and long enough."""
+        long_enough = self.longest >= target.longest and self.suffix >= target.suffix
+        return self.key == target.key and long_enough
+
     def seconds(self, work: Forward, layers: int | None = None) -> float:
         """Predicted time of one forward through the whole body, or through so many layers."""
         count = self.layers if layers is None else layers

@@ -146,12 +146,8 @@ def _longest(
 def start_results(command: str, config: Any) -> Results:
     """Results with configuration and environment and no rows yet."""
     fields = asdict(config)
-    options = fields.pop("options")
-    return Results(
-        command=command,
-        config={**fields, "options": options},
-        environment=environment.describe(),
-    )
+    fields["options"] = fields.pop("options")  # last
+    return Results(command=command, config=fields, environment=environment.describe())
 
 
 def plan(config: ScalingConfig) -> list[Point]:

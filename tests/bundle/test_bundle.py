@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rabbench.bundle import licences, pack, verify, verify_result
+from rabbench.bundle import pack, verify, verify_result
 from rabbench.results import load_results, save_results
 from rabbench.types import BadInputError, UsageError
 from tests.bundle.selection import of_kind
@@ -94,15 +94,15 @@ def test_nothing_but_the_results_own_files_is_packed(folder: Path, tmp_path: Pat
     ],
 )
 def test_a_licence_decides_what_may_travel(licence: str, allowed: str) -> None:
-    assert licences.permission(licence)[0] == allowed
+    assert pack.permission(licence)[0] == allowed
 
 
 def test_every_licence_of_the_suites_is_decided_as_written() -> None:
     from rabbench.suites import beir
 
-    allowed = {base: licences.permission(licence)[0] for base, licence in beir.LICENCES.items()}
+    allowed = {base: pack.permission(licence)[0] for base, licence in beir.LICENCES.items()}
     assert {base for base, permission in allowed.items() if permission != "all"} == {"msmarco"}
-    assert licences.permission(beir.UNSTATED)[0] == "runs"
+    assert pack.permission(beir.UNSTATED)[0] == "runs"
 
 
 def test_judgements_that_may_not_travel_stay_and_are_read_by_name(

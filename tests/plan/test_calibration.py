@@ -22,7 +22,7 @@ from rabbench import environment
 from rabbench.config.options import Options
 from rabbench.measures import _speed
 from rabbench.models.backbone import resolve
-from rabbench.plan import calibration, cpu_contention, curves, sampling, skeleton
+from rabbench.plan import calibration, curves, sampling, skeleton
 from rabbench.plan.calibration import Calibration, Timing
 from rabbench.plan.curves import Curve, Target
 from rabbench.plan.skeleton import Forward
@@ -234,13 +234,13 @@ def test_neighbours_that_were_busy_meanwhile_are_known_of(
 
 
 def test_this_process_is_not_its_own_neighbour() -> None:
-    before = cpu_contention.cpu_times()
+    before = calibration.cpu_times()
     machine, process, capacity = before
     assert 0 < process < machine
     assert capacity > 0
-    assert 0 <= cpu_contention.cpu_contention(before, cpu_contention.cpu_times()) <= 1
-    assert cpu_contention.cpu_contention((0.0, 0.0, 0.0), (3.0, 3.0, 4.0)) == 0
-    assert cpu_contention.cpu_contention((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)) == 0
+    assert 0 <= calibration.cpu_contention(before, calibration.cpu_times()) <= 1
+    assert calibration.cpu_contention((0.0, 0.0, 0.0), (3.0, 3.0, 4.0)) == 0
+    assert calibration.cpu_contention((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)) == 0
 
 
 def test_no_job_starts_that_would_not_fit(clock: Clock) -> None:

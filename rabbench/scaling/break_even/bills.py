@@ -53,7 +53,6 @@ class Storage:
     system: str
     doc_len: int
     key: Mapping[str, Any]
-    bytes_per_doc: float
     bytes: float
     per_month: float | None
 
@@ -139,7 +138,6 @@ def storages(rows: Iterable[Measurement], load: Load | None = None) -> list[Stor
             system=row.system,
             doc_len=int(row.params["doc_len"]),
             key=sweep_key(row),
-            bytes_per_doc=row.value,
             bytes=row.value * load.n_docs,
             per_month=None if price is None else row.value * load.n_docs / GB * price,
         )

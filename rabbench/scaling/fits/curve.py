@@ -50,8 +50,6 @@ def exact_fit(fit: Fit) -> Fit | None:
         order=ORDERS[degree],
         exact=True,
         coefficients=(a, b, c),
-        a=_exact(a),
-        b=_exact(b),
         c=_exact(c),
         leading=_exact((a, b, c)[degree]),
         exponents=exponents,
@@ -98,8 +96,8 @@ def statistical_fit(fit: Fit, samples: list[Array]) -> Fit:
                 residual=float(np.max(np.abs(solution.fitted / y - 1))),
             )
         )
-    a, b, c = models[2].coefficients
-    fit = replace(fit, a=a, b=b, c=c, models=tuple(models))
+    c = models[2].coefficients[2]
+    fit = replace(fit, c=c, models=tuple(models))
     bent = has_bend(fit)
     upward = bent and c.value > 0
     full, slope = nested[2], np.array([0.0, 1.0, 2.0])

@@ -41,7 +41,7 @@ class Model:
 class Fit:
     """The growth of one cost of one phase of one system.
 
-    ``a``, ``b``, ``c`` belong to the full model a + b·L + c·L² whatever the order;
+    ``c`` belongs to the full model a + b·L + c·L² whatever the order;
     ``coefficients`` and ``leading`` (the highest one, with interval) belong to the order's model.
     ``exponents`` is d log F / d log L at each length, ``exponent`` that at the largest by the full
     model, ``crossover`` L* = b/c, ``growth`` F(largest)/F(smallest) as fitted, ``residual`` the
@@ -64,8 +64,6 @@ class Fit:
     exact: bool = False
     coefficients: Triple | None = None
     covariance: tuple[Triple, Triple, Triple] | None = None
-    a: Estimate | None = None
-    b: Estimate | None = None
     c: Estimate | None = None
     leading: Estimate | None = None
     sampling: Estimate | None = None
