@@ -65,7 +65,7 @@ def write_comparison(folders: Sequence[Path], out: Path) -> tuple[list[str], lis
 
     if out.resolve() in {folder.resolve() for folder in folders}:
         raise UsageError(f"--out {out} is one of the folders compared; choose another")
-    compared = comparison.compare_sides(load_sides(folders))
+    compared = comparison.Comparison(load_sides(folders))
     page = comparison.build_page(compared)
     data = comparison.comparison_data(compared, page)
     paths = [*_write_page(page, out), out / COMPARISON]
@@ -129,6 +129,6 @@ def _latex(sides: Sequence[Side]) -> str:
         results = sides[0].results
         page = build.build_page(results, draw=False)
         return latex.render_latex(page, source=source_text(results))
-    page = comparison.build_page(comparison.compare_sides(sides), draw=False)
+    page = comparison.build_page(comparison.Comparison(sides), draw=False)
     sections = [section for section in page.sections if not section.detail]
     return "\n".join(latex.render_table(table) for s in sections for table in s.tables)

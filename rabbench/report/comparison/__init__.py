@@ -6,14 +6,14 @@ Every figure is a row, a ratio of rows or a test on rows of the results that it 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from rabbench.report.comparison import costs, quality, ratios, runs
 from rabbench.report.comparison.costs import MatchedCost
-from rabbench.report.comparison.quality import Change, RankedMetric
-from rabbench.report.comparison.ratios import FitsBySide, RatioComparison
-from rabbench.report.comparison.runs import Differences, LeftOut, Side
+from rabbench.report.comparison.quality import RankedMetric
+from rabbench.report.comparison.ratios import RatioComparison
+from rabbench.report.comparison.runs import LeftOut, Side
 from rabbench.report.cost.text import DECIDING
 from rabbench.report.labels import SEPARATOR, STUDENT, TEACHER, Labels, group_by, name_of, rank
 from rabbench.report.page import Figure, Page, Row, Section, Table, figure_data
@@ -44,44 +44,25 @@ JSON_SECTIONS = {
 """The sections whose tables are the parts of ``comparison.json``."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Everything that may be said of several results side by side, and what may not."""
 
-    sides: Sequence[Side]
-    differences: Differences
-    costs: Sequence[MatchedCost]
-    ratios: Sequence[RatioComparison]
-    ranked: Sequence[RankedMetric]
-    changes: Sequence[Change]
-    fits: FitsBySide
-    left_out: Sequence[LeftOut]
-
-    @property
-    def slots(self) -> dict[str, int]:
-        """The sides' names in the order given, with their colours."""
-        return {side.label: slot for slot, side in enumerate(self.sides)}
-
-
-def compare_sides(sides: Sequence[Side]) -> Comparison:
-    """Match and test what these results hold; each reason stands once for what it concerns."""
-    labels = Labels(*(side.costs for side in sides), names=costs.DISTINCT)
-    matches: list[MatchedCost | RatioComparison | RankedMetric | LeftOut] = [
-        *costs.match_costs(sides, labels),
-        *ratios.match_ratios(sides, labels),
-        *quality.match_rankings(sides),
-    ]
-    ranked = [match for match in matches if isinstance(match, RankedMetric)]
-    return Comparison(
-        sides=sides,
-        differences=runs.find_differences(sides),
-        costs=[match for match in matches if isinstance(match, MatchedCost)],
-        ratios=[match for match in matches if isinstance(match, RatioComparison)],
-        ranked=ranked,
-        changes=quality.find_changes(ranked),
-        fits=ratios.fit_costs(sides, labels),
-        left_out=list(dict.fromkeys(item for item in matches if isinstance(item, LeftOut))),
-    )
+    def __init__(self, sides: Sequence[Side]) -> None:
+        """Match and test what these results hold; each reason stands once for what it concerns."""
+        labels = Labels(*(side.costs for side in sides), names=costs.DISTINCT)
+        matches: list[MatchedCost | RatioComparison | RankedMetric | LeftOut] = [
+            *costs.match_costs(sides, labels),
+            *ratios.match_ratios(sides, labels),
+            *quality.match_rankings(sides),
+        ]
+        self.sides, self.slots = sides, {side.label: slot for slot, side in enumerate(sides)}
+        self.differences = runs.find_differences(sides)
+        self.costs = [match for match in matches if isinstance(match, MatchedCost)]
+        self.ratios = [match for match in matches if isinstance(match, RatioComparison)]
+        self.ranked = [match for match in matches if isinstance(match, RankedMetric)]
+        self.changes = quality.find_changes(self.ranked)
+        self.fits = ratios.fit_costs(sides, labels)
+        self.left_out = list(dict.fromkeys(m for m in matches if isinstance(m, LeftOut)))
 
 
 def comparison_data(comparison: Comparison, page: Page) -> dict[str, Any]:
@@ -133,25 +114,26 @@ def build_page(comparison: Comparison, *, draw: bool = True) -> Page:
 
 def _sections(comparison: Comparison, orders: Table, *, draw: bool) -> list[Section]:
     """The sections of the tables that there are; without any a section has no words either."""
-    differing, matched = comparison.differences, comparison.costs
-    counts = [cost for cost in matched if cost.key.exact]
-    measured = [cost for cost in matched if not cost.key.exact]
-    drawings = _figures(comparison) if draw else ()
-    glance = Section("figures", "At a glance", figures=drawings, group="Summary", opening=True)
+    matched = comparison.costs
+    counts, measured = (
+        costs.summary_tables([cost for cost in matched if cost.key.exact is exact])
+        for exact in (True, False)
+    )
+    figures = _figures(comparison) if draw else ()
     left_out = runs.left_out_table(comparison.left_out)
-    overview = runs.overview(comparison.sides, differing)
-    notes = [costs.DRIFT, *runs.unlike_sentences(differing)]
+    overview = runs.overview(comparison.sides, comparison.differences)
+    notes = [costs.DRIFT, *runs.unlike_sentences(comparison.differences)]
     ratio_tables = ratios.ratio_tables(comparison.ratios)
     lengths = _section("lengths", "Every length", "Cost", costs.length_tables(matched))
     means = quality.means_tables(comparison.ranked)
     changes = quality.changes_tables(comparison.changes)
     sections = [
-        glance,
+        Section("figures", "At a glance", figures=figures, group="Summary", opening=True),
         _section("runs", "What is compared", "Summary", [overview]),
         _section("factors", "Teacher over student", "Cost", ratio_tables, RATIOS),
         _section("orders", "Orders of growth", "Cost", [orders]),
-        _section("counts", "FLOPs and bytes", "Cost", costs.summary_tables(counts), COUNTS),
-        _section("measured", "Time and memory", "Cost", costs.summary_tables(measured), *notes),
+        _section("counts", "FLOPs and bytes", "Cost", counts, COUNTS),
+        _section("measured", "Time and memory", "Cost", measured, *notes),
         replace(lengths, detail=True),
         _section("quality", "Ranking quality", "Quality", means, quality.RULE),
         _section("changes", "What changed", "Quality", changes, quality.METHOD),
@@ -199,12 +181,10 @@ def _cost_figure(costs: Sequence[MatchedCost], comparison: Comparison, number: i
     series: list[Series] = []
     rows: list[Row] = []
     for cost in sorted(costs, key=lambda cost: rank(cost.key.system)):
-        label = cost.key.label
+        label, sweeps = cost.key.label, cost.sweeps.items()
         fits = comparison.fits.get((label, measure, "score"), {})
-        lines = []
-        for side, sweep in cost.sweeps.items():
-            lines.append(_cost_line(sweep, fits.get(side), side, comparison.slots[side]))
-            rows += [(label, side, n, sweep[n].value) for n in sorted(sweep)]
+        lines = [_cost_line(sweep, fits.get(s), s, comparison.slots[s]) for s, sweep in sweeps]
+        rows += [(label, side, n, sweep[n].value) for side, sweep in sweeps for n in sorted(sweep)]
         merged = _merge_equal(line for line in lines if line.points)
         series += [replace(line, label=f"{label}{SEPARATOR}{line.label}") for line in merged]
     unit = next(iter(costs[0].sweeps[sides[0]].values())).unit
@@ -236,14 +216,13 @@ def _ratio_figure(ratio: RatioComparison, comparison: Comparison, number: int) -
     """Teacher over student of a cost, a line a run; the query is counted in where it adds up."""
     series: list[Series] = []
     rows: list[Row] = []
-    whole = ratio.factors(with_query=True)
+    factors_with_query = ratio.factors(with_query=True)
     for side, alone in ratio.factors(with_query=False).items():
-        factors = whole[side] or alone
-        points = {length: factor.value for length, factor in factors.items()}
+        whole = factors_with_query[side]
+        points = {length: factor.value for length, factor in (whole or alone).items()}
         series.append(Series(label=_narrow(side), slot=comparison.slots[side], points=points))
         rows += [
-            (side, n, alone[n].value, whole[side][n].value if n in whole[side] else None)
-            for n in sorted(alone)
+            (side, n, alone[n].value, whole[n].value if n in whole else None) for n in sorted(alone)
         ]
     series = _merge_equal(series)
     title = f"{name_of(ratio.measure)}: {ratio.over} over {ratio.under}, its query encoded"

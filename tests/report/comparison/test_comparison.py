@@ -21,7 +21,6 @@ from rabbench.quality.significance import compare_systems
 from rabbench.report.comparison import (
     Comparison,
     build_page,
-    compare_sides,
     comparison_data,
     quality,
     ratios,
@@ -45,7 +44,7 @@ def _with(results: Results, rows: Iterable[Measurement]) -> Results:
 
 
 def _sides(*results: Results) -> Comparison:
-    return compare_sides(
+    return Comparison(
         [
             Side(label=f"run-{name}", path=Path(name), results=side, sha256=name * 64)
             for name, side in zip("abc", results, strict=False)
