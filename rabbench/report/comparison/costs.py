@@ -159,9 +159,10 @@ def _lacking(
     elsewhere = [(k, s) for k, sweeps in costs.items() for s in sweeps if s not in sides]
     for near, side in elsewhere:
         if replace(near, shape=key.shape) == key:
+            shapes = zip(key.shape, near.shape, strict=True)
             differing = [
                 f"{name} {here} in {join_words(sides)}, {there} in {side}"
-                for (name, here), (_, there) in zip(key.shape, near.shape, strict=True)
+                for (name, here), (_, there) in shapes
                 if here != there
             ]
             reason = f"other work: {'; '.join(differing)}"
@@ -185,19 +186,18 @@ def summary_tables(costs: Sequence[MatchedCost]) -> list[Table]:
     """
     tables = []
     for number, group in enumerate(_groups(costs)):
-        first, *later = group[0].sides
+        sides = group[0].sides
         measures = judged_measures(cost.key.measure for cost in group)
         rows = [
             _summary_row(cost)
             for cost in group
             if cost.factors and cost.key.pairs != "causal" and cost.key.measure in measures
         ]
-        kind, caption = "counts", "Counts"
+        kind, subject = "counts", "Counts"
         if not group[0].key.exact:
-            kind = "measured"
-            caption = f"Times and memory of {join_words(group[0].sides)}, on one machine"
-        caption += f": at the longest common length; factors are over {first}"
-        ends = [f"{side}, {end} factor" for side in later for end in ("least", "most")]
+            kind, subject = "measured", f"Times and memory of {join_words(sides)}, on one machine"
+        caption = f"{subject}: at the longest common length; factors are over {sides[0]}"
+        ends = [f"{side}, {end} factor" for side in sides[1:] for end in ("least", "most")]
         columns = ["system", "cost", "phase", "tokens", *_headings(group[0]), *ends, "lengths"]
         tables.append(Table(f"costs-{kind}-{number}", caption, columns, rows))
     return [table for table in tables if table.rows]

@@ -223,11 +223,12 @@ def means_tables(ranked: Sequence[RankedMetric]) -> list[Table]:
     for number, metrics in enumerate(_by_ranking(ranked)):
         first = metrics[0].first
         sides = dict.fromkeys(side for metric in metrics for side in metric.sides)
-        rows: list[Row] = [
-            (system, metric.first.metric, *(_mean_cell(scores.get(side, {})) for side in sides))
-            for metric in metrics
-            for system, scores in metric.scores.items()
-        ]
+        rows: list[Row] = []
+        for metric in metrics:
+            for system, scores in metric.scores.items():
+                means = [mean_interval(scores.get(side, {}).values()) for side in sides]
+                cells = [Cell.estimate(mean, "score") for mean in means]
+                rows.append((system, metric.first.metric, *cells))
         cut = " that all scored" if any(metric.cut for metric in metrics) else ""
         caption = (
             f"{first.dataset} ({shortened(first.fingerprint)}), {first.depth}: mean over "
@@ -235,10 +236,6 @@ def means_tables(ranked: Sequence[RankedMetric]) -> list[Table]:
         )
         tables.append(Table(f"means-{number}", caption, ("system", "metric", *sides), rows))
     return tables
-
-
-def _mean_cell(scores: QueryScores) -> Cell:
-    return Cell.estimate(mean_interval(scores.values()), "score")
 
 
 def changes_tables(changes: Sequence[Change]) -> list[Table]:

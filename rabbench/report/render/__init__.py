@@ -92,14 +92,9 @@ def table_lines(table: Table) -> list[str]:
     rows = [[heading.name for heading in table.headings]]
     rows += [[cell_text(cell) for cell in row] for row in table.cells]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    aligned = (
-        [
-            text.rjust(width) if i in table.numbers else text.ljust(width)
-            for i, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        for row in rows
-    )
-    return ["  ".join(texts).rstrip() for texts in aligned]
+    signs = [">" if i in table.numbers else "<" for i in range(len(widths))]
+    template = "  ".join(f"{{:{sign}{width}}}" for sign, width in zip(signs, widths, strict=True))
+    return [template.format(*row).rstrip() for row in rows]
 
 
 def table_frame(table: Table) -> pd.DataFrame:
@@ -115,8 +110,9 @@ def table_frame(table: Table) -> pd.DataFrame:
         units = {cell.unit for cell in cells if cell.value is not None} or {heading.unit}
         unit = units.pop() if len(units) == 1 else ""
         name = f"{heading.name} [{unit}]" if unit else heading.name
-        values = [cell.words or None if cell.value is None else cell.value for cell in cells]
-        columns[name] = values
+        columns[name] = [
+            cell.value if cell.value is not None else cell.words or None for cell in cells
+        ]
         if any(cell.interval for cell in cells):
             columns[f"{name}, low"] = [cell.low for cell in cells]
             columns[f"{name}, high"] = [cell.high for cell in cells]
@@ -130,15 +126,11 @@ def table_csv(table: Table) -> str:
 
 def cell_data(cell: Cell) -> Any:
     """A cell as JSON has it: the bare value, or an object where there is more to it."""
-    interval = {"low": finite(cell.low), "high": finite(cell.high)}
-    data: dict[str, Any] = {
-        "unit": cell.unit,
-        **(interval if cell.low is not None and cell.high is not None else {}),
-        "words": cell.words,
-        "lead": cell.lead,
-        "note": cell.note,
-        "below": [cell_data(inner) for inner in cell.below],
-    }
+    data: dict[str, Any] = {"unit": cell.unit}
+    if cell.low is not None and cell.high is not None:
+        data |= {"low": finite(cell.low), "high": finite(cell.high)}
+    data |= {"words": cell.words, "lead": cell.lead, "note": cell.note}
+    data["below"] = [cell_data(inner) for inner in cell.below]
     data = {name: value for name, value in data.items() if value not in ("", [])}
     value = finite(cell.value) if isinstance(cell.value, float) else cell.value
     return {"value": value, **data} if data else value
