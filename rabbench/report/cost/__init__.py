@@ -14,11 +14,11 @@ from typing import Any
 from rabbench.report.cost import ledger, roofline, tables
 from rabbench.report.cost.break_even import BreakEvenReport, read_load
 from rabbench.report.cost.text import NOUNS, CostText
-from rabbench.report.labels import LONGEST, SEPARATOR, STUDENT, Labels, is_cost, name_of
+from rabbench.report.labels import LONGEST, SEPARATOR, STUDENT, Labels, group_by, is_cost, name_of
 from rabbench.report.page import Cell, Figure, KeyFigure, Row, Section, Table, figure_data
 from rabbench.report.plots.curves import Series, draw_curves
 from rabbench.report.wording import amount, times
-from rabbench.scaling.fits import Fit, fit_sweeps, is_dense
+from rabbench.scaling.fits import Fit, fit_sweeps, is_dense, sweep_key
 from rabbench.scaling.ratios import Ratio, cost_ratios
 from rabbench.types import Measurement
 
@@ -57,20 +57,18 @@ class CostReport:
         self.text = CostText(self.fits, self.ratios, self.labels)
         self.break_even = BreakEvenReport(self.costs, read_load(config), self.labels)
         self.ledger, self._storage = ledger.split_tables(self.fits, self.labels)
-        self._figures: Mapping[tuple[str, str], Figure] = {}
-        if draw:
-            self._figures = self._draw_figures()
+        self._figures = self._draw_figures() if draw else {}
 
     def _draw_figures(self) -> dict[tuple[str, str], Figure]:
         """By phase and measure; the factor stands as a phase of the first measure, at the end."""
         figures: dict[tuple[str, str], Figure] = {}
-        dense = [fit for fit in self.fits if is_dense(fit.key)]
-        for phase, measure in product(PHASES, DRAWN):
-            fits = [fit for fit in dense if (fit.phase, fit.measure) == (phase, measure)]
-            series = [_series(fit, self.rows, self.labels, self.slots) for fit in fits]
-            series = merge_series([line for line in series if line.points or line.failed])
+        dense = group_by((f for f in self.fits if is_dense(f.key)), lambda f: (f.phase, f.measure))
+        for place in product(PHASES, DRAWN):
+            fits = dense.get(place, [])
+            lines = [_series(fit, self.rows, self.labels, self.slots) for fit in fits]
+            series = merge_series([line for line in lines if line.points or line.failed])
             if any(line.points for line in series):
-                figures[phase, measure] = _cost_figure(fits, series, self.labels)
+                figures[place] = _cost_figure(fits, series, self.labels)
         factor = _factor_figure(self.ratios, self.slots)
         if factor is not None and figures:
             figures["factor", next(iter(figures))[1]] = factor
@@ -132,38 +130,26 @@ class CostReport:
     def _backing(self) -> list[Section]:
         """The evidence of the orders: coefficients, counters, statistics, repetitions."""
         counters = ledger.counter_table(self.costs, self.labels)
+        rules = (FLOPS_RULE, *ledger.layer_note(self.costs)) if counters.rows else ()
+        unsupported = ledger.unsupported(self.costs)
+        orders = ledger.ledger_tables(self.fits, self.labels)
+        evidence = ledger.evidence_table(self.fits, self.labels)
+        timings = ledger.timing_table(self.costs, self.labels)
+        sections = [
+            Section("ledger", "Orders of growth", (FIT_RULE,), (), orders),
+            Section("counters", "FLOP counters", rules, (), [counters]),
+            Section("evidence", "Evidence", (SCATTER_RULE, *unsupported), (), [evidence]),
+            Section("timings", "Repeated timings", (), (), [timings]),
+        ]
+        summaries = (
+            "coefficients, intervals and reasons of every phase",
+            ledger.counter_agreement(self.costs),
+            "the statistics behind each order",
+            "medians, intervals and slow ends of every point",
+        )
         return [
-            Section(
-                id="ledger",
-                title="Orders of growth",
-                text=(FIT_RULE,),
-                tables=ledger.ledger_tables(self.fits, self.labels),
-                detail=True,
-                summary="coefficients, intervals and reasons of every phase",
-            ),
-            Section(
-                id="counters",
-                title="FLOP counters",
-                text=(FLOPS_RULE, *ledger.layer_note(self.costs)) if counters.rows else (),
-                tables=[counters],
-                detail=True,
-                summary=ledger.counter_agreement(self.costs),
-            ),
-            Section(
-                id="evidence",
-                title="Evidence",
-                text=(SCATTER_RULE, *ledger.unsupported(self.costs)),
-                tables=[ledger.evidence_table(self.fits, self.labels)],
-                detail=True,
-                summary="the statistics behind each order",
-            ),
-            Section(
-                id="timings",
-                title="Repeated timings",
-                tables=[ledger.timing_table(self.costs, self.labels)],
-                detail=True,
-                summary="medians, intervals and slow ends of every point",
-            ),
+            replace(section, detail=True, summary=summary)
+            for section, summary in zip(sections, summaries, strict=True)
         ]
 
 
@@ -171,19 +157,19 @@ def _series(
     fit: Fit, rows: Iterable[Measurement], labels: Labels, slots: Mapping[str, int]
 ) -> Series:
     """One sweep's measured points, its fitted curve, and the lengths without a value."""
-    phase_rows = [row for row in rows if (row.system, row.phase) == (fit.system, fit.phase)]
-    points = {
-        int(row.params["doc_len"]): row.value
-        for row in phase_rows
-        if row.measure == fit.measure and row.value and is_cost(row)
-        and all(row.params.get(name) == value for name, value in fit.key.items())
-    }  # fmt: skip
-    longest = [
-        int(row.value)
-        for row in phase_rows
-        if row.measure == LONGEST and row.value is not None
+    sweep = [
+        row
+        for row in rows
+        if (row.system, row.phase) == (fit.system, fit.phase) and row.value is not None
         and all(row.params.get(name, value) == value for name, value in fit.key.items())
     ]  # fmt: skip
+    points = {
+        int(row.params["doc_len"]): row.value
+        for row in sweep
+        if row.measure == fit.measure and row.value and is_cost(row)
+        and sweep_key(row) == fit.key
+    }  # fmt: skip
+    longest = [int(row.value or 0) for row in sweep if row.measure == LONGEST]
     judged = fit.order != "not judged"
     return Series(
         label=labels.of(fit.system, fit.key),
@@ -274,25 +260,22 @@ def _data(series: Sequence[Series], unit: str) -> Table:
             point = line.points.get(length)
             rows.append([line.label, length, point, fit, statuses.get(length, "ok")])
     columns = [("system", ""), ("document tokens", ""), ("value", unit), ("fit", unit)]
-    columns += [("status", "")]
+    columns.append(("status", ""))
     fitted, failed = any(line.curve for line in series), any(line.failed for line in series)
-    filled = [True, True, True, fitted, failed]
-    rows = [list(compress(row, filled)) for row in rows]
-    return figure_data(list(compress(columns, filled)), rows)
+    filled = (True, True, True, fitted, failed)
+    data = [list(compress(row, filled)) for row in rows]
+    return figure_data(list(compress(columns, filled)), data)
 
 
 def _factor_figure(ratios: Iterable[Ratio], slots: Mapping[str, int]) -> Figure | None:
     """Teacher over student against length, as measured and with the query's encoding counted."""
     ratios = [ratio for ratio in ratios if ratio.under_system == STUDENT]
-    of_first = [ratio for ratio in ratios if ratio.over_system == ratios[0].over_system]
-    dense = [ratio for ratio in of_first if is_dense(ratio.key)]
-    sweeps = {ratio.measure: str(ratio.key) for ratio in reversed(dense)}
+    first = [ratio for ratio in ratios if ratio.over_system == ratios[0].over_system]
+    dense = group_by(filter(lambda ratio: is_dense(ratio.key), first), lambda ratio: ratio.measure)
     series = []
     for measure, noun in NOUNS.items():
-        sweep = [r for r in dense if (r.measure, str(r.key)) == (measure, sweeps.get(measure))]
-        if not sweep:
-            continue
-        slot = slots[sweep[0].over_system if measure == "flops" else STUDENT]
+        sweep = [r for r in dense.get(measure, ()) if r.key == dense[measure][0].key]
+        slot = slots[first[0].over_system if measure == "flops" else STUDENT] if sweep else 0
         score = {r.doc_len: r.score.value for r in sweep}
         query = {r.doc_len: r.with_query.value for r in sweep if r.with_query is not None}
         series.append(Series(label=noun, slot=slot, points=score))
