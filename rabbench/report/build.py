@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import median, quantiles
-from typing import Any
 
 from rabbench.plan.rows import CALIBRATION
 from rabbench.quality.rankings import is_quality
@@ -56,8 +55,11 @@ def build_page(results: Results, *, draw: bool = True) -> Page:
         provenance.suites_section(results.suites),
         provenance.provenance_section(results),
     ]
+    title = TITLES.get(results.command, f"rabbench {results.command}")
+    if results.command == "train":
+        title = training.training_title(results.config)
     return Page(
-        title=_title(results),
+        title=title,
         subtitle=_subtitle(results),
         verdict=verdict or ["Nothing here carries a verdict: see the tables."],
         key_figures=[*cost.key_figures(), *quality.key_figures()][:MOST_KEYS],
@@ -93,20 +95,7 @@ def _glance(cost: CostReport, quality: QualityReport) -> Section:
     tables = [cost.ledger] if cost.ledger.rows else []
     figures = cost.opening_figures(GLANCED - len(tables) - bool(quality.figures))
     figures += [*quality.figures.values()][: GLANCED - len(tables) - len(figures)]
-    return Section(
-        id="figures",
-        title="At a glance",
-        figures=figures,
-        tables=tables,
-        opening=True,
-        group="Summary",
-    )
-
-
-def _title(results: Results) -> str:
-    if results.command == "train":
-        return training.training_title(results.config)
-    return TITLES.get(results.command, f"rabbench {results.command}")
+    return Section("figures", "At a glance", (), figures, tables, opening=True, group="Summary")
 
 
 def _subtitle(results: Results) -> str:
@@ -123,27 +112,21 @@ def _subtitle(results: Results) -> str:
 
 def _other_section(rows: Sequence[Measurement]) -> Section:
     """Rows that no other section knows, as they are."""
-    unknown = [
-        row
+    lines = [
+        (
+            *(row.system, row.phase, row.measure, Cell.of_row(row)),
+            ", ".join(
+                f"{name}={json.dumps(value, ensure_ascii=False, default=str)}"
+                for name, value in row.params.items()
+            ),
+        )
         for row in rows
-        if not (is_cost(row) or is_quality(row) or is_roofline(row))
-        and not training.is_training(row)
+        if not (is_cost(row) or is_quality(row) or is_roofline(row) or training.is_training(row))
         and row.measure != LONGEST
     ]
     columns = ("system", "phase", "measure", "value", "params")
-    lines = [
-        (row.system, row.phase, row.measure, Cell.of_row(row), _compact(row.params))
-        for row in unknown
-    ]
-    table = Table("others", "Rows of other kinds", columns, lines)
-    tables = [table] if lines else []
-    return Section(id="others", title="Other measurements", tables=tables, group="About")
-
-
-def _compact(params: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{k}={json.dumps(v, ensure_ascii=False, default=str)}" for k, v in params.items()
-    )
+    tables = [Table("others", "Rows of other kinds", columns, lines)] if lines else []
+    return Section("others", "Other measurements", tables=tables, group="About")
 
 
 def find_warnings(rows: Sequence[Measurement]) -> list[str]:

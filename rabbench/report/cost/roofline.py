@@ -54,25 +54,13 @@ def sections(rows: Iterable[Measurement], labels: Labels) -> list[Section]:
     rates = [row for row in rows if row.measure in RATES]
     shares = [row for row in rows if row.measure == FRACTION]
     predicted = [row for row in rows if _is_prediction(row) and row.measure != WALL]
+    machine = [_rate_table(rates), _share_table(shares, labels)]
+    text = [*_hits(predicted), *_wall_time(rows)]
+    summary, every = [_summary_table(predicted, labels)], _prediction_tables(predicted, labels)
     return [
-        Section(
-            id="roofline",
-            title="Roofline",
-            text=_ridge(rates),
-            tables=[_rate_table(rates), _share_table(shares, labels)],
-        ),
-        Section(
-            id="prediction",
-            title="Prediction against measurement",
-            text=[*_hits(predicted), *_wall_time(rows)],
-            tables=[_summary_table(predicted, labels)],
-        ),
-        Section(
-            id="predictions",
-            title="Every prediction",
-            tables=_prediction_tables(predicted, labels),
-            detail=True,
-        ),
+        Section("roofline", "Roofline", _ridge(rates), (), machine),
+        Section("prediction", "Prediction against measurement", text, (), summary),
+        Section("predictions", "Every prediction", (), (), every, detail=True),
     ]
 
 

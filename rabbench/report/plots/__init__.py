@@ -42,12 +42,7 @@ KILO = 1024
 
 @contextmanager
 def canvas(box: tuple[float, float, float, float], height: float = 3.1) -> Iterator[Any]:
-    """Axes in a new figure of the page's style.
-
-    Args:
-        box: left, bottom, width and height of the axes, in fractions of the figure.
-        height: of the figure in inches.
-    """
+    """Axes in a new figure, ``height`` inches high; ``box`` is left, bottom, width and height."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -159,9 +154,7 @@ def annotate(axes: Any, text: str, xy: Sequence[float], ink: str, **style: Any) 
 def margin_labels(axes: Any, ends: Sequence[tuple[float, float, str, int]]) -> None:
     """Names in the right margin in the order of their marks, a hair line from each to its mark.
 
-    Args:
-        axes: drawn in whole.
-        ends: x and y of the mark in data, name and slot.
+    ``ends`` hold x and y of the mark in data, name and slot; the axes are drawn in whole.
     """
     axes.get_xlim(), axes.get_ylim()  # settles limits that are still to be taken from the data
     ends = sorted(ends, key=lambda end: (axes_point(axes, *end[:2])[1], end[2]))

@@ -43,12 +43,8 @@ def dots_figure(
 ) -> Figure:
     """Means as a figure of a page, best first, with the numbers that it draws.
 
-    Args:
-        id_: of the figure.
-        title: what the means are of.
-        dots: in any order.
-        heads: of the data: what a dot is, and the metric.
-        over: what the means are over and which intervals they have, ``queries with 95 % …``.
+    ``title`` says what the means are of; ``heads`` of the data are what a dot is, and the metric;
+    ``over`` what the means are over and which intervals they have, ``queries with 95 % …``.
     """
     dots = sorted(dots, key=lambda dot: dot.mean.value)
     best_first = dots[::-1]
@@ -65,22 +61,20 @@ def draw_dots(id_: str, dots: Sequence[Dot], alt: str) -> str:
     """A dot a system with its interval, from 0 to the largest bound."""
     height = 0.75 + 0.34 * len(dots)
     with plots.canvas((0.27, 0.34 / height, 0.6, 1 - 0.44 / height), height) as axes:
-        top = 0.0
-        for y, dot in enumerate(dots):
+        ends = [m.high if math.isfinite(m.high) else m.value for m in (dot.mean for dot in dots)]
+        for y, (dot, end) in enumerate(zip(dots, ends, strict=True)):
             ink, mean = plots.color(dot.slot), dot.mean
             if math.isfinite(mean.low):
                 axes.plot([mean.low, mean.high], [y, y], color=ink, lw=2.2, solid_capstyle="round")
-            end = mean.high if math.isfinite(mean.high) else mean.value
-            top = max(top, end)
             style = {"marker": plots.marker(dot.slot), "ms": 6.5}
             axes.plot([mean.value], [y], color=ink, clip_on=False, **style)
             place = {"xytext": (8, 0), "ha": "left", "annotation_clip": False}
             plots.annotate(axes, f"{mean.value:.3f}", (end, y), ink, **place)
-        for y, dot in enumerate(dots):
             _name(axes, y, plots.wrap_label(dot.label).split("\n"))
         axes.set_yticks([])
         axes.set_ylim(-0.6, len(dots) - 0.4)
-        axes.set_xlim(-0.02 * (top or 1), top * 1.04 or 1)
+        top = max(0.0, *ends) or 1.0
+        axes.set_xlim(-0.02 * top, 1.04 * top)
         axes.spines["left"].set_visible(False)
         plots.quiet_grid(axes, "x")
         return plots.render_svg(axes, id_, alt)
@@ -100,11 +94,7 @@ def draw_differences(
 ) -> str:
     """Differences of one query each, largest first: above 0 the first side is better.
 
-    Args:
-        id_: of the figure.
-        values: the differences.
-        sides: name and palette slot of the side that is better above 0, then below it.
-        alt: the figure in words.
+    ``sides``: name and slot of the side that is better above 0, then of the one below it.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -139,14 +129,9 @@ def draw_buckets(
     titles: tuple[str, str],
     alt: str,
 ) -> str:
-    """Means over buckets of documents, a line a system.
+    """Means over buckets of documents, a line a system: its name, its slot and a mean a bucket.
 
-    Args:
-        id_: of the figure.
-        systems: name, slot, and the mean in each bucket.
-        names: of the buckets, a line or two each.
-        titles: of the buckets and of the metric.
-        alt: the figure in words.
+    ``names`` of the buckets have a line or two each; ``titles`` are of the buckets and the metric.
     """
     with plots.canvas((0.13, 0.19, 0.6, 0.78)) as axes:
         axes.set(xlabel=titles[0], ylabel=titles[1])
@@ -177,12 +162,8 @@ def draw_pareto(
 ) -> str:
     """Quality over logarithmic cost; filled marks and a line of steps are the Pareto front.
 
-    Args:
-        id_: of the figure.
-        dots: the systems; a cost of 0 is drawn at the left edge.
-        titles: of the cost and of the quality.
-        cost_text: a cost as a tick says it.
-        alt: the figure in words.
+    A cost of 0 is drawn at the left edge. ``titles`` are of the cost and of the quality;
+    ``cost_text`` is a cost as a tick says it.
     """
     least = min((dot.cost for dot in dots if dot.cost > 0), default=1.0)
     xs = [dot.cost if dot.cost > 0 else least / FREE_AT for dot in dots]

@@ -37,33 +37,30 @@ class Heatmap:
 def draw_heatmap(id_: str, heatmap: Heatmap, alt: str) -> str:
     """Shaded factors of ten, their borders labelled, a strong line at break-even."""
     import numpy as np
+    from matplotlib.colors import to_rgba
 
     queries = np.unique(np.geomspace(1, MOST_QUERIES, STEPS).round().astype(int))
     ratios = np.array([[ratio(int(q)) for ratio in heatmap.ratios] for q in queries])
     z = np.log10(np.clip(ratios, 1e-9, 1e12))  # (queries, lengths)
     with plots.canvas((0.2, 0.145, 0.77, 0.825)) as axes:
         axes.set(xscale="log", yscale="log", xlabel="document length, tokens", ylabel="queries")
-        for (_, slot), sign in ((heatmap.above, 1), (heatmap.below, -1)):
-            _shade(axes, heatmap.lengths, queries, sign * z, plots.color(slot))
+        above, below = (plots.color(slot) for _, slot in (heatmap.above, heatmap.below))
+        shades = [to_rgba(below, opacity) for opacity in reversed(SHADES)]
+        shades += [to_rgba(above, opacity) for opacity in SHADES]
+        axes.contourf(heatmap.lengths, queries, z, levels=[-99, *range(-3, 4), 99], colors=shades)
         _borders(axes, heatmap, queries, z)
         _ticks(axes, heatmap.lengths)
         _side_names(axes, heatmap, z)
         return plots.render_svg(axes, id_, alt)
 
 
-def _shade(axes: Any, lengths: Sequence[int], queries: Any, z: Any, ink: str) -> None:
-    for i, opacity in enumerate(SHADES):
-        top = 99.0 if i == len(SHADES) - 1 else i + 1.0
-        if z.max() > i and z.min() < top:
-            levels = [float(i), top]
-            axes.contourf(lengths, queries, z, levels=levels, colors=[ink], alpha=opacity)
-
-
 def _borders(axes: Any, heatmap: Heatmap, queries: Any, z: Any) -> None:
     """Thin lines at factors of ten with their factor; a strong one at break-even."""
     middle = len(heatmap.lengths) // 2
-    for n in (n for n in range(-9, 12) if n and z.min() < n < z.max()):
-        axes.contour(heatmap.lengths, queries, z, levels=[n], colors=[plots.MUTED], linewidths=0.6)
+    factors = [n for n in range(-9, 12) if n and z.min() < n < z.max()]
+    lines: Any = {"colors": [plots.MUTED], "linewidths": 0.6}
+    for n in factors:
+        axes.contour(heatmap.lengths, queries, z, levels=[n], **lines)
         below = z[:, middle] < n
         crossings = (below[:-1] != below[1:]).nonzero()[0]
         if len(crossings):
