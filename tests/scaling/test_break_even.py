@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rabbench.config.scaling import Load
 from rabbench.scaling import break_even as scaling_break_even
-from rabbench.scaling.break_even import Bill, Load, break_even, break_evens, storages, total
+from rabbench.scaling.break_even import Bill, break_even, break_evens, storages, total
 from rabbench.stats.intervals import Estimate
 from rabbench.types import Measurement, UsageError
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
+from rabbench.config.scaling import Load
 from rabbench.report.cost.tables import table_by_length
 from rabbench.report.cost.text import NOUNS, SYSTEM_NOUNS
 from rabbench.report.labels import PAPER_TRAINING, Labels, group_by, name_of, rank
@@ -30,7 +31,6 @@ from rabbench.scaling.break_even import (
     STUDENTS,
     Bill,
     BreakEven,
-    Load,
     bills,
     break_even,
     pair_bills,
