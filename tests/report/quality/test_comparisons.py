@@ -1,4 +1,4 @@
-"""Paired tests between systems, and retention."""
+"""Paired tests between systems, retention, and quality against cost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rabbench.quality import pareto
 from rabbench.report.quality import comparisons
 from rabbench.report.quality.tables import rank_systems
 from rabbench.report.render import cell_text
@@ -154,3 +155,42 @@ def test_a_mean_over_nothing_keeps_no_share() -> None:
     assert share.share.high == math.inf
     table, _ = comparisons.retention_tables([share])
     assert re.fullmatch(r"300\.0 % \(from \d+\.\d %\)", cell_text(column(table, "retention")[0]))
+
+
+def test_quality_and_both_costs_stand_together() -> None:
+    report = report_page(four_systems(), draw=True)
+    table = only_table(report, "cost-quality")
+    assert [heading.name for heading in table.headings] == [
+        "system", "mrr", "FLOPs per query", "FLOPs front", "FLOPs front in resamples",
+        "time per query", "time front", "time front in resamples",
+    ]  # fmt: skip
+    assert [line[0] for line in values(table)] == ["bm25", "dense", "rabtriever", "teacher"]
+    flops = column(table, "FLOPs per query")
+    assert [cell.value for cell in flops] == [0, 10**9, 2 * 10**10, 10**13]
+    assert [cell_text(cell) for cell in flops[:2]] == ["none", "1.00 GFLOP"]
+    # What the student read of documents within its search is not the query's.
+    times = [cell.value for cell in column(table, "time per query")]
+    assert times == pytest.approx([0.001, 0.05, 0.1, 10.0])
+    assert {cell.value for cell in column(table, "FLOPs front")} == {"yes"}
+    figures = section(report, "figures").figures
+    assert [figure.title for figure in figures] == [
+        "mrr against FLOPs per query: esconv", "mrr against time per query: esconv", "mrr on esconv"
+    ]  # fmt: skip
+    for figure in figures[:2]:
+        assert figure.svg.startswith("<svg")
+        assert "On the front: bm25, dense, rabtriever, teacher." in figure.alt
+    assert "none" in figures[0].svg
+    assert report.findings[-1].startswith(
+        "On the Pareto front of mrr against FLOPs per query, esconv: bm25 (0."
+    )
+
+
+def test_an_unknown_cost_is_left_out_and_never_nothing() -> None:
+    rows = four_systems()
+    rows[1] = rows[1].with_changes(params={"flops_per_query": None})
+    table = only_table(report_page(rows), "cost-quality")
+    place = [line[0] for line in values(table)].index("dense")
+    for name in ("FLOPs per query", "FLOPs front", "FLOPs front in resamples"):
+        assert cell_text(column(table, name)[place]) == "–"
+    assert column(table, "time per query")[place].value == pytest.approx(0.05)
+    assert pareto.query_cost(replace(rows[1], params={"n_queries": 4}), "time") is None
