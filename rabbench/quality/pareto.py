@@ -108,7 +108,8 @@ def _dataset_view(ranking: Ranking, kind: CostKind) -> CostQualityView:
 def _mean_view(mean: MeanOverDatasets, kind: CostKind) -> CostQualityView:
     """Costs averaged over data sets as qualities are."""
     points: list[Point] = []
-    for label, systems in mean.systems.items():
+    for label in mean.labels:
+        systems = mean.systems[label]
         costs = [query_cost(system.row, kind) for system in systems]
         priced = [cost for cost in costs if cost is not None]
         if len(priced) == len(systems):

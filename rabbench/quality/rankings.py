@@ -110,14 +110,6 @@ def rows_by_dataset(rows: Iterable[Measurement]) -> dict[str, list[Measurement]]
     return by_dataset
 
 
-def rank_by_metric(dataset: str, systems: Sequence[SystemRow]) -> list[Ranking]:
-    """The rankings of a data set's rows, metrics in the order of the rows."""
-    by_metric: dict[str, list[SystemRow]] = {}
-    for system in systems:
-        by_metric.setdefault(system.row.measure, []).append(system)
-    return [Ranking(dataset, metric, rows) for metric, rows in by_metric.items()]
-
-
 def row_estimate(row: Measurement) -> Estimate | None:
     """A row's mean with its interval over queries; None where nothing was measured."""
     if row.value is None:
@@ -128,32 +120,42 @@ def row_estimate(row: Measurement) -> Estimate | None:
 
 @dataclass(frozen=True)
 class MeanOverDatasets:
-    """One metric's mean over data sets, for the systems measured on all, best first.
+    """One metric's mean over data sets, for the systems measured on all.
 
     ``groups`` are the names of what counts once, ``weights`` each data set's share of the mean.
-    ``systems`` are each label's rows, one a data set; ``draws`` (draws, S) resample the queries of
-    every data set, each by itself.
+    ``systems`` are each label's rows, one a data set.
     """
 
     metric: str
     groups: Sequence[str]
     weights: Sequence[float]
     systems: Mapping[str, Sequence[SystemRow]]
-    draws: Array
-
-    @property
-    def labels(self) -> list[str]:
-        """The systems, best first."""
-        return list(self.systems)
 
     def average(self, values: Iterable[float]) -> float:
         """The weighted mean of a value per data set."""
         return sum(weight * value for weight, value in zip(self.weights, values, strict=True))
 
+    def _mean(self, label: str) -> float:
+        return self.average(system.mean for system in self.systems[label])
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """The systems, best first."""
+        return sorted(self.systems, key=self._mean, reverse=True)
+
+    @cached_property
+    def draws(self) -> Array:
+        """Resamples of the queries of every data set, each by itself: (draws, S)."""
+        rows = zip(*(self.systems[label] for label in self.labels), strict=True)
+        means = [
+            resampled_means(paired(system.scores for system in systems)[1], seed=seed)
+            for seed, systems in enumerate(rows, 1)
+        ]
+        return np.tensordot(self.weights, means, axes=1)
+
     def estimate(self, label: str) -> Estimate:
         """A system's mean with its interval."""
-        mean = self.average(system.mean for system in self.systems[label])
-        return percentile_interval(mean, self.draws[:, self.labels.index(label)])
+        return percentile_interval(self._mean(label), self.draws[:, self.labels.index(label)])
 
 
 def means_over_datasets(
@@ -165,33 +167,19 @@ def means_over_datasets(
     for ranking in chain(*rankings.values()):
         by_metric.setdefault(ranking.metric, []).extend([ranking] * bool(ranking.systems))
     means = []
-    for measured in by_metric.values():
+    for metric, measured in by_metric.items():
         names = [counted_as.get(ranking.dataset) or ranking.dataset for ranking in measured]
         groups = Counter(names)
-        if len(groups) > 1:
-            weights = [1 / len(groups) / groups[name] for name in names]
-            means.append(_mean_over_datasets(list(groups), weights, measured))
-    return [mean for mean in means if mean.systems]
-
-
-def _mean_over_datasets(
-    groups: Sequence[str], weights: Sequence[float], rankings: Sequence[Ranking]
-) -> MeanOverDatasets:
-    by_label = [{system.label: system for system in ranking.systems} for ranking in rankings]
-    labels = [label for label in by_label[0] if all(label in rows for rows in by_label)]
-    labels.sort(
-        key=lambda label: (
-            -sum(weight * rows[label].mean for weight, rows in zip(weights, by_label, strict=True))
-        )
-    )
-    scores = [paired(rows[label].scores for label in labels)[1] for rows in by_label]
-    draws = [
-        weight * resampled_means(matrix, seed=seed)
-        for seed, (weight, matrix) in enumerate(zip(weights, scores, strict=True), 1)
-        if labels
-    ]
-    systems = {label: [rows[label] for rows in by_label] for label in labels}
-    return MeanOverDatasets(rankings[0].metric, groups, weights, systems, np.sum(draws, axis=0))
+        weights = [1 / len(groups) / groups[name] for name in names]
+        by_label = [{system.label: system for system in ranking.systems} for ranking in measured]
+        shared = {
+            label: [systems[label] for systems in by_label]
+            for label in (by_label[0] if by_label else ())
+            if all(label in systems for systems in by_label)
+        }
+        if len(groups) > 1 and shared:
+            means.append(MeanOverDatasets(metric, list(groups), weights, shared))
+    return means
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,11 @@ from rabbench.quality.rankings import (
     Ranking,
     Rankings,
     SystemRow,
-    rank_by_metric,
     row_estimate,
     rows_by_dataset,
 )
 from rabbench.quality.significance import SystemPair
-from rabbench.report.labels import Labels, system_label
+from rabbench.report.labels import Labels, group_by, system_label
 from rabbench.report.page import Cell, Column, Figure, Record, Table, Value
 from rabbench.report.plots.dots import Dot, dots_figure
 from rabbench.types import Measurement
@@ -57,7 +56,8 @@ def rank_systems(rows: Iterable[Measurement]) -> Rankings:
     for dataset, part in rows_by_dataset(rows).items():
         labels = Labels(part)
         systems = [SystemRow(system_label(row, labels), row) for row in part]
-        rankings[dataset] = rank_by_metric(dataset, systems)
+        by_metric = group_by(systems, lambda system: system.row.measure)
+        rankings[dataset] = [Ranking(dataset, *group) for group in by_metric.items()]
     return rankings
 
 
