@@ -17,12 +17,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import rabbench
 from rabbench.types import MissingError, unknown_name_error
 
 PACKAGES = (
-    "torch", "transformers", "sentence-transformers", "bm25s", "ranx", "ir-datasets", "fvcore",
-    "matplotlib", "pandas", "numpy", "scipy", "statsmodels", "pytest-benchmark",
+    "rabbench", "torch", "transformers", "sentence-transformers", "bm25s", "ranx", "ir-datasets",
+    "fvcore", "matplotlib", "pandas", "numpy", "scipy", "statsmodels", "pytest-benchmark",
 )  # fmt: skip
 
 
@@ -60,7 +59,7 @@ def installed_version(package: str) -> str | None:
 
 def _git(*arguments: str) -> str | None:
     git = shutil.which("git")
-    source = Path(rabbench.__file__).parent.parent
+    source = Path(__file__).parent.parent
     if git is None or not (source / ".git").exists():
         return None
     process = subprocess.run(  # noqa: S603 - fixed arguments, no shell
@@ -122,7 +121,7 @@ def describe() -> dict[str, Any]:
         "commit": _git("rev-parse", "HEAD"),
         "modified": bool(status) if status is not None else None,
         "versions": {
-            "rabbench": rabbench.__version__,
+            "rabbench": versions["rabbench"],
             "python": platform.python_version(),
             **versions,
         },
