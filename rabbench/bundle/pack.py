@@ -73,10 +73,7 @@ class Bundle:
 def write(folder: Path, out: Path | None = None, *, qrels: QrelsPolicy = "auto") -> Bundle:
     """Pack ``folder`` into ``out`` (by default ``FOLDER.zip`` beside it), whole or not at all.
 
-    Args:
-        folder: of results.
-        out: the zip; replaced where it exists.
-        qrels: the judgements to pack: by licence, all (whoever says so answers for it), or none.
+    ``qrels``: judgements are packed by licence, all (whoever says so answers for it), or none.
 
     Raises:
         BadInputError: if the folder holds no readable results.

@@ -28,10 +28,7 @@ JUDGEMENTS, QUALITY, TIES = "judgements", "quality", "ties"
 def verify_rankings(content: Content, results: Results, *, data: bool) -> Iterator[VerifyResult]:
     """A line for each data set's judgements, and for each system's metrics on it.
 
-    Args:
-        content: the bundle or folder.
-        results: its results.
-        data: whether data sets may be loaded by name.
+    With ``data`` a data set may be loaded by name.
     """
     cards = {str(card.get("name")): card for card in results.suites}
     rows_by_dataset: dict[str, dict[str, list[Measurement]]] = {}

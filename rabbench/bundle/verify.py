@@ -23,9 +23,7 @@ HASH = "hash"
 def run(path: Path, *, data: bool = True) -> list[VerifyResult]:
     """Verify a bundle, unpacked or not, or a results folder (which has no hashes).
 
-    Args:
-        path: of the zip or the folder.
-        data: whether judgements that did not travel are read from the data set of that name.
+    With ``data`` judgements that did not travel are read from the data set of that name.
 
     Raises:
         BadInputError: if there is nothing there, the zip is broken or harmful, or its results
@@ -57,7 +55,9 @@ def _verify_hashes(content: Content) -> Iterator[VerifyResult]:
     if content.manifest is None:
         return
     for name, digest in sorted(content.manifest.files.items()):
-        path = content.path(name) if _inside(name) else None
+        # A manifest's name must not lead out of its folder.
+        inside = not (name.startswith("/") or ".." in Path(name).parts or "\\" in name)
+        path = content.path(name) if inside else None
         if path is None:
             yield disagrees(HASH, name, "is in the manifest and not in the bundle")
         elif (computed := manifest.sha256(path)) != digest:
@@ -68,8 +68,3 @@ def _verify_hashes(content: Content) -> Iterator[VerifyResult]:
     for name in content.files():
         if name not in content.manifest.files:
             yield disagrees(HASH, name, "is in the bundle and not in the manifest")
-
-
-def _inside(name: str) -> bool:
-    """Whether a manifest's name stays within its folder."""
-    return not (name.startswith("/") or ".." in Path(name).parts or "\\" in name)

@@ -92,12 +92,9 @@ def append_summary(verdict: Verdict, baseline: Path) -> Path | None:
 
 
 def benchmark(verdict: Verdict, better: Better) -> list[dict[str, Any]]:
-    """What was measured, as github-action-benchmark reads it.
+    """What was measured, as github-action-benchmark reads it; one file has one direction.
 
-    Args:
-        verdict: of the gate.
-        better: ``lower`` for its tool ``customSmallerIsBetter``, ``higher`` for
-            ``customBiggerIsBetter``; one file has one direction.
+    ``lower`` is for its tool ``customSmallerIsBetter``, ``higher`` for ``customBiggerIsBetter``.
     """
     return [
         {

@@ -31,11 +31,7 @@ def check_noisy(
 ) -> Iterator[CheckResult]:
     """Compare each noisy measure of each phase of the baseline over all its lengths.
 
-    Args:
-        base: the baseline's runs.
-        head: the runs to judge.
-        policy: floor, ceiling and references.
-        absolute: compare the figures themselves, which only one machine allows.
+    ``absolute`` compares the figures themselves, which only one machine allows.
     """
     rows = [row for row in base[0].rows.values() if tier(row) == "noisy" and row.value is not None]
     machines = {reading.environment.get("machine") for reading in (*base, *head)}

@@ -70,11 +70,7 @@ class PhaseSweep:
 def choose_references(rows: Sequence[Measurement]) -> tuple[str, ...]:
     """The costliest phase by the clock and the costliest of another system: least noise, in turn.
 
-    Args:
-        rows: of one run.
-
-    Returns:
-        One or two ``system/phase``; where nothing was timed, the costliest by the first measure.
+    One or two ``system/phase`` of a run's rows; where nothing was timed, by the first measure.
     """
     measures = dict.fromkeys(row.measure for row in rows)
     measure = "latency" if "latency" in measures else next(iter(measures), "")
@@ -99,15 +95,10 @@ def build_sweeps(
     floor: float,
     absolute: bool,
 ) -> list[PhaseSweep]:
-    """The baseline's rows by phase and sweep, with every run's samples.
+    """The rows of one of the baseline's runs by phase and sweep, with every run's samples.
 
-    Args:
-        rows: of one of the baseline's runs: what must be there.
-        base: the baseline's runs.
-        head: the runs that are judged.
-        references: as of ``Policy``.
-        floor: the share of a figure below which nothing is told apart.
-        absolute: the figures themselves, over nothing.
+    ``references`` are those of ``Policy``; ``absolute`` figures are set over nothing. Below
+    ``floor``, a share of a figure, nothing is told apart.
     """
     sweeps: dict[tuple[str, ...], PhaseSweep] = {}
     for row in rows:

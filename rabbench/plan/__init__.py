@@ -36,12 +36,7 @@ def calibrate(
 ) -> Calibration:
     """The calibration of this machine that a plan of ``config`` needs, kept in the cache.
 
-    Args:
-        config: of a sweep or an evaluation.
-        seconds: how long to time what the cache lacks.
-        recalibrate: time everything again.
-        sizes: as of :func:`predict`.
-        progress: told what is being timed.
+    Other arguments are those of :func:`predict` and of ``calibration.calibrate``.
     """
     from rabbench.plan import calibration
 
@@ -62,13 +57,10 @@ def predict(
     sizes: Sizes | None = None,
     reference_layers: bool = False,
 ) -> Plan:
-    """Predict what a sweep or an evaluation will cost.
+    """Predict what a sweep or an evaluation, on a resolved device, will cost.
 
-    Args:
-        config: with a resolved device (``cpu`` or ``cuda``).
-        calibration: of this machine, from :func:`calibrate`.
-        sizes: of an evaluation's data sets that are not on this machine.
-        reference_layers: the run will time :func:`~rabbench.plan.sweep.reference_layers` as well.
+    ``sizes`` are of an evaluation's data sets that are not on this machine. ``reference_layers``:
+    the run will time :func:`~rabbench.plan.sweep.reference_layers` as well.
 
     Raises:
         UsageError: as the run itself would, for an unknown name or an impossible length.

@@ -168,13 +168,9 @@ def _interpolate(values: Mapping[int, float], tokens: int, *, order: int) -> flo
 
 
 def trace_curve(target: Target, *, device: str, seconds: float) -> Curve:
-    """Time a target's layers.
+    """Time a target's layers for so many seconds.
 
-    Args:
-        target: what to time.
-        device: ``cpu`` or ``cuda``.
-        seconds: of sampling; short lengths come first, those that do not fit are left out and
-            then extrapolated.
+    Short lengths come first; those that do not fit are left out and then extrapolated.
     """
     shape = target.shape
     size = skeleton.dtype_bytes(target.dtype)

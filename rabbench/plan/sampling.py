@@ -23,16 +23,10 @@ def sample_rounds(
 ) -> list[list[float]]:
     """Seconds of one call of each run, sampled round by round until the time is spent.
 
-    A first round warms up and finds how long each takes. The first two runs of a kind are always
-    timed; a later one only if it is likely to fit, judged by the last of its kind, so give the runs
-    of a kind smallest first. Every run that was warmed up gets one sample, and short ones get
-    more.
-
-    Args:
-        runs: the kind of each, and what to time.
-        seconds: in all.
-        device: ``cuda`` waits for the device around each sample.
-        rounds: samples of a run, at most.
+    ``runs`` are callables with the kind of each; ``rounds`` is the most samples of one. A first
+    round warms up and finds how long each takes. The first two runs of a kind are always timed; a
+    later one only if it is likely to fit, judged by the last of its kind, so give the runs of a
+    kind smallest first. Every run that was warmed up gets one sample, and short ones get more.
 
     Returns:
         The samples of each run in order; empty for one that did not fit.

@@ -229,9 +229,6 @@ def reference_layers(calibration: Calibration) -> Callable[[Point], Callable[[],
     within a minute; short forwards, which wait for memory, change otherwise than long ones. The
     layers that the calibration timed, run again over the same tokens, tell such changes from errors
     of the prediction.
-
-    Args:
-        calibration: whose curves say how many layers of which configuration were timed.
     """
     bodies: dict[str, Any] = {}
     device = calibration.device

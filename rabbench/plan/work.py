@@ -116,12 +116,7 @@ class CostPredictor:
     short_runs: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def seconds(self, work: TracedWork, *, batch: int = 1) -> tuple[float, str]:
-        """Time of one run and what bounds it.
-
-        Args:
-            work: of a point with tensor operations.
-            batch: run so many of its texts or pairs at once; the time is of them all.
-        """
+        """Time of one run over so many texts or pairs, and what bounds it."""
         rate = self.calibration.rate
         if work.small is not None:
             calls_s = self.short_s(work) * batch
@@ -166,10 +161,7 @@ class CostPredictor:
     def working_bytes(self, work: TracedWork, *, times: int = 1, limit: int = 1) -> int:
         """Bytes that a run holds at its peak beyond weights and cached keys and values.
 
-        Args:
-            work: of a point.
-            times: as many of its texts or pairs at once …
-            limit: … in forwards of at most so many.
+        It is over ``times`` texts or pairs at once, in forwards of at most ``limit``.
         """
         target = work.target
         if target is None:
@@ -191,10 +183,8 @@ class CostPredictor:
     def rows(self, work: TracedWork, *, limit: int = 1, scale: float = 1.0) -> list[Measurement]:
         """The rows that the measures will write of a point, predicted.
 
-        Args:
-            work: of the point.
-            limit: texts in one forward, at most.
-            scale: where there is nothing to count, how many times longer than a short run it is.
+        A forward has at most ``limit`` texts. A run without anything to count takes ``scale`` times
+        as long as the short one.
         """
         point, workload = work.point, work.workload
         if not work.has_flops:

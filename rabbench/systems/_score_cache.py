@@ -86,14 +86,11 @@ class ScoreCache:
         unit: str = "rows",
         progress: Progress = no_progress,
     ) -> Rows:
-        """The row of each key (N, …); those not on disk are computed and written by groups.
+        """The row of each of N keys (N, …); those not on disk are computed and written by groups.
 
-        Args:
-            keys: N of them.
-            groups: the places 0 … N-1, cut into batches that are computed together.
-            compute: rows of some places, (n, …); reports its own steps to a progress.
-            unit: the noun that the progress counts.
-            progress: of all rows, called within a group and after it.
+        ``groups`` are the places 0 … N-1, cut into batches that are computed together; ``compute``
+        gives rows of some places, (n, …), and reports its own steps to a progress. ``progress``
+        counts rows by the noun ``unit``, within a group and after it.
         """
         cached_rows = self._read(set(keys))
         position = 0
