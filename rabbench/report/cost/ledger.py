@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 
 from rabbench.report.cost.tables import by_pairs, pairs_text, row_cell, row_order
 from rabbench.report.cost.text import POWERS, order_text, unexplained
-from rabbench.report.labels import MEASURES, Labels, is_cost, measures_of, name_of, rank
+from rabbench.report.labels import MEASURES, Labels, group_by, is_cost, measures_of, name_of, rank
 from rabbench.report.page import Cell, Column, Row, Table
 from rabbench.report.wording import plural
 from rabbench.scaling.fits import Fit, is_dense, samples
@@ -33,22 +34,20 @@ def split_tables(fits: Iterable[Fit], labels: Labels) -> tuple[Table, Table]:
     Each cost leads to its evidence; FLOPs are the dense count. Peak memory holds the weights, so it
     is left out where the memory of the work alone is known.
     """
-    by_phase: dict[tuple[str, str], dict[str, Fit]] = {}
-    for fit in sorted(fits, key=lambda fit: (rank(fit.system), labels.of(fit.system, fit.key))):
-        if is_dense(fit.key) and fit.measure in MEASURES:
-            by_phase.setdefault((labels.of(fit.system, fit.key), fit.measure), {})[fit.phase] = fit
-    judged = judged_measures(measure for _, measure in by_phase)
+    dense = [fit for fit in fits if is_dense(fit.key) and fit.measure in MEASURES]
+    dense.sort(key=lambda fit: (rank(fit.system), labels.of(fit.system, fit.key)))
+    costs = group_by(dense, lambda fit: (labels.of(fit.system, fit.key), fit.measure))
+    judged = judged_measures(measure for _, measure in costs)
 
     def order_table(id_: str, caption: str, measures: Iterable[str]) -> Table:
         rows: list[Row] = []
-        for system in dict.fromkeys(system for system, _ in by_phase):
-            for measure in measures:
-                phases = by_phase.get((system, measure), {})
-                if any(fit.values for fit in phases.values()) and measure in judged:
-                    dense = any("pairs" in fit.key for fit in phases.values())
-                    link = f"table-ledger-{measure}{'-dense' if dense else ''}"
-                    cost = Cell(value=name_of(measure), link=link)
-                    rows.append((system, cost, *(_growth(phases.get(phase)) for phase in PHASES)))
+        for system, measure in product(dict.fromkeys(label for label, _ in costs), measures):
+            phases = {fit.phase: fit for fit in costs.get((system, measure), ())}
+            if measure in judged and any(fit.values for fit in phases.values()):
+                counted = any("pairs" in fit.key for fit in phases.values())
+                link = f"table-ledger-{measure}{'-dense' if counted else ''}"
+                cost = Cell(value=name_of(measure), link=link)
+                rows.append((system, cost, *(_growth(phases.get(phase)) for phase in PHASES)))
         columns = ("system", "cost", "index (a document)", "query (a query)", "score (a pair)")
         return Table(id_, f"{caption}: {GROWTH}", columns, rows, grouped=True, paper=True)
 
@@ -68,19 +67,16 @@ def judged_measures(names: Iterable[str]) -> list[str]:
 def _growth(fit: Fit | None) -> Cell:
     """“quadratic”, under it the coefficient, and the quadratic term's share of the cost so far."""
     if fit is None or not fit.values:
-        return Cell() if fit is None else _order(fit)
+        return Cell(words="not measured" if fit else "")
     at_end = f"at {fit.lengths[-1]:,} tokens"
     size = replace(_coefficient(fit), low=None, high=None, note="")
     if size.value is None:
         size = Cell(value=fit.values[-1], role="amount", unit=fit.unit, note=at_end)
-    below = [size]
-    if fit.order == "quadratic" and fit.leading is not None:
-        share = fit.share(fit.leading.value)
-        below.append(Cell(lead="c·L² is", value=share, role="share", note=at_end))
-    elif fit.order == "linear" and not fit.exact and fit.c is not None and fit.c.high > 0:
-        share = fit.share(fit.c.high)
-        below.append(Cell(lead="c·L² at most", value=share, role="share", note=at_end))
-    return _order(fit, below)
+    lead, share = "c·L² is", fit.quadratic_share
+    if fit.order == "linear" and not fit.exact and fit.c is not None and fit.c.high > 0:
+        lead, share = "c·L² at most", fit.share(fit.c.high)
+    weight = Cell(lead=lead, value=share, role="share", note=at_end)
+    return _order(fit, [size] if share is None else [size, weight])
 
 
 def _order(fit: Fit, below: Sequence[Cell] = ()) -> Cell:
@@ -161,22 +157,21 @@ def evidence_table(fits: Iterable[Fit], labels: Labels) -> Table:
 
 def counter_table(rows: Iterable[Measurement], labels: Labels) -> Table:
     """The FLOP counters and how far apart they are, for each system and phase."""
-    groups: dict[tuple[str, str], list[Measurement]] = {}
-    for row in _counter_rows(rows):
-        groups.setdefault((labels.of(row.system, row.params), row.phase), []).append(row)
+    counted = _counter_rows(rows)
+    groups = group_by(counted, lambda row: (labels.of(row.system, row.params), row.phase))
     lines: list[Row] = []
-    for (label, phase), group in groups.items():
+    for place, group in groups.items():
         longest = max(group, key=lambda row: int(row.params.get("doc_len", 0)))
-        values = [longest.params.get(name) for name in COUNTERS]
         counts = [
-            Cell(value=n, role="count", words="not counted" if n is None else "") for n in values
+            Cell(value=n, role="count", words="not counted" if n is None else "")
+            for n in map(longest.params.get, COUNTERS)
         ]
         difference = Cell(value=max(row.params["agreement"] for row in group), role="share")
         length = int(longest.params.get("doc_len", 0))
         runs = Counter(str(row.params.get("layers_run", "–")) for row in group)
         layers = [f"{run} at {plural(n, 'length')}" for run, n in runs.most_common()]
         layers_run = ", ".join(layers) if len(runs) > 1 else next(iter(runs))
-        lines.append([label, phase, len(group), length, *counts, difference, layers_run])
+        lines.append([*place, len(group), length, *counts, difference, layers_run])
     columns = ["system", "phase", "lengths", "at", *COUNTERS.values()]
     caption = (
         "Three FLOP counters: the counts at the largest length, and how far apart they are at most "

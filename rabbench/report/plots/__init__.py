@@ -70,12 +70,10 @@ def render_svg(axes: Any, id_: str, alt: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r'(<path [^>]*?|<rect [^>]*?)style="fill: #ffffff[^"]*"', r'\1fill="none"', text)
     text = _slim(text)
-    text = re.sub(r'\bid="([^"]+)"', rf'id="{id_}-\1"', text)
-    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{id_}-\1)", text)
-    text = re.sub(r'href="#([^"]+)"', rf'href="#{id_}-\1"', text)
-    for slot in range(SLOTS):
-        text = text.replace(color(slot), f"var(--s{slot})")
-    for stand_in, name in ((TEXT, "currentColor"), (MUTED, "var(--muted)"), (LINE, "var(--line)")):
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\1{id_}-", text)
+    inks = {color(slot): f"var(--s{slot})" for slot in range(SLOTS)}
+    inks |= {TEXT: "currentColor", MUTED: "var(--muted)", LINE: "var(--line)"}
+    for stand_in, name in inks.items():
         text = text.replace(stand_in, name)
     box = re.search(r'viewBox="[^"]+"', text)
     label = html.escape(alt, quote=True)
@@ -90,7 +88,7 @@ def _slim(text: str) -> str:
     The global style is left out too: inside a page it would reach every other element.
     """
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", text, flags=re.S)
-    used = set(re.findall(r"url\(#([^)]+)\)", text)) | set(re.findall(r'href="#([^"]+)"', text))
+    used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', text))
     text = re.sub(r' ?\bid="([^"]+)"', lambda id_: id_[0] if id_[1] in used else "", text)
     size = r"font-size: (\d+(?:\.\d+)?)px; font-family: [^;\"]+"
     text = re.sub(size, r"font-size: calc(\1px*var(--z,1))", text)
