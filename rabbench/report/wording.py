@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from rabbench.stats.intervals import Estimate
+from typing import Any
 
 SI = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"), (1e-18, "a"))
@@ -85,15 +82,6 @@ def times(factor: float) -> str:
     return f"{digits(factor)}×"
 
 
-def interval(estimate: Estimate, unit: str) -> str:
-    """The 95 % interval alone: ``exact``, ``262 to 334 ns/token²`` or a dash."""
-    if estimate.low == estimate.high:
-        return "exact"
-    if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
-        return "–"
-    return amount_interval(estimate.low, estimate.high, unit)
-
-
 def amount_interval(low: float, high: float, unit: str) -> str:
     """Two amounts, their unit once where it is the same: ``262 to 334 ns/token²``."""
     lower, upper = amount(low, unit), amount(high, unit)
@@ -116,14 +104,6 @@ def join_words(words: Sequence[str], last: str = "and") -> str:
 def plural(count: int, noun: str) -> str:
     """A count with its noun: ``1 length``, ``1,200 lengths``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def between(estimate: Estimate) -> str:
-    """A factor with its interval, as far as there is one."""
-    known = math.isfinite(estimate.low) and math.isfinite(estimate.high)
-    if estimate.low == estimate.high or not known:
-        return times(estimate.value)
-    return f"{times(estimate.value)} ({times(estimate.low)} to {times(estimate.high)})"
 
 
 def text_of(name: str, value: Any) -> str:

@@ -10,14 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rabbench.report.page import Cell, figure_data
-from rabbench.report.render import cell_text, sort_key, table_csv
+from rabbench.report.render import cell_text, interval_text, line, sort_key, table_csv
 from rabbench.report.wording import (
     amount,
-    between,
     digits,
     duration,
     flatten,
-    interval,
     text_of,
     times,
 )
@@ -143,12 +141,14 @@ def test_factors_and_intervals_read_well() -> None:
     assert times(float("nan")) == "–"
     assert digits(0) == "0"
     assert (digits(9.999), digits(99.96), digits(0.09996)) == ("10.0", "100", "0.100")
-    assert between(Estimate(2.0, 1.9, 2.1)) == "2.00× (1.90× to 2.10×)"
-    assert between(Estimate(2.0)) == "2.00×"
-    assert interval(Estimate(1.0, 1.0, 1.0), "s") == "exact"
-    assert interval(Estimate(3e-7, 2.6e-7, 3.4e-7), "s/token²") == "260 to 340 ns/token²"
-    assert interval(Estimate(1e-3, 9e-4, 1.1e-3), "s") == "900 µs to 1.10 ms"
-    assert interval(Estimate(1.0), "s") == "–"
+    assert line(Cell.estimate(Estimate(2.0, 1.9, 2.1), "factor")) == "2.00× (1.90× to 2.10×)"
+    assert line(Cell.estimate(Estimate(2.0), "factor")) == "2.00×"
+    assert interval_text(Cell.estimate(Estimate(1.0, 1.0, 1.0), "amount", "s")) == ""
+    rate = Cell.estimate(Estimate(3e-7, 2.6e-7, 3.4e-7), "amount", "s/token²")
+    assert interval_text(rate) == "260 to 340 ns/token²"
+    time = Cell.estimate(Estimate(1e-3, 9e-4, 1.1e-3), "amount", "s")
+    assert interval_text(time) == "900 µs to 1.10 ms"
+    assert interval_text(Cell.estimate(Estimate(1.0), "amount", "s")) == ""
 
 
 @pytest.mark.parametrize(

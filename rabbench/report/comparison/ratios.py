@@ -16,7 +16,8 @@ from rabbench.report.cost.tables import pairs_text, table_by_length
 from rabbench.report.cost.text import DECIDING, NOUNS, POWERS, order_text
 from rabbench.report.labels import STUDENT, TEACHER, Labels, measures_of, name_of, rank
 from rabbench.report.page import Cell, KeyFigure, Row, Table
-from rabbench.report.wording import between, join_words, times
+from rabbench.report.render import line
+from rabbench.report.wording import join_words, times
 from rabbench.scaling.fits import NOISE_FREE, Fit, fit_sweeps, is_dense
 from rabbench.scaling.ratios import Ratio, cost_ratios
 from rabbench.stats.intervals import Estimate
@@ -134,7 +135,8 @@ def ratio_sentences(main: Sequence[RatioComparison]) -> list[str]:
     for ratio in main:
         end = ratio.shared[-1]
         where = "" if at == end else f", at {end:,} tokens,"
-        factors = [f"{between(factor)} in {side}" for side, factor in ratio.at_end().items()]
+        cells = {side: Cell.estimate(factor, "factor") for side, factor in ratio.at_end().items()}
+        factors = [f"{line(cell)} in {side}" for side, cell in cells.items()]
         parts.append(f"{NOUNS[ratio.measure]}{where} {join_words(factors)}")
     return [
         f"At {at:,} tokens, the longest that these runs share, the teacher over the student for a "

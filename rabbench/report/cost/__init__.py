@@ -12,7 +12,7 @@ from itertools import compress, product
 from typing import Any
 
 from rabbench.report.cost import ledger, roofline, tables
-from rabbench.report.cost.break_even import BreakEvenReport, read_load
+from rabbench.report.cost.break_even import BreakEvenReport
 from rabbench.report.cost.text import NOUNS, CostText
 from rabbench.report.labels import LONGEST, SEPARATOR, STUDENT, Labels, group_by, is_cost, name_of
 from rabbench.report.page import Cell, Figure, KeyFigure, Row, Section, Table, figure_data
@@ -55,7 +55,7 @@ class CostReport:
         self.labels, self.fits = Labels(self.costs), fit_sweeps(self.costs)
         self.ratios = cost_ratios(self.costs)
         self.text = CostText(self.fits, self.ratios, self.labels)
-        self.break_even = BreakEvenReport(self.costs, read_load(config), self.labels)
+        self.break_even = BreakEvenReport(self.costs, config, self.labels)
         self.ledger, self._storage = ledger.split_tables(self.fits, self.labels)
         self._figures = self._draw_figures() if draw else {}
 
@@ -157,19 +157,18 @@ def _series(
     fit: Fit, rows: Iterable[Measurement], labels: Labels, slots: Mapping[str, int]
 ) -> Series:
     """One sweep's measured points, its fitted curve, and the lengths without a value."""
-    sweep = [
-        row
-        for row in rows
-        if (row.system, row.phase) == (fit.system, fit.phase) and row.value is not None
-        and all(row.params.get(name, value) == value for name, value in fit.key.items())
-    ]  # fmt: skip
+    phase_rows = [row for row in rows if (row.system, row.phase) == (fit.system, fit.phase)]
     points = {
         int(row.params["doc_len"]): row.value
-        for row in sweep
-        if row.measure == fit.measure and row.value and is_cost(row)
-        and sweep_key(row) == fit.key
-    }  # fmt: skip
-    longest = [int(row.value or 0) for row in sweep if row.measure == LONGEST]
+        for row in phase_rows
+        if row.measure == fit.measure and row.value and is_cost(row) and sweep_key(row) == fit.key
+    }
+    longest = [
+        int(row.value)
+        for row in phase_rows
+        if row.measure == LONGEST and row.value is not None
+        and all(row.params.get(name, value) == value for name, value in fit.key.items())
+    ]  # fmt: skip
     judged = fit.order != "not judged"
     return Series(
         label=labels.of(fit.system, fit.key),
@@ -218,19 +217,18 @@ def _cost_figure(fits: Sequence[Fit], series: Sequence[Series], labels: Labels) 
 
 def _note(series: Sequence[Series]) -> str:
     """The legend of the marks that there are."""
-    parts = ["Marks are measured"]
-    fitted = [line for line in series if line.curve is not None]
+    first, fitted = "Marks are measured", [line for line in series if line.curve is not None]
     if fitted:
         bands = [line.band(line.reach) for line in fitted if line.band is not None]
         wide = any(high - low > 1e-9 * abs(high) for low, high in bands)  # an exact count has none
-        parts[0] += f", lines are fits{' with 95 % bands' if wide else ''}"
-    if any(line.turn is not None for line in fitted):
-        parts.append("L*: from here on the quadratic term is the larger")
-    if any(line.failed for line in series):
-        parts.append("×: nothing measured")
-    if any(line.longest is not None for line in series):
-        parts.append("|: the longest that fits")
-    return f"{'; '.join(parts)}."
+        first += f", lines are fits{' with 95 % bands' if wide else ''}"
+    marks = {
+        "L*: from here on the quadratic term is the larger": any(line.turn for line in fitted),
+        "×: nothing measured": any(line.failed for line in series),
+        "|: the longest that fits": any(line.longest for line in series),
+    }
+    present = [text for text, marked in marks.items() if marked]
+    return f"{'; '.join([first, *present])}."
 
 
 def _ends(series: Sequence[Series]) -> str:

@@ -61,17 +61,15 @@ class BillPair(NamedTuple):
         return (reference or 0.0) / student if student else math.inf
 
 
-def read_load(config: Mapping[str, Any]) -> Load:
-    """The load that the results' configuration names under ``breakeven``; else the default."""
-    load = config.get("breakeven")
-    return Load.from_config(load if isinstance(load, Mapping) else {})
-
-
 class BreakEvenReport:
-    """Sentences, tables and maps about break-even from these rows, under this load."""
+    """Sentences, tables and maps about break-even; ``config`` may name a load, ``breakeven``."""
 
-    def __init__(self, rows: Sequence[Measurement], load: Load, labels: Labels) -> None:
-        self.rows, self.load, self.labels = rows, load, labels
+    def __init__(
+        self, rows: Sequence[Measurement], config: Mapping[str, Any], labels: Labels
+    ) -> None:
+        load = config.get("breakeven")
+        self.load = load = Load.from_config(load if isinstance(load, Mapping) else {})
+        self.rows, self.labels = rows, labels
         self.bills = [bill for bill in bills(rows) if is_dense(bill.key)]
         self.pairs = [BillPair(*pair, break_even(*pair, load)) for pair in pair_bills(self.bills)]
         self.pairs.sort(key=lambda pair: (rank(pair.student.system), rank(pair.reference.system)))
@@ -144,13 +142,10 @@ class BreakEvenReport:
             f"{self._training()}"
         )
         *earlier, last = self._by_length()  # the break-even in time stays open, or in FLOPs alone
-        folded = [*earlier, self._totals(), self._by_load()]
-        return replace(
-            section,
-            text=(text, PAPER_TEXT),
-            figures=self._maps(slots) if draw else (),
-            tables=[last, *(replace(table, folded=True) for table in folded)],
-        )
+        folded = (*earlier, self._totals(), self._by_load())
+        tables = [last, *(replace(table, folded=True) for table in folded)]
+        figures = self._maps(slots) if draw else ()
+        return replace(section, text=(text, PAPER_TEXT), figures=figures, tables=tables)
 
     def _load_text(self, doc_len: int) -> str:
         return (
@@ -278,9 +273,8 @@ def _queries(count: int) -> str:
 
 
 def _cost_cell(value: float | None, unit: str) -> Cell:
-    if value is None:
-        return Cell(words="not measured")
-    return Cell(value=value, role="duration" if unit == "s" else "amount", unit=unit)
+    words = "not measured" if value is None else ""
+    return Cell(value=value, role="duration" if unit == "s" else "amount", unit=unit, words=words)
 
 
 def query_cell(result: BreakEven) -> Cell:

@@ -19,8 +19,9 @@ from rabbench.report.labels import (
     group_by,
     name_of,
 )
-from rabbench.report.page import KeyFigure
-from rabbench.report.wording import amount, interval, percent, times
+from rabbench.report.page import Cell, KeyFigure
+from rabbench.report.render import interval_text
+from rabbench.report.wording import amount, percent, times
 from rabbench.scaling.fits import Fit, comparable, is_dense
 from rabbench.scaling.ratios import Ratio
 from rabbench.stats.intervals import UNKNOWN
@@ -275,7 +276,8 @@ def _detail(fit: Fit) -> str:
     if fit.order == "constant":
         same = f" at {low:,} tokens as at {high:,}"
         return f"{value}{same}" if fit.exact else f"{value}, {fit.remark}"
-    bounds = "exact count" if fit.exact else f"95 % interval {interval(leading, fit.unit)}"
+    estimate = Cell.estimate(leading, "amount", fit.unit)
+    bounds = "exact count" if fit.exact else f"95 % interval {interval_text(estimate) or 'exact'}"
     text = f"{value}{POWERS[fit.order].replace('/', ' per ')} ({bounds})"
     if fit.order == "linear":
         return text if fit.exact else f"{text}, {fit.remark}"
