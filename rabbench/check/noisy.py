@@ -161,13 +161,8 @@ def _result(
         base, head = (geometric_mean(side) for side in zip(*medians, strict=True))
         if row.better == "higher":
             base, head = 1 / base, 1 / head
-        superiorities = (ranks.superiority(*point.pooled) for point in sweep.points.values())
-        figures = {
-            "base": base,
-            "head": head,
-            "change": head / base,
-            "chance": fmean(superiorities),
-        }
+        chance = fmean(ranks.superiority(*point.pooled) for point in sweep.points.values())
+        figures = {"base": base, "head": head, "change": head / base, "chance": chance}
     return CheckResult(
         tier="noisy",
         system=row.system,

@@ -6,7 +6,6 @@ that the machine's speed cancels. Knows rows; judges nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -105,8 +104,9 @@ def build_sweeps(
         phase = f"{row.system}/{row.phase}"
         over = ABSOLUTE if absolute else next((name for name in references if name != phase), "")
         identity = row_key(row)
-        sweep = sweeps.setdefault(_sweep_key(identity), PhaseSweep(row, over))
         length = int(row.params["doc_len"])
+        any_length = row_key(row.with_changes(params={"doc_len": None}))
+        sweep = sweeps.setdefault(any_length, PhaseSweep(row, over))
         point = LengthRuns()
         for runs, readings in ((point.base, base), (point.head, head)):
             for reading in readings:
@@ -118,12 +118,6 @@ def build_sweeps(
         if point.base and point.head:
             sweep.points[length] = point
     return list(sweeps.values())
-
-
-def _sweep_key(identity: Identity) -> tuple[str, ...]:
-    """An identity without the length."""
-    params = {name: value for name, value in json.loads(identity[-1]).items() if name != "doc_len"}
-    return (*identity[:-1], json.dumps(params, sort_keys=True))
 
 
 def _samples(

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from rabbench.config.quality import QualityConfig, Sizes
 from rabbench.config.scaling import ScalingConfig
-from rabbench.plan.budget import Budget, check_budget, parse_budget, render_plan
-from rabbench.plan.record import Plan, Step
+from rabbench.plan.record import Budget, Plan, Step, check_budget, parse_budget, render_plan
 from rabbench.plan.rows import Prediction, compare
 from rabbench.types import Progress, no_progress
 

@@ -155,15 +155,9 @@ def calibrate(
     """Time this machine for about ``seconds``, or read what an earlier call stored.
 
     The result lies in the cache folder, one file for a machine, device, dtype and thread count;
-    configurations that it lacks, or holds only for shorter lengths, are timed and added.
-
-    Args:
-        targets: the configurations whose layer times a plan needs.
-        device: ``cpu`` or ``cuda``.
-        dtype: of the products and copies; each target has its own.
-        seconds: how long to sample; building the layers' random weights comes on top.
-        recalibrate: time everything again.
-        progress: told what is being timed.
+    configurations that it lacks, or holds only for shorter lengths, are timed and added. ``dtype``
+    is that of the products and copies; each target has its own. Building the layers' random weights
+    comes on top of ``seconds``. With ``recalibrate`` everything is timed again.
     """
     import torch
 

@@ -20,8 +20,8 @@ from rabbench.models.backbone import resolve
 from rabbench.models.catalog import PRESETS
 from rabbench.plan.calibration import Calibration
 from rabbench.plan.curves import Target
-from rabbench.plan.models import is_local
 from rabbench.plan.record import Plan, Step
+from rabbench.plan.skeleton import is_local
 from rabbench.plan.sweep import IMPORTS_TURNS, build_plan, load_seconds, model_sizes
 from rabbench.plan.work import CostPredictor, TracedWork, trace_point
 from rabbench.quality.datasets import SuiteHandle, build_card, open_suite, sample_queries

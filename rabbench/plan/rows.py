@@ -43,11 +43,7 @@ def add_plan_rows(
 ) -> Results:
     """The results with rates, predictions and roofline, in place of those of an earlier run.
 
-    Args:
-        plan: of the run.
-        results: what it measured.
-        calibration: that the plan rests on.
-        wall_s: seconds that the whole run took, where it was not resumed.
+    ``wall_s`` are seconds that the whole run took, where it was not resumed.
     """
     measured = replace(results, rows=measured_rows(results.rows))
     weights = {name: float(size.get("weights_bytes", 0)) for name, size in plan.models.items()}
@@ -164,11 +160,8 @@ def roofline_rows(
     the rate itself, the intensity and ``of_roof``, the share of what the intensity allows, and
     ``bound``, what limits it there; None where the bytes moved are not known.
 
-    Args:
-        results: of a sweep.
-        calibration: of the same machine, device and dtype.
-        weights: for each model name the bytes of its weights, which a forward reads at least once;
-            :attr:`~rabbench.plan.record.Plan.models` has them as ``weights_bytes``.
+    ``weights`` are for each model name the bytes of its weights, which a forward reads at least
+    once; :attr:`~rabbench.plan.record.Plan.models` has them as ``weights_bytes``.
     """
 
     def point(row: Measurement) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""A transformer's body from its configuration alone: some layers to time, or fake ones to weigh.
+"""A transformer from its configuration alone: its size, layers to time, or fake ones to weigh.
 
 Knows torch and transformers; loads no weights and no tokenizer. Layers of one model are alike: a
 few of them with random weights tell the time of all. Tensors without storage tell how many bytes a
@@ -11,13 +11,16 @@ import copy
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
+from rabbench.models.catalog import CAUSAL, DENSE, PRESETS
 from rabbench.models.closed_form import ModelShape
+from rabbench.models.locate import package_path
 from rabbench.models.prefix import build_cache, cache_arguments
 
 # glibc maps blocks of this size and above one by one and returns them when freed; smaller ones come
@@ -25,6 +28,7 @@ from rabbench.models.prefix import build_cache, cache_arguments
 MAPPED = 32 << 20
 RETAINED = 0.8  # of the live bytes in small blocks; measured with SmolLM2-135M, 256 to 2,048 tokens
 FIRST = 18 << 20  # what threads and kernels take at a first forward; measured likewise
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 VOCABULARY = 256  # of a skeleton: the embedding is a lookup, whose size costs no time
 
 
@@ -173,3 +177,36 @@ def count_parameters(config: Any) -> int:
     with torch.device("meta"):
         model = kind.from_config(config)
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+def describe_model(name: str, config: Any, dtype: str) -> dict[str, Any]:
+    """Parameters of a model, the bytes of its weights here and as published, and of the download.
+
+    ``download_bytes`` is 0 for what is on this machine and for a preset, whose weights are random.
+    """
+    count = count_parameters(config)
+    # The presets are published in bfloat16, which their configurations here do not say.
+    default = "bfloat16" if name in PRESETS else "float32"
+    published = dtype_bytes(str(getattr(config, "dtype", None) or default))
+    return {
+        "parameters": count,
+        "weights_bytes": count * dtype_bytes(dtype),
+        "published_bytes": count * published,
+        "download_bytes": 0 if is_local(name) else count * published,
+        "random": name in PRESETS,
+        "layers": int(config.num_hidden_layers),
+    }
+
+
+def is_local(name: str) -> bool:
+    """Whether a model's weights are on this machine, or are none."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if name in PRESETS or Path(name).expanduser().is_dir():
+        return True
+    entry = CAUSAL.get(name) or DENSE.get(name)
+    if entry is not None and package_path(entry) is not None:
+        return True
+    hub, _, revision = (entry.hub if entry else name).partition("@")
+    cached = (try_to_load_from_cache(hub, file, revision=revision or None) for file in WEIGHTS)
+    return any(isinstance(path, str) for path in cached)

@@ -17,7 +17,6 @@ from rabbench.measures import energy, latency
 from rabbench.plan import skeleton
 from rabbench.plan.calibration import Calibration
 from rabbench.plan.curves import Target
-from rabbench.plan.models import describe_model
 from rabbench.plan.record import Plan, Step
 from rabbench.plan.work import CostPredictor, TracedWork, trace_point
 from rabbench.scaling import sweep as scaling
@@ -83,7 +82,8 @@ def model_sizes(works: Iterable[TracedWork]) -> dict[str, dict[str, Any]]:
     """The models of these points, by name."""
     targets = {work.target.name: work.target for work in works if work.target is not None}
     return {
-        name: describe_model(name, target.config, target.dtype) for name, target in targets.items()
+        name: skeleton.describe_model(name, target.config, target.dtype)
+        for name, target in targets.items()
     }
 
 

@@ -39,11 +39,8 @@ def build(options: Options) -> Reranker:
 class StudentScorer:
     """Encodes documents and queries apart and scores pairs with the folded predictor.
 
-    Args:
-        options: backbone, device, batch, seed.
-        name: the system's.
-        window: encode a document in windows of this many tokens and average their latents; None
-            encodes it whole, up to the options' limit.
+    A document is encoded in windows of so many tokens, whose latents are averaged; with None it is
+    encoded whole, up to the options' limit.
     """
 
     phases: tuple[Phase, ...] = PHASES
@@ -107,13 +104,6 @@ class StudentScorer:
             states = torch.stack([group.mean(0) for group in groups])
         return states.float().cpu().numpy()
 
-    def _latents(self, texts: Sequence[str], progress: Progress) -> torch.Tensor:
-        """z_d of each text, (N, d), from the cache where it has them."""
-        start = time.perf_counter()
-        states = text_vectors(self.cache, self._states, texts, progress=progress)
-        self.documents_wall_s = time.perf_counter() - start + self.cache.seconds
-        return torch.from_numpy(states).to(self.inputs.backbone.device)
-
     def score(self, pool: CandidateSet, progress: Progress) -> Run:
         """The student's score of every candidate."""
         run = pool.run((), ())
@@ -121,7 +111,10 @@ class StudentScorer:
             return run
         row = {doc_id: i for i, doc_id in enumerate(pool.texts)}
         with torch.inference_mode():
-            latents = self._latents(list(pool.texts.values()), progress)  # (N, d)
+            start, texts = time.perf_counter(), list(pool.texts.values())
+            states = text_vectors(self.cache, self._states, texts, progress=progress)  # (N, d)
+            self.documents_wall_s = time.perf_counter() - start + self.cache.seconds
+            latents = torch.from_numpy(states).to(self.inputs.backbone.device)
             u_d = self.folded.documents(latents)  # (N, m)
             parts = [self.inputs.prompt.query(query) for query in pool.queries.values()]
             u_q, term = self.folded.queries(self._encode(parts, progress))  # (Q, m), (Q, 1)

@@ -14,7 +14,7 @@ from rabbench.models.backbone import Backbone, resolve
 from rabbench.plan import Sizes
 from rabbench.plan.calibration import Calibration
 from rabbench.plan.curves import Curve
-from rabbench.plan.models import describe_model, is_local
+from rabbench.plan.skeleton import describe_model, is_local
 from rabbench.plan.sweep import reference_layers
 from rabbench.plan.work import CostPredictor, trace_point
 from rabbench.quality import QualityConfig

@@ -1,12 +1,11 @@
 """The curves: the exact polynomial of a count, and the nested models of a noisy cost.
 
-Counts without noise must be met exactly by a polynomial. A noisy cost (latency, memory) has
-multiplicative noise: the squares of its *relative* residuals are minimised (WLS, weights 1/fit²,
-iterated) over one observation per length, the median. What the repetitions at one length have in
-common (a kernel's tile, a cache) does not average out over repetitions, so the residuals between
-lengths carry the interval: Student's t with n − 3 degrees of freedom. Simulated, it covers the true
-c in 95 % of the runs with such an effect and without; a bootstrap of the raw samples covers 45 to
-79 % with it and is reported as ``sampling`` only (tests/scaling/test_fits.py).
+Counts without noise must be met exactly by a polynomial. Of a noisy cost (latency, memory) the
+squares of the *relative* residuals are minimised (WLS, weights 1/fit², iterated) over each length's
+median. What repetitions at one length have in common (a tile, a cache) does not average out, so
+residuals between lengths carry the interval: Student's t with n − 3 degrees of freedom. Simulated,
+it covers the true c in 95 % of the runs with such an effect and without; a bootstrap of the samples
+covers 45 to 79 % with it and is reported as ``sampling`` only (tests/scaling/test_fits.py).
 """
 
 from __future__ import annotations
@@ -18,8 +17,17 @@ from dataclasses import replace
 import numpy as np
 
 from rabbench.scaling.fits.least_squares import Solution, solve
-from rabbench.scaling.fits.model import EXACT, ORDERS, Fit, Model, Triple
-from rabbench.scaling.fits.verdict import choose_order, cost_share, has_bend, render_verdict
+from rabbench.scaling.fits.model import (
+    EXACT,
+    ORDERS,
+    Fit,
+    Model,
+    Triple,
+    choose_order,
+    cost_share,
+    has_bend,
+    render_verdict,
+)  # fmt: skip
 from rabbench.stats.intervals import Array, Estimate, percentile_interval, resampled_medians
 
 
