@@ -227,8 +227,8 @@ def _note(series: Sequence[Series]) -> str:
         "×: nothing measured": any(line.failed for line in series),
         "|: the longest that fits": any(line.longest for line in series),
     }
-    present = [text for text, marked in marks.items() if marked]
-    return f"{'; '.join([first, *present])}."
+    legend = [text for text, present in marks.items() if present]
+    return f"{'; '.join([first, *legend])}."
 
 
 def _ends(series: Sequence[Series]) -> str:

@@ -44,8 +44,8 @@ def split_tables(fits: Iterable[Fit], labels: Labels) -> tuple[Table, Table]:
         for system, measure in product(dict.fromkeys(label for label, _ in costs), measures):
             phases = {fit.phase: fit for fit in costs.get((system, measure), ())}
             if measure in judged and any(fit.values for fit in phases.values()):
-                counted = any("pairs" in fit.key for fit in phases.values())
-                link = f"table-ledger-{measure}{'-dense' if counted else ''}"
+                has_pairs = any("pairs" in fit.key for fit in phases.values())
+                link = f"table-ledger-{measure}{'-dense' if has_pairs else ''}"
                 cost = Cell(value=name_of(measure), link=link)
                 rows.append((system, cost, *(_growth(phases.get(phase)) for phase in PHASES)))
         columns = ("system", "cost", "index (a document)", "query (a query)", "score (a pair)")
@@ -157,8 +157,8 @@ def evidence_table(fits: Iterable[Fit], labels: Labels) -> Table:
 
 def counter_table(rows: Iterable[Measurement], labels: Labels) -> Table:
     """The FLOP counters and how far apart they are, for each system and phase."""
-    counted = _counter_rows(rows)
-    groups = group_by(counted, lambda row: (labels.of(row.system, row.params), row.phase))
+    counter_rows = _counter_rows(rows)
+    groups = group_by(counter_rows, lambda row: (labels.of(row.system, row.params), row.phase))
     lines: list[Row] = []
     for place, group in groups.items():
         longest = max(group, key=lambda row: int(row.params.get("doc_len", 0)))

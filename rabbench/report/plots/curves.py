@@ -111,15 +111,14 @@ def _line(axes: Any, line: Series) -> None:
             low, high = zip(*map(line.band, grid), strict=True)
             low = np.clip(low, min(values) / 10, None)  # a logarithm has no room for 0
             axes.fill_between(grid, low, high, color=line.ink, alpha=0.18, lw=0, zorder=1)
-    unfitted = line.fitted is not None and [n for n in lengths if n not in line.fitted]
-    open_marks = lengths if line.hollow else (unfitted or [])
-    full_marks = [n for n in lengths if n not in open_marks]
-    for marks, face in ((open_marks, "none"), (full_marks, line.ink)):
+    solid = lengths if line.fitted is None else line.fitted
+    for filled in (False, True):
+        marks = [n for n in lengths if (n in solid and not line.hollow) is filled]
         if marks:
             axes.plot(
                 marks, [line.points[n] for n in marks], ls="none",
-                marker=plots.MARKERS[line.slot % plots.SLOTS], ms=4.2, mfc=face, mec=line.ink,
-                mew=1.1, zorder=3 + above,
+                marker=plots.MARKERS[line.slot % plots.SLOTS], ms=4.2, mec=line.ink,
+                mfc=line.ink if filled else "none", mew=1.1, zorder=3 + above,
             )  # fmt: skip
 
 
