@@ -235,11 +235,11 @@ def _ends(series: Sequence[Series]) -> str:
     """Turns and ends of the lines in words."""
     parts = []
     for line in series:
-        if line.turn is not None:
-            parts.append(f"{line.label}: L* at {line.turn:,.0f} tokens")
-        parts += [f"{line.label}: {status} at {length:,} tokens" for length, status in line.failed]
+        ends = [f"L* at {line.turn:,.0f} tokens"] if line.turn is not None else []
+        ends += [f"{status} at {length:,} tokens" for length, status in line.failed]
         if line.longest is not None:
-            parts.append(f"{line.label}: the longest that fits is {line.longest:,} tokens")
+            ends.append(f"the longest that fits is {line.longest:,} tokens")
+        parts += [f"{line.label}: {end}" for end in ends]
     return f" {'; '.join(parts)}." if parts else ""
 
 
@@ -257,8 +257,8 @@ def _data(series: Sequence[Series], unit: str) -> Table:
                 fit = Cell(value=value, role="amount", unit=unit, low=low, high=high)
             point = line.points.get(length)
             rows.append([line.label, length, point, fit, statuses.get(length, "ok")])
-    columns = [("system", ""), ("document tokens", ""), ("value", unit), ("fit", unit)]
-    columns.append(("status", ""))
+    names = ("system", "document tokens", "value", "fit", "status")
+    columns = list(zip(names, ("", "", unit, unit, ""), strict=True))
     fitted, failed = any(line.curve for line in series), any(line.failed for line in series)
     filled = (True, True, True, fitted, failed)
     data = [list(compress(row, filled)) for row in rows]

@@ -217,13 +217,12 @@ class BreakEvenReport:
             for pair in self.in_time
             for n in N_DOCS
         ]
-        captions = [
-            f"Break-even by load: {SYSTEM_NOUNS[result.student]} at {result.doc_len:,} tokens, in "
-            f"{NOUNS[result.measure]}"
-            for _, _, result in self.in_time
-        ]
         columns = ["below", "N documents", *(f"k = {k:,}" for k in CANDIDATES)]
-        return Table("break-even-load", "".join(captions[:1]), columns, rows)
+        caption = "Break-even by load"
+        for _, _, result in self.in_time[:1]:
+            where = f"at {result.doc_len:,} tokens, in {NOUNS[result.measure]}"
+            caption += f": {SYSTEM_NOUNS[result.student]} {where}"
+        return Table("break-even-load", caption, columns, rows)
 
     def _maps(self, slots: Mapping[str, int]) -> list[Figure]:
         """A map over queries and length for each reference."""
