@@ -26,15 +26,9 @@ def render_html(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals.update(lines=lines, sort_key=sort_key, address=address)
     template = environment.get_template("report.html.j2")
-    return template.render(
-        page=page,
-        contents=contents(page),
-        lines=lines,
-        letters=", ".join,
-        sort_key=sort_key,
-        address=address,
-    )
+    return template.render(page=page, contents=contents(page))
 
 
 def contents(page: Page) -> list[tuple[str, list[Section]]]:
