@@ -27,7 +27,7 @@ import json, sys, time
 from pathlib import Path
 from rabbench import quality
 from rabbench.systems import _score_cache
-from rabbench.types import Options
+from rabbench.config.options import Options
 
 _score_cache.BLOCK_ROWS = 60  # several blocks in a small run
 
