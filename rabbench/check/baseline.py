@@ -69,7 +69,12 @@ def build_baseline(
     }
     baseline = replace(runs[0], config={**runs[0].config, CONFIG_KEY: entry}, rows=rows)
     if "exact" in tiers and len(runs) > 1:
-        _refuse_differing(read_runs([baseline]), readings, policy)
+        for result in check_exact(read_runs([baseline]), readings, policy):
+            if result.status != "pass":
+                raise BadInputError(
+                    f"--update: the runs differ in {result.name}, which must be exact: "
+                    f"{result.message}"
+                )
     return baseline
 
 
@@ -101,11 +106,3 @@ def _refuse_machines(readings: Sequence[Reading]) -> None:
             f"--update: runs of several machines ({', '.join(machines)}): the noise between them "
             "would count as the benchmark's own; repeat the runs on one"
         )
-
-
-def _refuse_differing(base: Sequence[Reading], head: Sequence[Reading], policy: Policy) -> None:
-    for result in check_exact(base, head, policy):
-        if result.status != "pass":
-            raise BadInputError(
-                f"--update: the runs differ in {result.name}, which must be exact: {result.message}"
-            )

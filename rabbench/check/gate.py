@@ -23,15 +23,11 @@ def compare_runs(
     tiers: tuple[Tier, ...] = TIERS,
     absolute: bool = False,
 ) -> Verdict:
-    """Compare runs with their baseline.
+    """Compare runs with their baseline; several on a side are repeated measurements of one thing.
 
-    Args:
-        baseline: what ``--update`` wrote, or the runs of another version; several are repeated
-            measurements of one thing.
-        runs: what is judged, likewise.
-        policy: in place of the first baseline's own.
-        tiers: which to compare.
-        absolute: compare the noisy tier's figures themselves instead of ratios; one machine only.
+    The baseline is what ``--update`` wrote, or the runs of another version; ``policy`` is in place
+    of the first one's own. ``absolute`` compares the noisy tier's figures themselves instead of
+    ratios, which one machine only allows.
 
     Raises:
         BadInputError: if a file holds a row twice, or the baseline's policy cannot be read.

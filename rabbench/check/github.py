@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rabbench.check.model import ORDER, CheckResult, Verdict
+from rabbench.check.model import ORDER, Verdict
 from rabbench.check.text import failures, noted, verdict_table
 from rabbench.report.page import Page, Section, Table
 from rabbench.report.render import markdown
@@ -101,13 +101,9 @@ def benchmark(verdict: Verdict, better: Better) -> list[dict[str, Any]]:
             "name": result.name,
             "unit": "score" if result.unit == "1" else result.unit,
             "value": result.head,
-            "extra": _extra(result),
+            "extra": f"{result.status}; baseline {result.base:.6g}"
+            + (f", margin {result.margin:.3f}×" if result.margin else ""),
         }
         for result in verdict.findings
         if result.better == better and result.head is not None and result.unit != ORDER
     ]
-
-
-def _extra(result: CheckResult) -> str:
-    margin = f", margin {result.margin:.3f}×" if result.margin else ""
-    return f"{result.status}; baseline {result.base:.6g}{margin}"

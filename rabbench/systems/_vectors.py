@@ -2,10 +2,9 @@
 
 Documents are streamed once and encoded a block at a time; a block is a safetensors file, named by a
 hash of its ids and texts. In a lasting folder a killed run finds its blocks again, and the folder's
-name must say all else that they depend on; without one they go with the index.
-
-Knows an encoder by its frame only: dense, sparse and late-interaction vectors are stored alike. A
-block's tensors have a row for each document, or ``lengths`` says how many.
+name must say all else that they depend on; without one they go with the index. Dense, sparse and
+late-interaction vectors are stored alike: a tensor has a row for each document, or ``lengths`` says
+how many.
 """
 
 from __future__ import annotations

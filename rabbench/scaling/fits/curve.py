@@ -16,18 +16,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from rabbench.scaling.fits import model
 from rabbench.scaling.fits.least_squares import Solution, solve
-from rabbench.scaling.fits.model import (
-    EXACT,
-    ORDERS,
-    Fit,
-    Model,
-    Triple,
-    choose_order,
-    cost_share,
-    has_bend,
-    render_verdict,
-)  # fmt: skip
+from rabbench.scaling.fits.model import EXACT, ORDERS, Fit, Model, Triple
 from rabbench.stats.intervals import Array, Estimate, percentile_interval, resampled_medians
 
 
@@ -67,8 +58,8 @@ def exact_fit(fit: Fit) -> Fit | None:
         residual=residual,
     )
     remarks = {"constant": "the same at every length", "linear": "no quadratic term"}
-    remark = remarks.get(fit.order) or f"the quadratic term is {cost_share(fit, c)}"
-    return replace(fit, verdict=render_verdict(fit, remark), remark=remark)
+    remark = remarks.get(fit.order) or f"the quadratic term is {model.cost_share(fit, c)}"
+    return replace(fit, verdict=model.render_verdict(fit, remark), remark=remark)
 
 
 def _exact(value: float) -> Estimate:
@@ -106,7 +97,7 @@ def statistical_fit(fit: Fit, samples: list[Array]) -> Fit:
         )
     c = models[2].coefficients[2]
     fit = replace(fit, c=c, models=tuple(models))
-    bent = has_bend(fit)
+    bent = model.has_bend(fit)
     upward = bent and c.value > 0
     full, slope = nested[2], np.array([0.0, 1.0, 2.0])
     fit = replace(
@@ -116,7 +107,7 @@ def statistical_fit(fit: Fit, samples: list[Array]) -> Fit:
         exponent=_ratio(full, X[-1] * slope, X[-1]),
         crossover=_ratio(full, np.array([0, top, 0]), np.array([0, 0, 1])) if upward else None,
     )
-    order, remark = choose_order(fit, bent)
+    order, remark = model.choose_order(fit, bent)
     bends_down = order == "linear" and c.high < 0
     degree = 2 if bends_down or order == "not judged" else ORDERS.index(order)
     estimates = models[degree].coefficients
@@ -131,7 +122,7 @@ def statistical_fit(fit: Fit, samples: list[Array]) -> Fit:
         exponents=_exponents(fit.lengths, beta),
         residual=models[degree].residual,
     )
-    return replace(fit, verdict=render_verdict(fit, remark))
+    return replace(fit, verdict=model.render_verdict(fit, remark))
 
 
 def _covariance(solution: Solution, scale: Array) -> tuple[Triple, Triple, Triple]:

@@ -147,7 +147,8 @@ def choose_order(fit: Fit, bent: bool) -> tuple[Order, str]:
             reason = "the values scatter too much to say how they grow"
         return "not judged", f"{reason}; more repetitions or longer documents would decide"
     if misfit > MISFIT:
-        reason = f"no a + b·L + c·L² fits: it misses a value by {_at_most(misfit)}"
+        misses = _percent(misfit) if misfit < HOPELESS else f"more than {_percent(HOPELESS)}"
+        reason = f"no a + b·L + c·L² fits: it misses a value by {misses}"
         return "not judged", f"{reason}; see the values by length"
     if bent and c.value > 0:
         return "quadratic", f"the quadratic term is {cost_share(fit, c.value)}"
@@ -166,10 +167,6 @@ def _percent(share: float) -> str:
     return f"{100 * share:,.0f} %" if share > 0.1 else f"{100 * share:.2g} %"
 
 
-def _at_most(share: float) -> str:
-    return _percent(share) if share < HOPELESS else f"more than {_percent(HOPELESS)}"
-
-
 def cost_share(fit: Fit, c: float) -> str:
     """“24 % of the cost at 4,096 tokens”: what a quadratic coefficient makes up."""
     return f"{_percent(fit.share(c))} of the cost at {fit.lengths[-1]:,} tokens"
@@ -182,7 +179,13 @@ def render_verdict(fit: Fit, remark: str) -> str:
     if fit.order == "not judged" or (fit.order == "constant" and not fit.exact):
         return f"{fit.order}: {remark}"
     if fit.order == "quadratic":
-        remark += f"; {_crossover(fit)}"
+        # Where the quadratic term passes the linear one, and the local exponent.
+        length, exponent = (fit.crossover or UNKNOWN).value, (fit.exponent or UNKNOWN).value
+        only = "only " if length > fit.lengths[-1] else ""
+        remark += (
+            f"; the quadratic term passes the linear one {only}at {max(length, 0):,.0f} tokens, "
+            f"the local exponent is {exponent:.2f} at {fit.lengths[-1]:,}"
+        )
     value, low, high = astuple(fit.leading)
     name, per = {"constant": ("", ""), "linear": ("b = ", "/token")}.get(
         fit.order, ("c = ", "/token²")
@@ -193,13 +196,3 @@ def render_verdict(fit: Fit, remark: str) -> str:
         return f"{fit.order}: {text} {fit.unit}{per}; {remark}"
     text = f"{name}{value:.3g} (95 % interval {low:.3g} to {high:.3g}) {fit.unit}{per}"
     return f"{fit.order}: {text}; {remark}"
-
-
-def _crossover(fit: Fit) -> str:
-    """Where the quadratic term passes the linear one, and the local exponent."""
-    length, exponent = (fit.crossover or UNKNOWN).value, (fit.exponent or UNKNOWN).value
-    only = "only " if length > fit.lengths[-1] else ""
-    return (
-        f"the quadratic term passes the linear one {only}at {max(length, 0):,.0f} tokens, the "
-        f"local exponent is {exponent:.2f} at {fit.lengths[-1]:,}"
-    )
