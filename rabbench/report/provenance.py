@@ -5,13 +5,11 @@ Reads the configuration, environment, cards and rows that a results file carries
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rabbench.config import CONFIGS
-from rabbench.config.declaration import DeclaredOption, declared_options
+from rabbench.config.echo import render_command
 from rabbench.report.page import Section, Table
 from rabbench.report.wording import flatten, text_of
 from rabbench.types import Results
@@ -42,38 +40,6 @@ def provenance_section(results: Results) -> Section:
         tables=[replace(table, folded=table.id != "inputs") for table in tables if table.rows],
         group="About",
     )
-
-
-def render_command(command: str, config: Mapping[str, Any]) -> str:
-    """The command that gives these results again, quoted for a shell.
-
-    Every option is named, so that a later release with other defaults runs the same; of an unknown
-    command the name alone.
-    """
-    name = f"{command} {config['kind']}" if "kind" in config else command
-    if command == "demo":  # a sweep and an evaluation with the same options
-        config = config.get("quality") or {}
-    options = declared_options(CONFIGS[name]) if name in CONFIGS else []
-    words = [word for option in options for word in _option_words(option, config)]
-    return shlex.join(["rabbench", *name.split(), *words])
-
-
-def _option_words(option: DeclaredOption, config: Mapping[str, Any]) -> list[str]:
-    """The option with its value as a configuration of a results file holds it."""
-    value: Any = config
-    for key in option.path.split("."):
-        value = value.get(key) if isinstance(value, Mapping) else None
-    declared = option.option
-    unchanged = value == option.default
-    if option.follows or value is None or value in ((), []):
-        return []
-    if unchanged and (declared.only_changed or isinstance(value, bool)):
-        return []
-    if isinstance(value, bool):
-        return [option.flag]
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [option.flag, ",".join(map(str, value))]
-    return [option.flag, str(declared.write(value) if declared.write else value)]
 
 
 def source_text(results: Results) -> str:

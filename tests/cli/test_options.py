@@ -20,10 +20,10 @@ from rabbench.cli.parser import build_parser
 from rabbench.config import CONFIGS
 from rabbench.config.check import CheckConfig
 from rabbench.config.declaration import REQUIRED, DeclaredOption, declared_options
+from rabbench.config.echo import render_command
 from rabbench.config.options import Options
 from rabbench.config.quality import QualityConfig, Sizes
 from rabbench.config.scaling import Load, ScalingConfig
-from rabbench.report import provenance
 from rabbench.types import UsageError
 
 PARSER = build_parser()
@@ -183,7 +183,7 @@ def test_the_command_of_a_report_gives_the_configuration_again(
     except UsageError:  # a load that nobody can have
         assume("--breakeven-docs" not in argv and "--breakeven-candidates" not in argv)
         raise
-    line = provenance.render_command(name.split()[0], _recorded(name, config))
+    line = render_command(name.split()[0], _recorded(name, config))
     program, *words = shlex.split(line)
     assert program == "rabbench"
     assert _config(name, words) == config
@@ -210,7 +210,7 @@ def test_every_declared_option_that_is_not_its_default_stands_in_the_command(
         if flag == "--breakeven-candidates":
             argv += ["--breakeven-docs", str(1 << 41)]
         config = _config(name, argv)
-        line = shlex.split(provenance.render_command(name.split()[0], _recorded(name, config)))
+        line = shlex.split(render_command(name.split()[0], _recorded(name, config)))
         unchanged = config == _config(name, [*name.split(), *required])
         assert flag in line or (unchanged and declared.option.only_changed), flag
 
