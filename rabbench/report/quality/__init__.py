@@ -11,6 +11,7 @@ from typing import Any
 
 from rabbench.quality.pareto import cost_quality_views
 from rabbench.quality.rankings import SystemRow, first_rankings, means_over_datasets
+from rabbench.quality.retention import retentions
 from rabbench.report.labels import STUDENT
 from rabbench.report.page import Cell, Figure, KeyFigure, Role, Section, Table
 from rabbench.report.quality import comparisons, splits, tables
@@ -35,7 +36,7 @@ class QualityReport:
         self.cards, self.slots, self.draw = results.suites, slots, draw
         inner = results.config.get("quality")
         config = inner if isinstance(inner, Mapping) else results.config
-        self.retentions = comparisons.retentions(self.rankings, config.get("baseline"))
+        self.retentions = retentions(self.rankings, config.get("baseline"))
         self.means = means_over_datasets(self.rankings, self.cards)
         self.views = cost_quality_views(self.firsts, self.means)
         self.figures: dict[str, Figure] = {}

@@ -1,27 +1,24 @@
 """Systems against each other: who is tied with the best, retention, quality against cost.
 
-Reads rankings; the tests, intervals and fronts themselves stand in ``rabbench.quality`` and
-``rabbench.stats``.
+Reads rankings and retentions; the tests, intervals, shares and fronts themselves stand in
+``rabbench.quality`` and ``rabbench.stats``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from statistics import median
 
 from rabbench.quality.pareto import CostKind, CostQualityView, ParetoPoint
-from rabbench.quality.rankings import Ranking, Rankings, SystemRow
+from rabbench.quality.rankings import Ranking
+from rabbench.quality.retention import Retention
 from rabbench.quality.significance import tied_with_best
-from rabbench.report.labels import CACHED, PAPER_RETENTION, PAPER_RETENTION_RANGE, STUDENT, TEACHER
+from rabbench.report.labels import PAPER_RETENTION, PAPER_RETENTION_RANGE, STUDENT
 from rabbench.report.page import Cell, Figure, Record, Table
 from rabbench.report.plots.dots import CostDot, draw_pareto
 from rabbench.report.render import sentence_text, value_text
 from rabbench.report.wording import amount
-from rabbench.stats.intervals import Estimate, mean_ratio
-from rabbench.types import Measurement
 
 VIEWS_DRAWN = 5  # the mean over data sets and four of them
 COSTS: Mapping[CostKind, tuple[str, str]] = {"flops": ("FLOPs", "FLOP"), "time": ("time", "s")}
@@ -60,64 +57,6 @@ def significance_sentences(rankings: Sequence[Ranking]) -> list[str]:
             )
         sentences.append(f"{sentence}.")
     return sentences
-
-
-@dataclass(frozen=True)
-class Retention:
-    """The share of one system's mean, by a metric of a data set, that another reaches."""
-
-    dataset: str
-    metric: str
-    student: SystemRow
-    teacher: SystemRow
-    share: Estimate
-    is_distilled: bool
-
-    @property
-    def is_of_student(self) -> bool:
-        """Whether a trained student is set over its teacher."""
-        return self.is_distilled and self.student.is_trained
-
-
-def retentions(rankings: Rankings, baseline: str | None = None) -> list[Retention]:
-    """Each student over its teacher, and each system over the baseline, by every metric.
-
-    A teacher is the ``teacher`` of the same data set, model and first stage; without one its cached
-    form, whose scores are the same up to rounding.
-    """
-    shares = []
-    for ranking in chain(*rankings.values()):
-        based = [system for system in ranking.systems if system.row.system == baseline]
-        for system in ranking.systems:
-            teachers = _teachers(system, ranking.systems)
-            references = [] if system in based else [row for row in based if row not in teachers]
-            for reference in (*teachers, *references):
-                share = mean_ratio(system.scores, reference.scores)
-                if share is not None:
-                    where = (ranking.dataset, ranking.metric)
-                    is_teacher = reference in teachers
-                    shares.append(Retention(*where, system, reference, share, is_teacher))
-    return shares
-
-
-def _teachers(student: SystemRow, systems: Sequence[SystemRow]) -> list[SystemRow]:
-    """The teachers of a student among the systems of its data set; none of another system."""
-    first_stages, role = student.stages
-    for name in (TEACHER, CACHED) if role.startswith(STUDENT) else ():
-        teachers = [
-            system
-            for system in systems
-            if system.stages == (first_stages, name) and _has_same_model(student.row, system.row)
-        ]
-        if teachers:
-            return teachers
-    return []
-
-
-def _has_same_model(student: Measurement, teacher: Measurement) -> bool:
-    """Whether both have one backbone: the same name, or the model that the student names."""
-    models = {student.params.get(key) for key in ("model", "teacher", "base_model")} - {None}
-    return teacher.params.get("model") in models or not models
 
 
 def retention_tables(shares: Sequence[Retention]) -> list[Table]:
