@@ -14,7 +14,7 @@ from rabbench.report.labels import group_by
 from rabbench.report.page import Cell, Column, Figure, Record, Section, Table, Value, figure_data
 from rabbench.report.plots.dots import Dot, dots_figure
 from rabbench.report.render import line as cell_line
-from rabbench.stats.intervals import Estimate, seed_interval
+from rabbench.stats.intervals import seed_difference, seed_interval
 from rabbench.types import Measurement
 
 TRAIN, ABLATION = "train", "ablation"
@@ -222,7 +222,7 @@ def ablation_sentences(rows: Iterable[Measurement]) -> list[str]:
         full = variants.get(FULL, {})
         groups: dict[str, list[str]] = {BELOW: [], ABOVE: [], OPEN: []}
         for name, seeds in variants.items():
-            difference = _difference(seeds, full)
+            difference = seed_difference(seeds, full)
             if name != FULL and difference is not None:
                 group = BELOW if difference.high < 0 else ABOVE if difference.low > 0 else OPEN
                 groups[group].append(f"{name} {cell_line(Cell.estimate(difference, 'change'))}")
@@ -243,12 +243,6 @@ def _seeds(rows: Iterable[Measurement]) -> dict[str, dict[str, dict[int, float]]
     return metrics
 
 
-def _difference(seeds: Mapping[int, float], full: Mapping[int, float]) -> Estimate | None:
-    """The mean difference to the full method, paired by seed; None without a shared one."""
-    shared = sorted(seeds.keys() & full.keys())
-    return seed_interval([seeds[seed] - full[seed] for seed in shared]) if shared else None
-
-
 def _ablation_table(rows: Sequence[Measurement]) -> Table:
     """A line for each variant: each metric's mean over seeds, and its difference to the full."""
     records = []
@@ -257,7 +251,7 @@ def _ablation_table(rows: Sequence[Measurement]) -> Table:
         for metric, variants in _seeds(rows).items():
             seeds, full = variants.get(name, {}), variants.get(FULL, {})
             mean = seed_interval([*seeds.values()]) if seeds else None
-            difference = _difference(seeds, full) if name != FULL else None
+            difference = seed_difference(seeds, full) if name != FULL else None
             record[metric] = Cell.estimate(mean, "score", words="" if seeds else "not measured")
             record[f"{metric}, less full"] = Cell.estimate(difference, "change")
         record["seeds"] = len({row.params["seed"] for row in students})

@@ -146,6 +146,12 @@ def seed_interval(values: Sequence[float]) -> Estimate:
     return Estimate(mean, mean - half, mean + half)
 
 
+def seed_difference(values: Mapping[int, float], reference: Mapping[int, float]) -> Estimate | None:
+    """The mean difference to the reference, paired by seed; None without a shared one."""
+    shared = sorted(values.keys() & reference.keys())
+    return seed_interval([values[seed] - reference[seed] for seed in shared]) if shared else None
+
+
 def t_quantile(dof: int) -> float:
     """The 97.5 % quantile of Student's t with this many degrees of freedom."""
     from scipy.special import stdtrit

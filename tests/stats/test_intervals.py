@@ -23,6 +23,7 @@ from rabbench.stats.intervals import (
     percentile_interval,
     resampled_means,
     resampled_medians,
+    seed_difference,
     seed_interval,
     t_quantile,
 )
@@ -159,6 +160,15 @@ def test_a_mean_over_seeds_has_the_t_interval_of_statsmodels() -> None:
     assert (estimate.low, estimate.high) == pytest.approx((low, high))
     assert estimate.value == pytest.approx(0.6075)
     assert is_unbounded(seed_interval([0.5]))
+
+
+def test_a_difference_over_seeds_is_paired_by_the_shared_ones() -> None:
+    values, reference = {2: 0.5, 0: 0.6, 1: 0.7, 9: 0.1}, {0: 0.5, 1: 0.5, 2: 0.6, 7: 0.9}
+    difference = seed_difference(values, reference)
+    low, high = DescrStatsW([0.1, 0.2, -0.1]).tconfint_mean()
+    assert difference is not None
+    assert (difference.low, difference.high) == pytest.approx((low, high))
+    assert seed_difference({0: 0.5}, {1: 0.5}) is None
 
 
 def test_the_quantile_of_student_s_t() -> None:
