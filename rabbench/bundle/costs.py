@@ -20,9 +20,9 @@ from rabbench.bundle.verify_result import VerifyResult, agrees, disagrees, unver
 from rabbench.config.options import Options
 from rabbench.measures.flops import TOLERANCE
 from rabbench.models import catalog
-from rabbench.report.labels import is_cost
 from rabbench.scaling import ScalingConfig
 from rabbench.scaling.fits import NOISE_FREE
+from rabbench.scaling.labels import is_cost
 from rabbench.types import Measurement, MissingError, RabbenchError, Results
 
 SAMPLES, COUNTERS, RECOUNT = "samples", "counters", "recount"

@@ -17,9 +17,9 @@ import rabbench
 from rabbench.bundle.reader import Content
 from rabbench.bundle.verify_result import VerifyResult, agrees, disagrees, unverified
 from rabbench.report import MARKDOWN, build
-from rabbench.report.labels import is_cost
 from rabbench.report.render import markdown
 from rabbench.scaling.fits import fit_sweeps
+from rabbench.scaling.labels import is_cost
 from rabbench.types import BadInputError, Results
 
 FIT, DERIVED, REPORT = "fit", "derived", "report"

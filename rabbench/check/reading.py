@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from rabbench.config.check import Policy, Tier
-from rabbench.plan.rows import PREDICTED
 from rabbench.results import IDENTITY, load_results, row_key
 from rabbench.scaling.fits import NOISE_FREE
+from rabbench.scaling.labels import PREDICTED
 from rabbench.types import PHASES, BadInputError, Measurement, Results
 
 Identity = tuple[str, ...]

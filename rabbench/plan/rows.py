@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rabbench.plan.record import Plan
+from rabbench.scaling.labels import PREDICTED
 from rabbench.types import Measurement, Results
 
 if TYPE_CHECKING:
     from rabbench.plan.calibration import Calibration
 
-PREDICTED = "predicted_"
 FRACTION = "roofline_fraction"
 CALIBRATION, RUN = "calibration", "run"
 WALL = f"{PREDICTED}wall_time"

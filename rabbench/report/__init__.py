@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from rabbench.types import Results, UsageError
 
 if TYPE_CHECKING:
-    from rabbench.report.comparison.runs import Side
     from rabbench.report.page import Page
+    from rabbench.scaling.sides import Side
 
 MARKDOWN, HTML, COMPARISON = "report.md", "report.html", "comparison.json"
 
@@ -60,8 +60,8 @@ def write_comparison(folders: Sequence[Path], out: Path) -> tuple[list[str], lis
         BadInputError: if one holds no readable results.
     """
     from rabbench.report import comparison
-    from rabbench.report.comparison.runs import load_sides
     from rabbench.results import write_file
+    from rabbench.scaling.sides import load_sides
 
     if out.resolve() in {folder.resolve() for folder in folders}:
         raise UsageError(f"--out {out} is one of the folders compared; choose another")
@@ -96,7 +96,7 @@ def export(kind: Format, folders: Sequence[Path]) -> str:
         UsageError: if a folder is given twice.
         BadInputError: if one holds no readable results.
     """
-    from rabbench.report.comparison.runs import load_sides
+    from rabbench.scaling.sides import load_sides
 
     sides = load_sides(folders)
     return {"csv": _csv, "json": _json, "latex": _latex}[kind](sides).rstrip()

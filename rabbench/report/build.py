@@ -18,10 +18,11 @@ from rabbench.report import provenance, training
 from rabbench.report.cost import CostReport
 from rabbench.report.cost.roofline import is_roofline
 from rabbench.report.cost.text import opening_sentences
-from rabbench.report.labels import LONGEST, Labels, group_by, is_cost, name_of, slots
+from rabbench.report.labels import LONGEST, slots
 from rabbench.report.page import Cell, Page, Section, Table
 from rabbench.report.quality import QualityReport
 from rabbench.report.wording import percent, plural, times
+from rabbench.scaling.labels import Labels, group_by, is_cost, name_of
 from rabbench.types import Measurement, Results
 
 TITLES = {

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rabbench.report.labels import group_by
 from rabbench.report.page import Cell, Column, Figure, Record, Section, Table, Value, figure_data
 from rabbench.report.plots.dots import Dot, dots_figure
 from rabbench.report.render import line as cell_line
+from rabbench.scaling.labels import group_by
 from rabbench.stats.intervals import seed_difference, seed_interval
 from rabbench.types import Measurement
 

@@ -94,13 +94,6 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def join_words(words: Sequence[str], last: str = "and") -> str:
-    """A list in a sentence: “A”, “A and B”, “A, B and C”."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} {last} {words[-1]}"
-
-
 def plural(count: int, noun: str) -> str:
     """A count with its noun: ``1 length``, ``1,200 lengths``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

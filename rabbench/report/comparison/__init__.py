@@ -9,18 +9,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from rabbench.quality.matching import RankedMetric, find_changes, match_rankings
 from rabbench.report.comparison import costs, quality, ratios, runs
-from rabbench.report.comparison.costs import MatchedCost
-from rabbench.report.comparison.quality import RankedMetric
-from rabbench.report.comparison.ratios import RatioComparison
-from rabbench.report.comparison.runs import LeftOut, Side
 from rabbench.report.cost.text import DECIDING
-from rabbench.report.labels import SEPARATOR, STUDENT, TEACHER, Labels, group_by, name_of, rank
 from rabbench.report.page import Figure, Page, Row, Section, Table, figure_data
 from rabbench.report.plots.curves import Series, draw_curves
 from rabbench.report.render import table_data
-from rabbench.report.wording import amount, join_words, times
+from rabbench.report.wording import amount, times
 from rabbench.scaling.fits import Fit
+from rabbench.scaling.labels import (
+    SEPARATOR,
+    STUDENT,
+    TEACHER,
+    Labels,
+    group_by,
+    join_words,
+    name_of,
+    rank,
+)
+from rabbench.scaling.matching import (
+    DISTINCT,
+    MatchedCost,
+    RatioComparison,
+    fit_costs,
+    match_costs,
+    match_ratios,
+)
+from rabbench.scaling.sides import LeftOut, Side
 from rabbench.types import Measurement
 
 TITLE = "Runs side by side"
@@ -49,19 +64,19 @@ class Comparison:
 
     def __init__(self, sides: Sequence[Side]) -> None:
         """Match and test what these results hold; each reason stands once for what it concerns."""
-        labels = Labels(*(side.costs for side in sides), names=costs.DISTINCT)
+        labels = Labels(*(side.costs for side in sides), names=DISTINCT)
         matches: list[MatchedCost | RatioComparison | RankedMetric | LeftOut] = [
-            *costs.match_costs(sides, labels),
-            *ratios.match_ratios(sides, labels),
-            *quality.match_rankings(sides),
+            *match_costs(sides, labels),
+            *match_ratios(sides, labels),
+            *match_rankings(sides),
         ]
         self.sides, self.slots = sides, {side.label: slot for slot, side in enumerate(sides)}
         self.differences = runs.find_differences(sides)
         self.costs = [match for match in matches if isinstance(match, MatchedCost)]
         self.ratios = [match for match in matches if isinstance(match, RatioComparison)]
         self.ranked = [match for match in matches if isinstance(match, RankedMetric)]
-        self.changes = quality.find_changes(self.ranked)
-        self.fits = ratios.fit_costs(sides, labels)
+        self.changes = find_changes(self.ranked)
+        self.fits = fit_costs(sides, labels)
         self.left_out = list(dict.fromkeys(m for m in matches if isinstance(m, LeftOut)))
 
 

@@ -1,89 +1,24 @@
 """What holds on any machine: ratios within a run, and orders of growth, of several runs.
 
-A ratio of two systems, measured in turns in one run, has no unit and no machine; neither has the
-order in which a cost grows. Ratios of other work (another query length) are not set side by side.
+Tables and sentences; ``scaling.matching`` matches the ratios and fits the costs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
-from rabbench.report.comparison.costs import SHAPE
-from rabbench.report.comparison.runs import LeftOut, Side
 from rabbench.report.cost.ledger import judged_measures
-from rabbench.report.cost.tables import pairs_text, table_by_length
+from rabbench.report.cost.tables import table_by_length
 from rabbench.report.cost.text import DECIDING, NOUNS, POWERS, order_text
-from rabbench.report.labels import STUDENT, TEACHER, Labels, measures_of, name_of, rank
 from rabbench.report.page import Cell, KeyFigure, Row, Table
 from rabbench.report.render import line
-from rabbench.report.wording import join_words, times
-from rabbench.scaling.fits import NOISE_FREE, Fit, fit_sweeps, is_dense
-from rabbench.scaling.ratios import Ratio, cost_ratios
-from rabbench.stats.intervals import Estimate
+from rabbench.report.wording import times
+from rabbench.scaling.fits import NOISE_FREE, Fit
+from rabbench.scaling.labels import STUDENT, TEACHER, join_words, name_of, pairs_text, rank
+from rabbench.scaling.matching import FitsBySide, RatioComparison
+from rabbench.scaling.sides import Side
 from rabbench.types import PHASES
-
-RatioKey = tuple[str, str, str, str]
-"""Label of the one system, name of the other, measure and pair convention."""
-
-
-@dataclass(frozen=True)
-class RatioComparison:
-    """One ratio of one cost, in each side that has it: ``columns`` by side, then length."""
-
-    over: str
-    under: str
-    measure: str
-    pairs: str
-    columns: Mapping[str, Mapping[int, Ratio]]
-
-    @property
-    def name(self) -> str:
-        """“FLOPs (dense pairs) of a pair: teacher over rabtriever”."""
-        pairs = pairs_text(self.pairs)[1]
-        return f"{name_of(self.measure)}{pairs} of a pair: {self.over} over {self.under}"
-
-    @property
-    def shared(self) -> list[int]:
-        """The document lengths that every side has."""
-        return sorted(set.intersection(*map(set, self.columns.values())))
-
-    def factors(self, *, with_query: bool) -> dict[str, dict[int, Estimate]]:
-        """By side and length: the pair alone, or with the query's encoding where it adds up."""
-        return {
-            side: {
-                length: factor
-                for length, ratio in column.items()
-                if (factor := ratio.with_query if with_query else ratio.score) is not None
-            }
-            for side, column in self.columns.items()
-        }
-
-    def at_end(self) -> dict[str, Estimate]:
-        """By side, at the longest document that all have, the query counted in where it adds up."""
-        end = self.shared[-1]
-        return {side: c[end].with_query or c[end].score for side, c in self.columns.items()}
-
-
-def match_ratios(sides: Sequence[Side], labels: Labels) -> Iterator[RatioComparison | LeftOut]:
-    """Teacher over student in each of its forms, and what of it is not set side by side."""
-    by_shape: dict[RatioKey, dict[tuple[str, ...], dict[str, dict[int, Ratio]]]] = {}
-    for side in sides:
-        for ratio in cost_ratios(side.costs):
-            over, pairs = labels.of(ratio.over_system, ratio.key), str(ratio.key.get("pairs", ""))
-            key = (over, ratio.under_system, ratio.measure, pairs)
-            shape = tuple(str(ratio.key.get(name)) for name in SHAPE)
-            columns = by_shape.setdefault(key, {}).setdefault(shape, {})
-            columns.setdefault(side.label, {})[ratio.doc_len] = ratio
-    measures = measures_of(measure for _, _, measure, _ in by_shape)
-    for key in sorted(by_shape, key=lambda key: measures.index(key[2])):
-        for columns in by_shape[key].values():
-            comparison = RatioComparison(*key, columns)
-            if len(columns) > 1:
-                yield comparison
-            elif len(by_shape[key]) > 1:
-                reason = "measured at another shape than in the other runs"
-                yield LeftOut(f"ratio {comparison.name}", tuple(columns), reason)
 
 
 def ratio_tables(comparisons: Sequence[RatioComparison]) -> list[Table]:
@@ -151,21 +86,6 @@ def key_figures(main: Sequence[RatioComparison]) -> list[KeyFigure]:
     measure, end = name_of(main[0].measure), main[0].shared[-1]
     note = f"{measure} of a pair at {end:,} tokens, teacher over student"
     return [KeyFigure(times(f.value), side, note) for side, f in main[0].at_end().items()]
-
-
-FitsBySide = Mapping[tuple[str, str, str], Mapping[str, Fit]]
-"""By system's label, measure and phase, then side: the fit of a cost; of FLOPs the dense count."""
-
-
-def fit_costs(sides: Sequence[Side], labels: Labels) -> FitsBySide:
-    """Every cost's fit in every side that measured it."""
-    by_side: dict[tuple[str, str, str], dict[str, Fit]] = {}
-    for side in sides:
-        for fit in fit_sweeps(side.costs):
-            if is_dense(fit.key) and fit.values:
-                key = labels.of(fit.system, fit.key), fit.measure, fit.phase
-                by_side.setdefault(key, {})[side.label] = fit
-    return by_side
 
 
 def compare_orders(sides: Sequence[Side], fits: FitsBySide) -> tuple[Table, list[str]]:

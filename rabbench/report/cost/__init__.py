@@ -14,11 +14,12 @@ from typing import Any
 from rabbench.report.cost import ledger, roofline, tables
 from rabbench.report.cost.break_even import BreakEvenReport
 from rabbench.report.cost.text import NOUNS, CostText
-from rabbench.report.labels import LONGEST, SEPARATOR, STUDENT, Labels, group_by, is_cost, name_of
+from rabbench.report.labels import LONGEST
 from rabbench.report.page import Cell, Figure, KeyFigure, Row, Section, Table, figure_data
 from rabbench.report.plots.curves import Series, draw_curves
 from rabbench.report.wording import amount, times
 from rabbench.scaling.fits import Fit, fit_sweeps, is_dense, sweep_key
+from rabbench.scaling.labels import SEPARATOR, STUDENT, Labels, group_by, is_cost, name_of
 from rabbench.scaling.ratios import Ratio, cost_ratios
 from rabbench.types import Measurement
 

@@ -14,17 +14,8 @@ from typing import Any, NamedTuple
 from rabbench.config.scaling import Load
 from rabbench.report.cost.tables import table_by_length
 from rabbench.report.cost.text import NOUNS, SYSTEM_NOUNS
-from rabbench.report.labels import PAPER_TRAINING, Labels, group_by, name_of, rank
-from rabbench.report.page import (
-    Cell,
-    Column,
-    Figure,
-    KeyFigure,
-    Row,
-    Section,
-    Table,
-    figure_data,
-)
+from rabbench.report.labels import PAPER_TRAINING
+from rabbench.report.page import Cell, Column, Figure, KeyFigure, Row, Section, Table, figure_data
 from rabbench.report.plots.heatmap import Heatmap, draw_heatmap
 from rabbench.report.wording import amount
 from rabbench.scaling.break_even import (
@@ -39,6 +30,7 @@ from rabbench.scaling.break_even import (
     total,
 )
 from rabbench.scaling.fits import is_dense
+from rabbench.scaling.labels import Labels, group_by, name_of, rank
 from rabbench.types import Measurement
 
 MILESTONES = (1, 100, 10_000)

@@ -12,12 +12,21 @@ from itertools import product
 
 import numpy as np
 
-from rabbench.report.cost.tables import by_pairs, pairs_text, row_cell, row_order
+from rabbench.report.cost.tables import by_pairs, row_cell, row_order
 from rabbench.report.cost.text import POWERS, order_text, unexplained
-from rabbench.report.labels import MEASURES, Labels, group_by, is_cost, measures_of, name_of, rank
 from rabbench.report.page import Cell, Column, Row, Table
 from rabbench.report.wording import plural
 from rabbench.scaling.fits import Fit, is_dense, samples
+from rabbench.scaling.labels import (
+    MEASURES,
+    Labels,
+    group_by,
+    is_cost,
+    measures_of,
+    name_of,
+    pairs_text,
+    rank,
+)
 from rabbench.stats.intervals import Estimate
 from rabbench.types import PHASES, Measurement
 

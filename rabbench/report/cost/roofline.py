@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median, quantiles
 
-from rabbench.plan.rows import CALIBRATION, FRACTION, PREDICTED, WALL
+from rabbench.plan.rows import CALIBRATION, FRACTION, WALL
 from rabbench.report.cost.tables import row_order
-from rabbench.report.labels import Labels, group_by, measures_of, name_of
 from rabbench.report.page import Cell, Column, Row, Section, Table
 from rabbench.report.wording import amount, digits, duration
+from rabbench.scaling.labels import PREDICTED, Labels, group_by, measures_of, name_of
 from rabbench.types import Measurement
 
 PREFIXED = ("FLOP/s", "B/s")

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from rabbench.report.labels import (
-    LONGEST,
-    PAPER,
-    PHASE_WORDS,
+from rabbench.report.labels import LONGEST, PAPER, PHASE_WORDS
+from rabbench.report.page import Cell, Column, Row, Table
+from rabbench.report.wording import amount, times
+from rabbench.scaling.fits import samples
+from rabbench.scaling.labels import (
     STUDENT,
     TEACHER,
     Item,
@@ -20,11 +21,9 @@ from rabbench.report.labels import (
     group_by,
     measures_of,
     name_of,
+    pairs_text,
     rank,
 )
-from rabbench.report.page import Cell, Column, Row, Table
-from rabbench.report.wording import amount, times
-from rabbench.scaling.fits import samples
 from rabbench.scaling.ratios import Ratio
 from rabbench.stats.intervals import median_interval
 from rabbench.types import PHASES, Measurement
@@ -126,11 +125,6 @@ def row_order(row: Measurement, labels: Labels) -> tuple[tuple[int, str], str, i
     phase = PHASES.index(row.phase) if row.phase in PHASES else len(PHASES)
     label = labels.of(row.system, row.params)
     return rank(row.system), label, phase, int(row.params.get("doc_len", 0))
-
-
-def pairs_text(pairs: str) -> tuple[str, str]:
-    """A convention of counting as the end of an id, and in brackets."""
-    return (f"-{pairs}", f" ({pairs} pairs)") if pairs else ("", "")
 
 
 def limit_table(rows: Iterable[Measurement], labels: Labels) -> Table:

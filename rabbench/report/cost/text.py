@@ -9,7 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from rabbench.report.labels import (
+from rabbench.report.page import Cell, KeyFigure
+from rabbench.report.render import interval_text
+from rabbench.report.wording import amount, percent, times
+from rabbench.scaling.fits import Fit, comparable, is_dense
+from rabbench.scaling.labels import (
     CACHED,
     CHUNKED,
     SEPARATOR,
@@ -19,10 +23,6 @@ from rabbench.report.labels import (
     group_by,
     name_of,
 )
-from rabbench.report.page import Cell, KeyFigure
-from rabbench.report.render import interval_text
-from rabbench.report.wording import amount, percent, times
-from rabbench.scaling.fits import Fit, comparable, is_dense
 from rabbench.scaling.ratios import Ratio
 from rabbench.stats.intervals import UNKNOWN
 

@@ -12,10 +12,10 @@ from typing import Any
 from rabbench.quality.pareto import cost_quality_views
 from rabbench.quality.rankings import SystemRow, first_rankings, means_over_datasets
 from rabbench.quality.retention import retentions
-from rabbench.report.labels import STUDENT
 from rabbench.report.page import Cell, Figure, KeyFigure, Role, Section, Table
 from rabbench.report.quality import comparisons, splits, tables
 from rabbench.report.render import interval_text, sentence_text, value_text
+from rabbench.scaling.labels import STUDENT
 from rabbench.stats.intervals import Estimate
 from rabbench.types import Results
 

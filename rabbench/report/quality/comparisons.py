@@ -14,11 +14,12 @@ from rabbench.quality.pareto import CostKind, CostQualityView, ParetoPoint
 from rabbench.quality.rankings import Ranking
 from rabbench.quality.retention import Retention
 from rabbench.quality.significance import tied_with_best
-from rabbench.report.labels import PAPER_RETENTION, PAPER_RETENTION_RANGE, STUDENT
+from rabbench.report.labels import PAPER_RETENTION, PAPER_RETENTION_RANGE
 from rabbench.report.page import Cell, Figure, Record, Table
 from rabbench.report.plots.dots import CostDot, draw_pareto
 from rabbench.report.render import sentence_text, value_text
 from rabbench.report.wording import amount
+from rabbench.scaling.labels import STUDENT
 
 VIEWS_DRAWN = 5  # the mean over data sets and four of them
 COSTS: Mapping[CostKind, tuple[str, str]] = {"flops": ("FLOPs", "FLOP"), "time": ("time", "s")}

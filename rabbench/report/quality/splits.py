@@ -13,9 +13,10 @@ from typing import Any
 
 from rabbench.quality.doc_lengths import LEAST_QUERIES
 from rabbench.quality.rankings import LengthSplit, Ranking, Rankings, SystemRow, split_by_length
-from rabbench.report.labels import FIRST, STUDENT, TEACHER
+from rabbench.report.labels import FIRST
 from rabbench.report.page import Cell, Column, Figure, Row, Section, Table, figure_data
 from rabbench.report.plots.dots import draw_buckets, draw_differences
+from rabbench.scaling.labels import STUDENT, TEACHER
 
 FIGURES = 4  # data sets drawn at most
 EXTREMES = 8  # wins, and losses

@@ -20,9 +20,9 @@ from rabbench.quality.rankings import (
     rows_by_dataset,
 )
 from rabbench.quality.significance import SystemPair
-from rabbench.report.labels import Labels, group_by, system_label
 from rabbench.report.page import Cell, Column, Figure, Record, Table, Value
 from rabbench.report.plots.dots import Dot, dots_figure
+from rabbench.scaling.labels import Labels, group_by, system_label
 from rabbench.types import Measurement
 
 TIES_MATTER = 0.005  # difference of a mean at which the expectation under ties is shown

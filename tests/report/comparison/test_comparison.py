@@ -18,18 +18,11 @@ import pytest
 
 from rabbench import report
 from rabbench.quality.significance import compare_systems
-from rabbench.report.comparison import (
-    Comparison,
-    build_page,
-    comparison_data,
-    quality,
-    ratios,
-    runs,
-)
-from rabbench.report.comparison.runs import Side
+from rabbench.report.comparison import Comparison, build_page, comparison_data, quality, ratios
 from rabbench.report.page import Cell, Page, Table
 from rabbench.report.render import cell_text, html
 from rabbench.results import save_results
+from rabbench.scaling.sides import Side, load_sides, short_labels
 from rabbench.types import BadInputError, Measurement, Results, UsageError
 from tests.report import synthetic
 
@@ -459,7 +452,7 @@ def test_metrics_systems_and_failures_of_one_run_are_said(ranked: Results) -> No
     ],
 )
 def test_names_are_as_short_as_tells_them_apart(folders: list[str], expected: list[str]) -> None:
-    assert runs.short_labels([Path(folder) for folder in folders]) == expected
+    assert short_labels([Path(folder) for folder in folders]) == expected
 
 
 @pytest.fixture
@@ -522,11 +515,11 @@ def test_text_of_results_is_escaped(sweep: Results, later: Results) -> None:
 
 def test_wrong_folders_are_refused(folders: list[Path], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is given twice; a comparison needs different results"):
-        runs.load_sides([folders[0], folders[1], folders[0] / "results.json"])
+        load_sides([folders[0], folders[1], folders[0] / "results.json"])
     with pytest.raises(UsageError, match="is one of the folders compared; choose another"):
         report.write_comparison(folders, folders[0])
     with pytest.raises(BadInputError, match="no results at"):
-        runs.load_sides([folders[0], tmp_path / "nowhere"])
+        load_sides([folders[0], tmp_path / "nowhere"])
 
 
 def test_changes_of_several_data_sets_are_corrected_each_by_itself(ranked: Results) -> None:
