@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from rabbench.scaling.fits import KEYS
 from rabbench.types import PHASES, Measurement
 
 Item = TypeVar("Item")
 Key = TypeVar("Key")
+
+KEYS = ("model", "attention", "dtype", "device", "pairs", "query_len", "n_docs", "k", "trained")
+"""The params that distinguish two sweeps of a system."""
 
 PREDICTED = "predicted_"
 """What the name of a cost begins with that was predicted, not measured."""

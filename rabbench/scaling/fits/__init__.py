@@ -6,7 +6,7 @@ data cannot carry, and says what would.
 
 from __future__ import annotations
 
-from rabbench.scaling.fits.model import EXACT, KEYS, NOISE_FREE, ORDERS, RESOLUTION, Fit
+from rabbench.scaling.fits.model import EXACT, NOISE_FREE, ORDERS, RESOLUTION, Fit
 from rabbench.scaling.fits.sweeps import (
     comparable,
     fit_sweep,
@@ -18,6 +18,6 @@ from rabbench.scaling.fits.sweeps import (
 )
 
 __all__ = [
-    "EXACT", "KEYS", "NOISE_FREE", "ORDERS", "RESOLUTION", "Fit",
+    "EXACT", "NOISE_FREE", "ORDERS", "RESOLUTION", "Fit",
     "comparable", "fit_sweep", "fit_sweeps", "is_dense", "matching_row", "samples", "sweep_key",
 ]  # fmt: skip

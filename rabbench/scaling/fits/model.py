@@ -18,9 +18,6 @@ Order = Literal["constant", "linear", "quadratic", "not judged"]
 ORDERS: tuple[Order, ...] = ("constant", "linear", "quadratic")
 Triple = tuple[float, float, float]
 
-KEYS = ("model", "attention", "dtype", "device", "pairs", "query_len", "n_docs", "k", "trained")
-"""The params that distinguish two sweeps of a system."""
-
 NOISE_FREE = ("flops", "index_size")
 RESOLUTION = 1 << 20  # bytes: allocators and page counts differ that much from run to run
 EXACT = 1e-9  # largest relative residual of an exact polynomial

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from rabbench.scaling.fits.curve import exact_fit, statistical_fit
-from rabbench.scaling.fits.model import KEYS, NOISE_FREE, RESOLUTION, Fit
+from rabbench.scaling.fits.model import NOISE_FREE, RESOLUTION, Fit
+from rabbench.scaling.labels import KEYS
 from rabbench.stats.intervals import Array, Estimate
 from rabbench.types import PHASES, Measurement
 
