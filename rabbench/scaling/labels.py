@@ -34,7 +34,7 @@ STUDENT, CHUNKED = "rabtriever", "rabtriever-chunked"
 ORDER = (TEACHER, CACHED, STUDENT, CHUNKED)
 
 SEPARATOR = " · "
-SHOWN = tuple(name for name in KEYS if name not in {"pairs", "trained"})
+COMPARABLE = tuple(name for name in KEYS if name not in {"pairs", "trained"})
 
 
 def is_cost(row: Measurement) -> bool:
@@ -73,7 +73,7 @@ class Labels:
     ``teacher · sdpa``.
     """
 
-    def __init__(self, *runs: Iterable[Measurement], names: Sequence[str] = SHOWN) -> None:
+    def __init__(self, *runs: Iterable[Measurement], names: Sequence[str] = COMPARABLE) -> None:
         self.names, self.untrained = names, set[str]()
         self._varies: set[tuple[str, str]] = set()
         for rows in runs:

@@ -15,12 +15,11 @@ import numpy as np
 
 from rabbench.scaling.fits.curve import exact_fit, statistical_fit
 from rabbench.scaling.fits.model import NOISE_FREE, RESOLUTION, Fit
-from rabbench.scaling.labels import KEYS
+from rabbench.scaling.labels import COMPARABLE, KEYS
 from rabbench.stats.intervals import Array, Estimate
 from rabbench.types import PHASES, Measurement
 
 MIN_LENGTHS, MIN_RANGE, EXACT_LENGTHS = 6, 10.0, 4
-COMPARABLE = tuple(name for name in KEYS if name not in {"pairs", "trained"})
 
 
 def sweep_key(row: Measurement) -> dict[str, Any]:
